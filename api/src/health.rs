@@ -162,7 +162,7 @@ async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     if state.stop.is_cancelled() {
         Err(Problem::later("this replica is about to end", 1))
     } else if state.process.is_ready() {
-        Ok(Json(Ready { ready: true, leader: state.process.leads() }))
+        Ok(Json(Ready { ready: true, leader: state.process.is_leader() }))
     } else {
         Err(Problem::later(NOT_READY, 1))
     }
@@ -278,7 +278,7 @@ fn trouble(conditions: &[Condition]) -> Option<String> {
 
 fn controller(state: &State) -> Check {
     let ready = state.process.is_ready();
-    let role = if state.process.leads() { "leading" } else { "standing by" };
+    let role = if state.process.is_leader() { "leading" } else { "standing by" };
     let caches = if ready { "caches are complete" } else { NOT_READY };
     check("controller", ready, format!("{role}; {caches}"))
 }

@@ -57,7 +57,7 @@ pub trait Process: Send + Sync + 'static {
     fn is_ready(&self) -> bool;
 
     /// Whether this replica is the one that acts.
-    fn leads(&self) -> bool;
+    fn is_leader(&self) -> bool;
 
     /// Namespaces that it should watch and does not, because it may not read them.
     fn unwatched(&self) -> BTreeSet<String>;

@@ -21,13 +21,13 @@ use videofactory_traces::SpanQueue;
 
 use crate::caches::{Caches, Watches};
 use crate::config::{Config, Watched};
+use crate::create_failures::CreateFailures;
 use crate::events::Publisher;
 use crate::live_reads::LiveReads;
-use crate::meter::Meter;
 use crate::metrics::Metrics;
-use crate::progress::Board;
-use crate::refusals::Refusals;
+use crate::progress::ProgressStore;
 use crate::storagepolicy::ownership::cluster_uid;
+use crate::usage_deltas::UsageDeltas;
 
 /// Shared by all.
 #[derive(Clone)]
@@ -43,11 +43,11 @@ pub struct Context {
     /// Events for people.
     pub events: Publisher,
     /// What workers say.
-    pub progress: Arc<Board>,
+    pub progress: Arc<ProgressStore>,
     /// What the API server would not take.
-    pub refusals: Arc<Refusals>,
+    pub create_failures: Arc<CreateFailures>,
     /// What jobs wrote to buckets since their policies were last told.
-    pub meter: Arc<Meter>,
+    pub usage_deltas: Arc<UsageDeltas>,
     /// What may be called for users, and how.
     pub network: Network,
     /// What this cluster is known by.
@@ -55,7 +55,7 @@ pub struct Context {
     /// What has ended, on its way to those who look at traces.
     pub traces: SpanQueue,
     /// Whether this replica leads.
-    pub leads: Leads,
+    pub leader_flag: LeaderFlag,
     /// Accounts as the API server has them, for jobs that ask at once.
     pub live_accounts: Arc<LiveReads<ProviderAccount>>,
     /// What callers began.
@@ -88,11 +88,11 @@ impl Context {
             metrics,
             events,
             progress: Arc::default(),
-            refusals: Arc::default(),
-            meter: Arc::default(),
+            create_failures: Arc::default(),
+            usage_deltas: Arc::default(),
             network,
             traces,
-            leads: Leads::default(),
+            leader_flag: LeaderFlag::default(),
             tasks: Tasks::default(),
             under_way: TaskTracker::new(),
         };
@@ -136,36 +136,36 @@ const OUT_OF_TOUCH: Duration = Duration::from_secs(15);
 
 /// Whether this replica leads, where another one answers that does, and whether the API server answers who stands by.
 #[derive(Clone, Debug, Default)]
-pub struct Leads(Arc<Leading>);
+pub struct LeaderFlag(Arc<LeaderState>);
 
 #[derive(Debug, Default)]
-struct Leading {
+struct LeaderState {
     now: AtomicBool,
     other: Mutex<Option<SocketAddr>>,
     /// When the API server was last heard by this replica as it stood by.
     heard: Mutex<Option<Instant>>,
 }
 
-impl Leads {
+impl LeaderFlag {
     /// From now on it does.
-    pub fn begin(&self) {
+    pub fn set_leading(&self) {
         self.0.now.store(true, Ordering::Release);
-        self.see(None);
+        self.set_leader_address(None);
     }
 
     /// From now on it does no more, and is about to end.
-    pub fn end(&self) {
+    pub fn set_standby(&self) {
         self.0.now.store(false, Ordering::Release);
     }
 
     /// Whether it does.
     #[must_use]
-    pub fn now(&self) -> bool {
+    pub fn is_leading(&self) -> bool {
         self.0.now.load(Ordering::Acquire)
     }
 
     /// The API server has answered this replica, which stands by.
-    pub fn heard(&self) {
+    pub fn record_contact(&self) {
         *self.0.heard.lock() = Some(Instant::now());
     }
 
@@ -173,17 +173,17 @@ impl Leads {
     #[must_use]
     pub fn is_in_touch(&self) -> bool {
         let heard = *self.0.heard.lock();
-        self.now() || heard.is_none_or(|at| at.elapsed() < OUT_OF_TOUCH)
+        self.is_leading() || heard.is_none_or(|at| at.elapsed() < OUT_OF_TOUCH)
     }
 
     /// Another one does, and answers there; or nobody knows where.
-    pub fn see(&self, other: Option<SocketAddr>) {
+    pub fn set_leader_address(&self, other: Option<SocketAddr>) {
         *self.0.other.lock() = other;
     }
 
     /// Where another one answers that leads.
     #[must_use]
-    pub fn other(&self) -> Option<SocketAddr> {
+    pub fn leader_address(&self) -> Option<SocketAddr> {
         *self.0.other.lock()
     }
 }
@@ -238,18 +238,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_stands_by_is_out_of_touch_some_time_after_the_last_answer_and_who_leads_never_is() {
-        let leads = Leads::default();
-        assert!(leads.is_in_touch(), "nobody has asked yet");
-        leads.heard();
+        let leader_flag = LeaderFlag::default();
+        assert!(leader_flag.is_in_touch(), "nobody has asked yet");
+        leader_flag.record_contact();
         tokio::time::advance(CALL_TIMEOUT + Duration::from_secs(1)).await;
-        assert!(leads.is_in_touch(), "one call was lost");
+        assert!(leader_flag.is_in_touch(), "one call was lost");
         tokio::time::advance(OUT_OF_TOUCH).await;
-        assert!(!leads.is_in_touch());
-        leads.heard();
-        assert!(leads.is_in_touch());
+        assert!(!leader_flag.is_in_touch());
+        leader_flag.record_contact();
+        assert!(leader_flag.is_in_touch());
         tokio::time::advance(OUT_OF_TOUCH).await;
-        leads.begin();
-        assert!(leads.is_in_touch());
+        leader_flag.set_leading();
+        assert!(leader_flag.is_in_touch());
     }
 
     #[tokio::test]

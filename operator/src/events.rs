@@ -178,7 +178,7 @@ async fn write_all(
         }
         let api: Api<KubeEvent> =
             Api::namespaced(client.clone(), about.namespace.as_deref().unwrap_or("default"));
-        metrics.wrote("Event");
+        metrics.record_write("Event");
         match within(format!("create Event {name}"), api.create(&PostParams::default(), &built)).await {
             Ok(_) => {}
             Err(error) if error.is_already_exists() => {}

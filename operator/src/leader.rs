@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use videofactory_pipeline::clock;
 
 use crate::config::Config;
-use crate::context::Leads;
+use crate::context::LeaderFlag;
 use videofactory_client::call::{CallError, within};
 
 /// Annotation of the Lease: address and port of the holder's HTTP server.
@@ -90,7 +90,7 @@ pub struct Candidate {
     /// Where this replica answers HTTP, if it knows.
     address: Option<SocketAddr>,
     timing: Timing,
-    leads: Leads,
+    leader_flag: LeaderFlag,
 }
 
 /// The Lease while it is held.
@@ -135,24 +135,24 @@ impl Seen {
 
 impl Candidate {
     /// A candidate as the configuration says. Its identity is the pod's name: a container started again in the
-    /// same pod takes the Lease up again without waiting. While it waits, `leads` is told where the holder answers, and
+    /// same pod takes the Lease up again without waiting. While it waits, `leader_flag` is told where the holder answers, and
     /// when the API server does.
     #[must_use]
-    pub fn new(client: Client, config: &Config, timing: Timing, leads: Leads) -> Self {
+    pub fn new(client: Client, config: &Config, timing: Timing, leader_flag: LeaderFlag) -> Self {
         let api = Api::namespaced(client, &config.namespace);
         let (name, identity, address) = (config.lease.clone(), config.name.clone(), config.address());
-        Self { api, name, identity, address, timing, leads }
+        Self { api, name, identity, address, timing, leader_flag }
     }
 
     /// Waits until the Lease is ours; none if asked to stop before. A try under way comes to its end, so that a Lease that
     /// was got at the last moment can be given up.
     pub async fn acquire(self, stop: &CancellationToken) -> Option<Leadership> {
         let mut seen = Seen::default();
-        self.leads.heard();
+        self.leader_flag.record_contact();
         while !stop.is_cancelled() {
             let tried = self.try_acquire(&mut seen).await;
             if !tried.as_ref().is_err_and(CallError::is_inconclusive) {
-                self.leads.heard();
+                self.leader_flag.record_contact();
             }
             match tried {
                 Ok(Some((lease, renewed))) => {
@@ -185,7 +185,8 @@ impl Candidate {
         let has_run_out = seen.has_run_out(present.resource_version().unwrap_or_default(), holds_for);
         let holder = holder(&present);
         if !has_run_out && !holder.is_empty() && holder != self.identity {
-            self.leads.see(address_of(&present).filter(|address| Some(*address) != self.address));
+            self.leader_flag
+                .set_leader_address(address_of(&present).filter(|address| Some(*address) != self.address));
             return Ok(None);
         }
         let asked = Instant::now();

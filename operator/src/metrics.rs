@@ -110,12 +110,12 @@ impl Metrics {
     }
 
     /// Counts a write to the API server: one that was sent, however it was answered.
-    pub fn wrote(&self, kind: &'static str) {
+    pub fn record_write(&self, kind: &'static str) {
         self.api_writes.get_or_create(&labels([("kind", kind)])).inc();
     }
 
     /// Says whether this replica leads.
-    pub fn leads(&self, leads: bool) {
+    pub fn set_leading(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
 

@@ -20,7 +20,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
 /// The last words of each step at work.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct ProgressStore {
     posts: Mutex<HashMap<OwnerKey, BTreeMap<StepName, Post>>>,
 }
 
@@ -50,7 +50,7 @@ struct Post {
     fresh: bool,
 }
 
-impl Board {
+impl ProgressStore {
     /// Takes what the worker in this pod says.
     pub fn post(&self, owner: &OwnerKey, pod: &PodFacts, progress: Progress) -> ProgressChange {
         let now = Instant::now();
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn progress_enters_the_status_at_most_every_thirty_seconds() {
-        let board = Board::default();
+        let board = ProgressStore::default();
         let first = board.post(&vj(), &pod(1), said("first"));
         assert_eq!(first, ProgressChange::Displayed, "the start of the step was a write already");
         tokio::time::advance(EVERY).await;
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_new_is_never_due() {
-        let board = Board::default();
+        let board = ProgressStore::default();
         board.post(&vj(), &pod(1), said("same"));
         tokio::time::advance(EVERY).await;
         board.entered(&vj(), &board.due(&vj(), &[pod(1)]));
@@ -200,7 +200,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_again_and_again_is_not_forgotten() {
-        let board = Board::default();
+        let board = ProgressStore::default();
         for _ in 0..3 {
             board.post(&vj(), &pod(1), said("same"));
             tokio::time::advance(FORGOTTEN_AFTER / 2).await;
@@ -212,7 +212,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn others_are_told_of_steps_at_work_alone() {
-        let board = Board::default();
+        let board = ProgressStore::default();
         board.post(&owner("a"), &pod(1), said("at work"));
         board.post(&owner("b"), &pod(1), said("ended"));
         let all = board.all(|of, step| *of == owner("a") && step == StepName::AssembleVideo);
@@ -221,7 +221,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_too_early_or_came_in_between_enters_the_status_later() {
-        let board = Board::default();
+        let board = ProgressStore::default();
         board.post(&vj(), &pod(1), said("early"));
         tokio::time::advance(EVERY).await;
         assert_eq!(board.post(&vj(), &pod(1), said("early")), ProgressChange::StatusDue, "it is said again");
@@ -237,7 +237,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_earlier_attempt_is_not_heard_any_more() {
-        let board = Board::default();
+        let board = ProgressStore::default();
         board.post(&vj(), &pod(2), said("new"));
         board.post(&vj(), &pod(1), said("old"));
         tokio::time::advance(EVERY).await;
@@ -246,7 +246,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pod_that_has_ended_enters_nothing() {
-        let board = Board::default();
+        let board = ProgressStore::default();
         board.post(&vj(), &pod(1), said("first"));
         tokio::time::advance(EVERY).await;
         assert!(board.due(&vj(), &[]).is_empty());

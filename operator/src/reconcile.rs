@@ -26,7 +26,7 @@ use crate::events::{Event, EventReason, Publisher};
 use crate::metrics::{Metrics, ReconcileOutcome};
 
 /// The objects of one kind, and how many of them are looked at at a time.
-pub struct Looks<K: Resource<DynamicType = ()> + 'static> {
+pub struct ControllerRunner<K: Resource<DynamicType = ()> + 'static> {
     /// The kind, in metrics and logs.
     pub kind: &'static str,
     /// Looks at a time.
@@ -43,10 +43,10 @@ pub struct Looks<K: Resource<DynamicType = ()> + 'static> {
 
 /// Why an object is looked at again although nothing has changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Missed {
+pub enum ReconcileError {
     /// Somebody else was faster: again after so long.
     #[error("somebody else was faster")]
-    Race(Duration),
+    Conflict(Duration),
     /// It failed: again after a wait that grows.
     #[error(transparent)]
     Failed(Box<dyn std::error::Error + Send + Sync>),
@@ -55,21 +55,21 @@ pub enum Missed {
     Bug(#[from] JoinError),
 }
 
-impl Missed {
+impl ReconcileError {
     /// How the metrics call it.
     fn category(&self) -> ReconcileOutcome {
         match self {
-            Self::Race(_) => ReconcileOutcome::Conflict,
+            Self::Conflict(_) => ReconcileOutcome::Conflict,
             Self::Failed(_) | Self::Bug(_) => ReconcileOutcome::Failed,
         }
     }
 
     /// How a look ended that only calls the API server. An object that is gone needs no other.
-    pub fn of(looked: Result<Requeue, CallError>, after_race: Duration) -> Result<Requeue, Self> {
-        match looked {
-            Err(error) if error.is_conflict() => Err(Self::Race(after_race)),
+    pub fn of(result: Result<Requeue, CallError>, after_conflict: Duration) -> Result<Requeue, Self> {
+        match result {
+            Err(error) if error.is_conflict() => Err(Self::Conflict(after_conflict)),
             Err(error) if error.is_not_found() => Ok(Requeue::await_change()),
-            looked => looked.map_err(|error| Self::Failed(Box::new(error))),
+            result => result.map_err(|error| Self::Failed(Box::new(error))),
         }
     }
 }
@@ -100,32 +100,32 @@ pub fn span_of(kind: &'static str, object: &impl ResourceExt) -> Span {
 /// What all looks share.
 struct Shared<L> {
     kind: &'static str,
-    look: L,
+    reconcile: L,
     back_off: BackOff,
     metrics: Arc<Metrics>,
     under_way: TaskTracker,
 }
 
-impl<K> Looks<K>
+impl<K> ControllerRunner<K>
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + std::fmt::Debug + 'static,
 {
     /// Looks after all of them until `stop`, and ends when the looks under way have ended. `gone` is told namespace and
     /// name of those that were to be looked at and do not exist any more.
-    pub async fn run<L, F>(self, look: L, gone: impl Fn(&str, &str), stop: CancellationToken)
+    pub async fn run<L, F>(self, reconcile: L, gone: impl Fn(&str, &str), stop: CancellationToken)
     where
         L: Fn(Arc<Guarded<K>>) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
+        F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
     {
         let kind = self.kind;
         let (metrics, under_way) = (self.metrics, self.under_way);
-        let shared = Arc::new(Shared { kind, look, back_off: BackOff::default(), metrics, under_way });
+        let shared = Arc::new(Shared { kind, reconcile, back_off: BackOff::default(), metrics, under_way });
         let queue = self.queue.map(Ok::<_, Infallible>).take_until(stop.cancelled_owned());
         // No debounce: what changed is acted upon at once.
         let config = Config::default().concurrency(self.concurrency);
         applier(
             |object: Arc<Guarded<K>>, shared: Arc<Shared<L>>| shared.one(object).boxed(),
-            |object, error: &Missed, shared: Arc<Shared<L>>| {
+            |object, error: &ReconcileError, shared: Arc<Shared<L>>| {
                 let wait = shared.back_off.failed(&uid(&object));
                 let span = span_of(kind, &*object);
                 tracing::warn!(parent: &span, %error, "looking again in {wait:?}");
@@ -151,24 +151,24 @@ where
 
 impl<L> Shared<L> {
     /// One look at one object.
-    async fn one<K, F>(self: Arc<Self>, object: Arc<Guarded<K>>) -> Result<Requeue, Missed>
+    async fn one<K, F>(self: Arc<Self>, object: Arc<Guarded<K>>) -> Result<Requeue, ReconcileError>
     where
         K: Resource<DynamicType = ()> + 'static,
         L: Fn(Arc<Guarded<K>>) -> F,
-        F: Future<Output = Result<Requeue, Missed>> + Send + 'static,
+        F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
     {
         let started = Instant::now();
-        let look = isolated(&self.under_way, (self.look)(Arc::clone(&object)));
-        let looked = look.instrument(span_of(self.kind, &*object)).await;
-        let looked = looked.unwrap_or_else(|bug| Err(bug.into()));
-        let outcome = looked.as_ref().map_or_else(Missed::category, |_| ReconcileOutcome::Done);
+        let reconcile = isolated(&self.under_way, (self.reconcile)(Arc::clone(&object)));
+        let result = reconcile.instrument(span_of(self.kind, &*object)).await;
+        let result = result.unwrap_or_else(|bug| Err(bug.into()));
+        let outcome = result.as_ref().map_or_else(ReconcileError::category, |_| ReconcileOutcome::Done);
         self.metrics.reconciled(self.kind, outcome, started.elapsed());
-        if looked.is_ok() {
+        if result.is_ok() {
             self.back_off.succeeded(&uid(&object));
         }
-        match looked {
-            Err(Missed::Race(wait)) => Ok(Requeue::requeue(wait)),
-            looked => looked,
+        match result {
+            Err(ReconcileError::Conflict(wait)) => Ok(Requeue::requeue(wait)),
+            result => result,
         }
     }
 }
@@ -214,7 +214,7 @@ mod tests {
     }
 
     /// Looks at one object that end as given, one after the other; when each was, in milliseconds, and the metrics.
-    async fn looks(ends: Vec<fn() -> Result<Requeue, Missed>>) -> (Vec<u128>, String, Vec<String>) {
+    async fn runner(ends: Vec<fn() -> Result<Requeue, ReconcileError>>) -> (Vec<u128>, String, Vec<String>) {
         let mut writer = Writer::<Guarded<ProviderAccount>>::new(());
         for event in [Event::Init, Event::InitApply(account()), Event::InitDone] {
             writer.apply_watcher_event(&event);
@@ -227,7 +227,7 @@ mod tests {
         let gone: Mutex<Vec<String>> = Mutex::default();
         sender.unbounded_send(ObjectRef::from_obj(&account())).unwrap();
         sender.unbounded_send(ObjectRef::new("lost").within("films")).unwrap();
-        let looks = Looks {
+        let runner = ControllerRunner {
             kind: "ProviderAccount",
             concurrency: 1,
             store: writer.as_reader(),
@@ -237,7 +237,7 @@ mod tests {
         };
         let ends = Mutex::new(ends.into_iter());
         let (seen, stopper) = (Arc::clone(&times), stop.clone());
-        let look = move |_| {
+        let reconcile = move |_| {
             seen.lock().push(began.elapsed().as_millis());
             let end = ends.lock().next();
             let stopper = stopper.clone();
@@ -249,15 +249,15 @@ mod tests {
                 Ok(Requeue::await_change())
             }
         };
-        looks.run(look, |namespace, name| gone.lock().push(format!("{namespace}/{name}")), stop).await;
+        runner.run(reconcile, |namespace, name| gone.lock().push(format!("{namespace}/{name}")), stop).await;
         let times = times.lock().clone();
         (times, metrics.text(&Census::default(), MetricsFormat::OpenMetrics).unwrap(), gone.into_inner())
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_failed_is_looked_at_again_later_each_time_and_a_panic_is_one_failure() {
-        let failed: fn() -> Result<Requeue, Missed> = || Err(Missed::Failed("no".into()));
-        let (times, metrics, gone) = looks(vec![failed, || panic!("a bug"), failed]).await;
+        let failed: fn() -> Result<Requeue, ReconcileError> = || Err(ReconcileError::Failed("no".into()));
+        let (times, metrics, gone) = runner(vec![failed, || panic!("a bug"), failed]).await;
         let waits: Vec<u128> = times.windows(2).map(|pair| (pair[1] - pair[0]) / 100).collect();
         assert_eq!(waits, [5, 10, 20], "half a second, doubled: {times:?}");
         for line in ["outcome=\"error\"} 3", "outcome=\"ok\"} 1"] {
@@ -268,9 +268,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_was_overtaken_looks_again_soon_and_has_not_failed() {
-        let (times, metrics, _) = looks(vec![
-            || Err(Missed::Race(Duration::from_millis(200))),
-            || Err(Missed::Race(Duration::from_millis(200))),
+        let (times, metrics, _) = runner(vec![
+            || Err(ReconcileError::Conflict(Duration::from_millis(200))),
+            || Err(ReconcileError::Conflict(Duration::from_millis(200))),
             || Ok(Requeue::requeue(Duration::from_secs(7))),
         ])
         .await;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Scope;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
-use crate::context::{Context, Leads};
+use crate::context::{Context, LeaderFlag};
 use crate::leader::{Candidate, Leadership, Timing};
 use crate::{http, provideraccount, storagepolicy, traces, videojob};
 use videofactory_client::call::connect;
@@ -47,7 +47,12 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     parts.spawn("the watches", ending_well(work.watches.keep));
     parts.spawn(
         "the wait for namespaces",
-        end_for_regained(work.watches.scope, context.client.clone(), context.leads.clone(), stop.clone()),
+        end_for_regained(
+            work.watches.scope,
+            context.client.clone(),
+            context.leader_flag.clone(),
+            stop.clone(),
+        ),
     );
     let served = CancellationToken::new();
     parts.spawn("the HTTP server", serve(context.clone(), kube_config, stop.clone(), served.clone()));
@@ -74,11 +79,11 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
 async fn end_for_regained(
     scope: oneshot::Receiver<Scope>,
     client: Client,
-    leads: Leads,
+    leader_flag: LeaderFlag,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let scope = scope.await.context("what is watched was never known")?;
-    let namespace = scope.regained(&client, || leads.now()).await;
+    let namespace = scope.regained(&client, || leader_flag.is_leading()).await;
     tracing::info!(
         namespace,
         "a namespace that was left out can be read: this process ends, and the next one watches it"
@@ -107,8 +112,8 @@ async fn lead(context: Context, stop: CancellationToken) -> anyhow::Result<()> {
     let Some(mut leadership) = begin(&context, &stop).await else { return Ok(()) };
     if !stop.is_cancelled() {
         act(context.clone(), &mut leadership, stop).await?;
-        context.leads.end();
-        context.metrics.leads(false);
+        context.leader_flag.set_standby();
+        context.metrics.set_leading(false);
     }
     if let Leading::ByLease(leadership) = leadership {
         leadership.release().await.context("the Lease was not given up and runs out by itself")?;
@@ -125,9 +130,9 @@ enum Leading {
 
 /// Runs the controllers until asked to stop; nothing of them is left then. Fails if the Lease is lost.
 async fn act(context: Context, leading: &mut Leading, stop: CancellationToken) -> anyhow::Result<()> {
-    context.leads.begin();
-    context.refusals.leads();
-    context.metrics.leads(true);
+    context.leader_flag.set_leading();
+    context.create_failures.began_leading();
+    context.metrics.set_leading(true);
     tracing::info!("acting");
     let mut controllers = Parts::default();
     let of_jobs = videojob::controller::run(context.clone(), stop.clone());
@@ -170,8 +175,12 @@ async fn begin(context: &Context, stop: &CancellationToken) -> Option<Leading> {
     if !context.config.leader_election {
         return Some(Leading::Alone);
     }
-    let candidate =
-        Candidate::new(context.client.clone(), &context.config, Timing::default(), context.leads.clone());
+    let candidate = Candidate::new(
+        context.client.clone(),
+        &context.config,
+        Timing::default(),
+        context.leader_flag.clone(),
+    );
     candidate.acquire(stop).await.map(Box::new).map(Leading::ByLease)
 }
 

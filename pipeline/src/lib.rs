@@ -9,6 +9,7 @@ pub mod clock;
 pub mod contract;
 pub mod digest;
 pub mod documents;
+pub mod files_written;
 pub mod graph;
 pub mod inputs;
 pub mod keys;
@@ -19,7 +20,6 @@ pub mod storyboard;
 pub mod text;
 pub mod timeline;
 pub mod tombstone;
-pub mod wrote;
 
 pub use contract::{ExitCode, StepInput, StepOutcome};
 pub use digest::Digest;

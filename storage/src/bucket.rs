@@ -24,7 +24,7 @@ use crate::config::BucketConfig;
 use crate::error::{Result, StorageError, translate};
 use crate::key::{self, KeySpace};
 use crate::reach::{self, Access, Addressing};
-use crate::retry::{Patience, R2Codes, stalled_streams};
+use crate::retry::{R2Codes, TimeoutProfile, stalled_streams};
 use crate::tally::{Tally, Written};
 
 /// One bucket, seen through its prefix.
@@ -87,22 +87,22 @@ impl Bucket {
         }
         let common =
             common_config(config, http_client(&endpoint)?).force_path_style(addressing == Addressing::Path);
-        let client = |patience: Patience, endpoint: &str| {
+        let client = |profile: TimeoutProfile, endpoint: &str| {
             Client::from_conf(
                 common
                     .clone()
                     .endpoint_url(endpoint)
-                    .retry_config(patience.retries())
-                    .timeout_config(patience.timeouts())
+                    .retry_config(profile.retries())
+                    .timeout_config(profile.timeouts())
                     .build(),
             )
         };
         let inner = Inner {
-            small: client(Patience::Small, &endpoint),
-            bulk: client(Patience::Bulk, &endpoint),
-            probe: client(Patience::Probe, &endpoint),
-            once: client(Patience::Once, &endpoint),
-            public: client(Patience::Small, &public),
+            small: client(TimeoutProfile::Small, &endpoint),
+            bulk: client(TimeoutProfile::Bulk, &endpoint),
+            probe: client(TimeoutProfile::Probe, &endpoint),
+            once: client(TimeoutProfile::Once, &endpoint),
+            public: client(TimeoutProfile::Small, &public),
             name: config.bucket.clone(),
             endpoint,
             keys: KeySpace::new(&config.prefix)?,
@@ -152,7 +152,7 @@ impl Bucket {
 
     /// The same bucket with a probe's short patience for every call.
     #[must_use]
-    pub fn impatient(&self) -> Self {
+    pub fn with_short_timeouts(&self) -> Self {
         self.with(&self.inner.probe)
     }
 

@@ -52,7 +52,7 @@ impl Bucket {
     /// Asks the four questions, within about a minute at worst and two seconds as a rule. Five class A
     /// operations; the keys written, under `probes/`, are deleted again.
     pub async fn probe(&self) -> ProbeReport {
-        let bucket = self.impatient();
+        let bucket = self.with_short_timeouts();
         let begun = Instant::now();
         let listed = bucket.list_one().await;
         let latency = begun.elapsed();
@@ -69,7 +69,7 @@ impl Bucket {
     /// Asks only whether the server answers, takes the credentials and knows the bucket. One class B operation,
     /// and a class A one when the answer is no: only that tells why.
     pub async fn check(&self) -> Result<()> {
-        let bucket = self.impatient();
+        let bucket = self.with_short_timeouts();
         match bucket.small().head_bucket().bucket(bucket.name()).send().await {
             Ok(_) => Ok(()),
             Err(error) => match bucket.failed("head", "", &error) {

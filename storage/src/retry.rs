@@ -16,7 +16,7 @@ use aws_smithy_types::retry::ErrorKind;
 
 /// What kind of call is limited.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
+pub(crate) enum TimeoutProfile {
     /// Small requests and answers.
     Small,
     /// Bodies of films and parts; the stalled-stream guard catches what hangs.
@@ -27,7 +27,7 @@ pub(crate) enum Patience {
     Once,
 }
 
-impl Patience {
+impl TimeoutProfile {
     pub(crate) fn timeouts(self) -> TimeoutConfig {
         let (attempt, whole) = match self {
             Self::Small => (30, 120),

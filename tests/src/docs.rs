@@ -30,7 +30,7 @@ pub struct Page {
     /// All that is done.
     pub steps: Vec<Step>,
     /// Blocks that are not run: the line of each, and why.
-    pub left_out: Vec<(usize, String)>,
+    pub skipped: Vec<(usize, String)>,
 }
 
 /// One thing to do.
@@ -264,7 +264,7 @@ impl Reader {
             if marks.stays.is_some() || !marks.expect.is_empty() {
                 self.fault(line, "the block is not run, so that nothing can be expected of it");
             }
-            self.page.left_out.push((line, why));
+            self.page.skipped.push((line, why));
             return;
         }
         let text = typed(block);
@@ -346,7 +346,7 @@ mod tests {
         assert!(
             matches!(&stays.action, Action::Run(stays) if stays.stays.as_ref().unwrap().is_match("on :8000"))
         );
-        assert_eq!(page.left_out, [(23, "it costs money".to_owned())]);
+        assert_eq!(page.skipped, [(23, "it costs money".to_owned())]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ struct Shared {
 #[derive(Default)]
 struct Waiting {
     bytes: Vec<u8>,
-    left_out: u64,
+    dropped: u64,
 }
 
 impl Log {
@@ -115,7 +115,7 @@ fn held(bytes: &[u8], there: &ObjectInfo) -> usize {
 impl Waiting {
     fn add(&mut self, line: &[u8]) {
         if self.bytes.len() + line.len() > MOST_WAITING_BYTES {
-            self.left_out += 1;
+            self.dropped += 1;
             return;
         }
         self.bytes.extend_from_slice(line);
@@ -123,13 +123,13 @@ impl Waiting {
 
     fn take(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.bytes);
-        if self.left_out > 0 {
+        if self.dropped > 0 {
             let note = serde_json::json!({
                 "timestamp": clock::now(), "level": "WARN",
-                "message": format!("{} lines are missing here: the bucket was out of reach", self.left_out),
+                "message": format!("{} lines are missing here: the bucket was out of reach", self.dropped),
             });
             bytes.extend_from_slice(format!("{note}\n").as_bytes());
-            self.left_out = 0;
+            self.dropped = 0;
         }
         bytes
     }

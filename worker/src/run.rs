@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use videofactory_net::Network;
 use videofactory_pipeline::contract::Grace;
+use videofactory_pipeline::files_written::{FilesWritten, FilesWrittenByKind};
 use videofactory_pipeline::keys::kind_of;
-use videofactory_pipeline::wrote::{Wrote, WroteByKind};
 use videofactory_pipeline::{ExitCode, StepInput, StepOutcome};
 use videofactory_storage::{Bucket, Written};
 
@@ -108,7 +108,7 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
 
     let (result, cut) = work(&context, terminated).await;
     let mut outcome = of_attempt(&input, result, cut, &context.progress, &context.usage);
-    outcome.wrote = wrote(&context.bucket);
+    outcome.files_written = files_written(&context.bucket);
     poster.abort();
     let spans = tokio::spawn(context.traces.clone().send(context.network.clone()).in_current_span());
     tell(&outcome);
@@ -190,10 +190,10 @@ fn tell(outcome: &StepOutcome) {
 }
 
 /// What this attempt has added to the bucket so far.
-fn wrote(bucket: &Bucket) -> WroteByKind {
+fn files_written(bucket: &Bucket) -> FilesWrittenByKind {
     let written = bucket.written().into_iter();
     let of_kind = |(folder, sum): (String, Written)| {
-        Some((kind_of(&folder)?, Wrote { objects: sum.objects, bytes: sum.bytes }))
+        Some((kind_of(&folder)?, FilesWritten { objects: sum.objects, bytes: sum.bytes }))
     };
     written.filter_map(of_kind).collect()
 }

@@ -261,7 +261,7 @@ impl Process for TestProcess {
         true
     }
 
-    fn leads(&self) -> bool {
+    fn is_leader(&self) -> bool {
         true
     }
 

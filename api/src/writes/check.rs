@@ -161,7 +161,7 @@ pub struct Buckets(pub Arc<dyn Process>);
 #[async_trait]
 impl Files for Buckets {
     async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
-        let bucket = self.0.bucket(policy).await?.impatient();
+        let bucket = self.0.bucket(policy).await?.with_short_timeouts();
         let looks: Vec<_> = wanted.iter().map(|file| is_there(&bucket, file)).collect();
         let there: Result<Vec<bool>, StorageError> =
             stream::iter(looks).buffered(AT_ONCE).try_collect().await;

@@ -19,7 +19,7 @@ use crate::restoring;
 
 /// What an account said last.
 #[derive(Debug, Default)]
-struct Heard {
+struct LastSeen {
     /// Its spec's generation, and whether it can be used.
     says: (Option<i64>, Option<Condition>),
     /// It is being restored: whoever needs it waits.
@@ -28,7 +28,7 @@ struct Heard {
     front: HashSet<(String, Option<StepName>)>,
 }
 
-impl Heard {
+impl LastSeen {
     fn of(account: &ProviderAccount) -> Self {
         let status = account.status.as_ref();
         let ready = status.and_then(|status| condition::get(&status.conditions, ConditionType::Ready));
@@ -43,7 +43,7 @@ impl Heard {
 
 /// Follows the accounts.
 pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<ProviderAccount>>) {
-    let mut heard: HashMap<String, Heard> = HashMap::new();
+    let mut last_seen: HashMap<String, LastSeen> = HashMap::new();
     move |event| match event {
         Event::Apply(object) => {
             let namespace = object.namespace();
@@ -56,30 +56,30 @@ pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Provid
             if is_new_to_us(account) {
                 wake_siblings(&caches, namespace.as_deref());
             }
-            let now = Heard::of(account);
-            let before = heard.remove(&account.uid().unwrap_or_default()).unwrap_or_default();
+            let now = LastSeen::of(account);
+            let before = last_seen.remove(&account.uid().unwrap_or_default()).unwrap_or_default();
             wake(&caches, account, &before, &now);
-            heard.insert(account.uid().unwrap_or_default(), now);
+            last_seen.insert(account.uid().unwrap_or_default(), now);
         }
         Event::Delete(object) => {
             let namespace = object.namespace();
             let uid = object.uid().unwrap_or_default();
             caches.written_accounts.forget(&uid);
-            heard.remove(&uid);
+            last_seen.remove(&uid);
             caches.claims.account_is_gone(&NamespacedName::of(&object));
             caches.account_queue.push(ObjectRef::from_obj(&object));
             wake_siblings(&caches, namespace.as_deref());
             caches.wake_jobs(|job| job.namespace() == namespace);
         }
         // What was said while nobody listened is not known.
-        Event::Init => heard.clear(),
+        Event::Init => last_seen.clear(),
         Event::InitApply(object) => {
             // Whoever waits for it must hear of its release.
             if let Ok(account) = &object.0
                 && restoring::held(account, clock::now()).is_some()
             {
-                let held = Heard { is_held: true, ..Heard::default() };
-                heard.insert(account.uid().unwrap_or_default(), held);
+                let held = LastSeen { is_held: true, ..LastSeen::default() };
+                last_seen.insert(account.uid().unwrap_or_default(), held);
             }
         }
         Event::InitDone => {
@@ -91,7 +91,7 @@ pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Provid
 }
 
 /// The jobs that may go on, or have to say something else, because of what an account says now.
-fn wake(caches: &Caches, account: &ProviderAccount, before: &Heard, now: &Heard) {
+fn wake(caches: &Caches, account: &ProviderAccount, before: &LastSeen, now: &LastSeen) {
     let namespace = account.namespace().unwrap_or_default();
     let status = account.status.clone().unwrap_or_default();
     let mut jobs: BTreeSet<String> = caches.claims.turns(&NamespacedName::of(account), &status);

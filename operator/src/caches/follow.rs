@@ -31,8 +31,8 @@ use super::accounts::{on_account, wake_siblings};
 use super::merge::Merge;
 use super::scope::Scope;
 use super::{
-    Caches, ClaimIndex, Guarded, Owned, OwnedCache, OwnerKey, PodRecord, Queue, Unwatched, Watches, Written,
-    uids, version,
+    Caches, ClaimIndex, Guarded, OwnWrites, Owned, OwnedCache, OwnerKey, PodRecord, Queue, Unwatched,
+    Watches, uids, version,
 };
 use crate::config::Watched;
 use crate::restoring::is_restoring;
@@ -60,9 +60,9 @@ pub fn start(client: &Client, watched: &Watched) -> (Arc<Caches>, Watches) {
         unwatched: Unwatched::default(),
         unended: Mutex::default(),
         claims: ClaimIndex::default(),
-        written_jobs: Written::default(),
-        written_policies: Written::default(),
-        written_accounts: Written::default(),
+        written_jobs: OwnWrites::default(),
+        written_policies: OwnWrites::default(),
+        written_accounts: OwnWrites::default(),
         videojob_queue: Queue::default(),
         policy_queue: Queue::default(),
         account_queue: Queue::default(),
@@ -71,7 +71,7 @@ pub fn start(client: &Client, watched: &Watched) -> (Arc<Caches>, Watches) {
     let (client, watched, kept) = (client.clone(), watched.clone(), Arc::clone(&caches));
     let keep = async move {
         let scope = Scope::find(&client, &watched).await;
-        kept.unwatched.leave_out(scope.left_out.clone());
+        kept.unwatched.leave_out(scope.excluded.clone());
         let (all, caches) = (scope.watched.clone(), || Arc::clone(&kept));
         // Whoever waits for it may have ended.
         let _ = found.send(scope);

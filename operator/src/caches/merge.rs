@@ -12,14 +12,14 @@ use kube::runtime::watcher::Event;
 /// The watches, and what each of them has told.
 #[derive(Debug)]
 pub struct Merge<K> {
-    places: Vec<Place<K>>,
+    watches: Vec<WatchState<K>>,
     /// Whether the first lists were told.
     told: bool,
 }
 
 /// One watch: objects by name.
 #[derive(Debug)]
-struct Place<K> {
+struct WatchState<K> {
     known: HashMap<String, K>,
     /// The list under way.
     listed: Option<HashMap<String, K>>,
@@ -30,18 +30,18 @@ impl<K: ResourceExt + Clone> Merge<K> {
     /// So many watches.
     #[must_use]
     pub fn of(watches: usize) -> Self {
-        let place = || Place { known: HashMap::new(), listed: None, complete: false };
-        Self { places: (0..watches).map(|_| place()).collect(), told: false }
+        let place = || WatchState { known: HashMap::new(), listed: None, complete: false };
+        Self { watches: (0..watches).map(|_| place()).collect(), told: false }
     }
 
     /// Takes an event of a watch, by its place; what is told of it.
     pub fn take(&mut self, watch: usize, event: Event<K>) -> Vec<Event<K>> {
         // A single one needs no memory.
-        if self.places.len() == 1 {
+        if self.watches.len() == 1 {
             return vec![event];
         }
         let told = self.told;
-        let Some(place) = self.places.get_mut(watch) else { return Vec::new() };
+        let Some(place) = self.watches.get_mut(watch) else { return Vec::new() };
         match event {
             Event::Init => {
                 place.listed = Some(HashMap::new());
@@ -56,7 +56,7 @@ impl<K: ResourceExt + Clone> Merge<K> {
                 if told {
                     return changes;
                 }
-                self.told = self.places.iter().all(|place| place.complete);
+                self.told = self.watches.iter().all(|place| place.complete);
                 if self.told { self.first_list() } else { Vec::new() }
             }
             Event::Apply(object) => {
@@ -71,13 +71,13 @@ impl<K: ResourceExt + Clone> Merge<K> {
     }
 
     fn first_list(&self) -> Vec<Event<K>> {
-        let all = self.places.iter().flat_map(|place| place.known.values());
+        let all = self.watches.iter().flat_map(|place| place.known.values());
         let all = all.map(|object| Event::InitApply(object.clone()));
         [Event::Init].into_iter().chain(all).chain([Event::InitDone]).collect()
     }
 }
 
-impl<K: ResourceExt + Clone> Place<K> {
+impl<K: ResourceExt + Clone> WatchState<K> {
     /// Its list is complete; in what it differs from what was known.
     fn has_listed(&mut self) -> Vec<Event<K>> {
         self.complete = true;

@@ -7,10 +7,10 @@ mod accounts;
 mod claims;
 mod follow;
 mod merge;
+mod own_writes;
 mod owned;
 mod scope;
 mod unwatched;
-mod written;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -30,10 +30,10 @@ use videofactory_crds::{Channel, Phase, ProviderAccount, StoragePolicy, VideoJob
 use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts};
 
 pub use claims::ClaimIndex;
-pub use owned::{Known, Owned, OwnedCache, OwnerKey};
+pub use own_writes::{OwnWrites, version};
+pub use owned::{CachedObject, Owned, OwnedCache, OwnerKey};
 pub use scope::Scope;
 pub use unwatched::Unwatched;
-pub use written::{Written, version};
 
 use crate::config::Watched;
 use crate::videojob::model::{JobFacts, PodFacts};
@@ -84,11 +84,11 @@ pub struct Caches {
     /// What `VideoJob`s say of accounts.
     pub claims: ClaimIndex,
     /// `VideoJob`s as we wrote them last.
-    pub written_jobs: Written<VideoJob>,
+    pub written_jobs: OwnWrites<VideoJob>,
     /// `StoragePolicy`s as we wrote them last.
-    pub written_policies: Written<StoragePolicy>,
+    pub written_policies: OwnWrites<StoragePolicy>,
     /// `ProviderAccount`s as we wrote them last.
-    pub written_accounts: Written<ProviderAccount>,
+    pub written_accounts: OwnWrites<ProviderAccount>,
     /// `VideoJob`s to look at.
     pub videojob_queue: Queue<Guarded<VideoJob>>,
     /// `StoragePolicy`s to look at.

@@ -49,7 +49,7 @@ pub struct Owned<T> {
 
 /// An object as it is known here.
 #[derive(Clone, Debug)]
-pub struct Known<T> {
+pub struct CachedObject<T> {
     pub object: Arc<Owned<T>>,
     /// We have deleted it: it is on its way out, whatever the watch still says.
     pub terminating: bool,
@@ -57,7 +57,7 @@ pub struct Known<T> {
     unseen: Option<Instant>,
 }
 
-impl<T> Known<T> {
+impl<T> CachedObject<T> {
     /// We have written it so long ago that the watch would have shown it.
     fn is_lost(&self) -> bool {
         self.unseen.is_some_and(|since| since.elapsed() > UNSEEN_FOR)
@@ -72,7 +72,7 @@ pub struct OwnedCache<T> {
 
 #[derive(Debug)]
 struct Tables<T> {
-    by_owner: HashMap<OwnerKey, HashMap<String, Known<T>>>,
+    by_owner: HashMap<OwnerKey, HashMap<String, CachedObject<T>>>,
     owner_of: HashMap<String, OwnerKey>,
     /// What we wrote, the oldest first. With several namespaces no relist removes a lost object (`merge.rs`), so the next
     /// write does.
@@ -98,12 +98,12 @@ impl<T> Default for OwnedCache<T> {
 impl<T> OwnedCache<T> {
     /// Everything that this `VideoJob` owns.
     #[must_use]
-    pub fn of(&self, owner: &OwnerKey) -> Vec<Known<T>> {
+    pub fn of(&self, owner: &OwnerKey) -> Vec<CachedObject<T>> {
         let tables = self.tables.read();
         let known = tables.by_owner.get(owner).into_iter().flat_map(HashMap::values);
         known
             .filter(|known| !known.is_lost())
-            .map(|known| Known { object: Arc::clone(&known.object), ..*known })
+            .map(|known| CachedObject { object: Arc::clone(&known.object), ..*known })
             .collect()
     }
 
@@ -119,7 +119,7 @@ impl<T> OwnedCache<T> {
     #[must_use]
     pub fn has_unseen(&self, owner: &OwnerKey) -> bool {
         let tables = self.tables.read();
-        let awaited = |known: &Known<T>| known.unseen.is_some() && !known.is_lost();
+        let awaited = |known: &CachedObject<T>| known.unseen.is_some() && !known.is_lost();
         tables.by_owner.get(owner).is_some_and(|known| known.values().any(awaited))
     }
 
@@ -171,7 +171,7 @@ impl<T> OwnedCache<T> {
     }
 
     /// We have written this object and read the answer.
-    pub fn wrote(&self, object: Owned<T>) {
+    pub fn record_write(&self, object: Owned<T>) {
         let (mut tables, now) = (self.tables.write(), Instant::now());
         tables.forget_lost(now);
         tables.written.push_back((now, object.uid.clone()));
@@ -201,7 +201,7 @@ impl<T> Tables<T> {
         }
         let seen_already =
             present.is_some_and(|known| known.unseen.is_none() && known.object.version == object.version);
-        let known = Known {
+        let known = CachedObject {
             terminating: present.is_some_and(|known| known.terminating),
             unseen: unseen.filter(|_| !seen_already),
             object: Arc::new(object),
@@ -219,7 +219,7 @@ impl<T> Tables<T> {
             }
             let owner = self.owner_of.get(&uid);
             let known = owner.and_then(|owner| self.by_owner.get(owner)?.get(&uid));
-            if known.is_some_and(Known::is_lost) {
+            if known.is_some_and(CachedObject::is_lost) {
                 self.remove(&uid);
             }
         }
@@ -263,7 +263,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_just_created_counts_before_the_watch_shows_it() {
         let cache = OwnedCache::default();
-        cache.wrote(object("a", 5));
+        cache.record_write(object("a", 5));
         assert_eq!(uids(&cache), ["a"]);
         assert!(cache.has_unseen(&vj()));
         cache.shown(object("a", 5));
@@ -273,7 +273,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_list_that_is_older_than_our_write_does_not_take_it_away() {
         let cache = OwnedCache::default();
-        cache.wrote(object("a", 5));
+        cache.record_write(object("a", 5));
         relist(&cache, &[]);
         assert_eq!(uids(&cache), ["a"]);
     }
@@ -281,7 +281,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_write_that_no_watch_ever_shows_is_forgotten() {
         let cache = OwnedCache::default();
-        cache.wrote(object("a", 5));
+        cache.record_write(object("a", 5));
         tokio::time::advance(UNSEEN_FOR + Duration::from_secs(1)).await;
         assert!(uids(&cache).is_empty());
         relist(&cache, &[]);
@@ -292,17 +292,17 @@ mod tests {
     async fn what_is_lost_and_no_list_leaves_out_keeps_nobody_looking_and_goes_with_the_next_write() {
         let cache = OwnedCache::default();
         for uid in ["lost", "shown", "written-again"] {
-            cache.wrote(object(uid, 5));
+            cache.record_write(object(uid, 5));
         }
         cache.shown(object("shown", 5));
         assert!(cache.has_unseen(&vj()));
         tokio::time::advance(UNSEEN_FOR / 2).await;
-        cache.wrote(object("written-again", 6));
+        cache.record_write(object("written-again", 6));
         tokio::time::advance(UNSEEN_FOR / 2 + Duration::from_secs(1)).await;
         assert!(cache.has_unseen(&vj()), "what was written later may still be shown");
         tokio::time::advance(UNSEEN_FOR).await;
         assert!(!cache.has_unseen(&vj()), "nobody waits for what is lost");
-        cache.wrote(object("new", 9));
+        cache.record_write(object("new", 9));
         assert_eq!(uids(&cache), ["new", "shown"]);
         let tables = cache.tables.read();
         assert_eq!((tables.owner_of.len(), tables.written.len()), (2, 1), "nothing is kept of it");
@@ -312,7 +312,7 @@ mod tests {
     async fn a_late_answer_does_not_make_a_shown_object_unseen_again() {
         let cache = OwnedCache::default();
         cache.shown(object("a", 5));
-        cache.wrote(object("a", 5));
+        cache.record_write(object("a", 5));
         assert!(!cache.has_unseen(&vj()));
     }
 

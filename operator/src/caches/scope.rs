@@ -47,7 +47,7 @@ pub struct Scope {
     /// What the operator may list.
     pub watched: Watched,
     /// Namespaces in which it may not.
-    pub left_out: BTreeSet<String>,
+    pub excluded: BTreeSet<String>,
 }
 
 /// The operator's rights, as the API server knows them.
@@ -100,7 +100,7 @@ impl Scope {
         let namespaces = match watched {
             Watched::Namespaces(namespaces) if namespaces.len() > 1 => namespaces,
             // Without a single one, or without the whole cluster, there is nothing to do.
-            one_or_all => return Self { watched: one_or_all.clone(), left_out: BTreeSet::new() },
+            one_or_all => return Self { watched: one_or_all.clone(), excluded: BTreeSet::new() },
         };
         let mut readable: BTreeMap<String, Instant> = BTreeMap::new();
         let mut refused: BTreeMap<String, Instant> = BTreeMap::new();
@@ -112,31 +112,31 @@ impl Scope {
                 take(answer, &mut readable, &mut refused);
             }
             let for_long = refused.iter().filter(|(_, since)| since.elapsed() >= REFUSED_FOR);
-            let left_out: BTreeSet<String> = for_long.map(|(namespace, _)| namespace.clone()).collect();
-            if !readable.is_empty() && readable.len() + left_out.len() == namespaces.len() {
-                for namespace in &left_out {
+            let excluded: BTreeSet<String> = for_long.map(|(namespace, _)| namespace.clone()).collect();
+            if !readable.is_empty() && readable.len() + excluded.len() == namespaces.len() {
+                for namespace in &excluded {
                     tracing::error!(namespace, "this namespace is left out until the operator may read it");
                 }
-                return Self { watched: Watched::Namespaces(readable.into_keys().collect()), left_out };
+                return Self { watched: Watched::Namespaces(readable.into_keys().collect()), excluded };
             }
             sleep(PAUSE).await;
         }
     }
 
     /// Waits until one that is left out is readable, and stays so, and another process could begin with it; its name. For
-    /// ever if none is left out. `leads`: whether this process is the one that acts.
-    pub async fn regained(&self, rights: &dyn Rights, leads: impl Fn() -> bool) -> String {
-        if self.left_out.is_empty() {
+    /// ever if none is left out. `leader_flag`: whether this process is the one that acts.
+    pub async fn regained(&self, rights: &dyn Rights, leader_flag: impl Fn() -> bool) -> String {
+        if self.excluded.is_empty() {
             return pending().await;
         }
         let mut readable: BTreeMap<String, u32> = BTreeMap::new();
         loop {
             sleep(ASK_AGAIN).await;
-            for (namespace, answer) in ask(rights, self.left_out.iter().cloned()).await {
+            for (namespace, answer) in ask(rights, self.excluded.iter().cloned()).await {
                 let times = readable.entry(namespace).or_default();
                 *times = if answer.is_ok() { *times + 1 } else { 0 };
             }
-            let needed = READABLE_TIMES + if leads() { HEAD_START } else { 0 };
+            let needed = READABLE_TIMES + if leader_flag() { HEAD_START } else { 0 };
             let regained = readable.iter().find(|(_, times)| **times >= needed);
             if let Some((namespace, _)) = regained
                 && self.could_be_found(rights).await
@@ -149,7 +149,7 @@ impl Scope {
     /// Whether another process could begin: of each namespace it is known whether it can be read.
     async fn could_be_found(&self, rights: &dyn Rights) -> bool {
         let Watched::Namespaces(watched) = &self.watched else { return true };
-        let answers = ask(rights, watched.union(&self.left_out).cloned()).await;
+        let answers = ask(rights, watched.union(&self.excluded).cloned()).await;
         answers.iter().all(|(_, answer)| answer.as_ref().err().is_none_or(CallError::lacks_permission))
     }
 }
@@ -253,7 +253,7 @@ mod tests {
         let began = Instant::now();
         let answers = Answers::of(&[("ads", 403)]);
         let scope = Scope::find(&answers, &watched(&["ads", "films", "trailers"])).await;
-        assert_eq!(scope, Scope { watched: watched(&["films", "trailers"]), left_out: names(&["ads"]) });
+        assert_eq!(scope, Scope { watched: watched(&["films", "trailers"]), excluded: names(&["ads"]) });
         assert!((REFUSED_FOR..REFUSED_FOR * 2).contains(&began.elapsed()), "{:?}", began.elapsed());
         assert_eq!(answers.asked("films"), 1, "what is known is not asked for each time");
     }
@@ -267,7 +267,7 @@ mod tests {
             answers.allow("ads");
         };
         let (scope, ()) = tokio::join!(Scope::find(&answers, &all), allow);
-        assert_eq!(scope, Scope { watched: all.clone(), left_out: BTreeSet::new() });
+        assert_eq!(scope, Scope { watched: all.clone(), excluded: BTreeSet::new() });
     }
 
     #[tokio::test(start_paused = true)]
@@ -281,7 +281,7 @@ mod tests {
             answers.allow("ads");
         };
         let (scope, ()) = tokio::join!(Scope::find(&answers, &all), go);
-        assert_eq!(scope, Scope { watched: watched(&["ads", "trailers"]), left_out: names(&["films"]) });
+        assert_eq!(scope, Scope { watched: watched(&["ads", "trailers"]), excluded: names(&["films"]) });
     }
 
     #[tokio::test(start_paused = true)]
@@ -308,13 +308,13 @@ mod tests {
         let nobody = Answers::of(&[("films", 403)]);
         for all in [Watched::Cluster, watched(&["films"])] {
             let scope = Scope::find(&nobody, &all).now_or_never().unwrap();
-            assert_eq!(scope, Scope { watched: all, left_out: BTreeSet::new() });
+            assert_eq!(scope, Scope { watched: all, excluded: BTreeSet::new() });
             assert_eq!(scope.regained(&nobody, || false).now_or_never(), None);
         }
     }
 
     fn without_ads() -> Scope {
-        Scope { watched: watched(&["films"]), left_out: names(&["ads"]) }
+        Scope { watched: watched(&["films"]), excluded: names(&["ads"]) }
     }
 
     #[tokio::test(start_paused = true)]
@@ -334,11 +334,11 @@ mod tests {
             () = coming_and_going => {}
         }
         answers.allow("ads");
-        for (leads, times) in [(false, READABLE_TIMES), (true, READABLE_TIMES + HEAD_START)] {
+        for (leader_flag, times) in [(false, READABLE_TIMES), (true, READABLE_TIMES + HEAD_START)] {
             let began = Instant::now();
-            assert_eq!(scope.regained(&answers, || leads).await, "ads");
+            assert_eq!(scope.regained(&answers, || leader_flag).await, "ads");
             let took = began.elapsed();
-            assert!((ASK_AGAIN * times..ASK_AGAIN * (times + 1)).contains(&took), "{leads}: {took:?}");
+            assert!((ASK_AGAIN * times..ASK_AGAIN * (times + 1)).contains(&took), "{leader_flag}: {took:?}");
         }
     }
 

@@ -18,19 +18,19 @@ const TRIED_WITHIN: Duration = Duration::from_mins(2);
 #[derive(Debug, Default)]
 pub struct Unwatched {
     /// Those that were left out; none until that is known.
-    left_out: OnceLock<BTreeSet<String>>,
+    excluded: OnceLock<BTreeSet<String>>,
     /// The watches that are refused, by kind and namespace.
-    refused: Mutex<HashMap<(String, String), Refusals>>,
+    refused: Mutex<HashMap<(String, String), CreateFailures>>,
 }
 
 /// Refusals in a row.
 #[derive(Debug)]
-struct Refusals {
+struct CreateFailures {
     first: Instant,
     last: Instant,
 }
 
-impl Refusals {
+impl CreateFailures {
     /// Whether they have gone on for a while, and go on.
     fn last_for_long(&self) -> bool {
         self.last.duration_since(self.first) >= REFUSED_FOR && self.last.elapsed() < TRIED_WITHIN
@@ -41,26 +41,26 @@ impl Unwatched {
     /// Takes note of the namespaces that are left out.
     pub(super) fn leave_out(&self, namespaces: BTreeSet<String>) {
         // Nobody else sets it.
-        let _ = self.left_out.set(namespaces);
+        let _ = self.excluded.set(namespaces);
     }
 
     /// Takes note of why a watch of a kind in a namespace broke off.
     pub(super) fn broke_off(&self, kind: &str, namespace: &str, error: &Error) {
         let now = Instant::now();
         let mut refused = self.refused.lock();
-        refused.retain(|_, refusals| refusals.last.elapsed() < TRIED_WITHIN);
+        refused.retain(|_, create_failures| create_failures.last.elapsed() < TRIED_WITHIN);
         if is_refusal(error) {
             let watch = (kind.to_owned(), namespace.to_owned());
-            refused.entry(watch).or_insert(Refusals { first: now, last: now }).last = now;
+            refused.entry(watch).or_insert(CreateFailures { first: now, last: now }).last = now;
         }
     }
 
     /// Their names.
     #[must_use]
     pub fn namespaces(&self) -> BTreeSet<String> {
-        let mut names = self.left_out.get().cloned().unwrap_or_default();
+        let mut names = self.excluded.get().cloned().unwrap_or_default();
         let refused = self.refused.lock();
-        let for_long = refused.iter().filter(|(_, refusals)| refusals.last_for_long());
+        let for_long = refused.iter().filter(|(_, create_failures)| create_failures.last_for_long());
         names.extend(for_long.map(|((_, namespace), _)| namespace.clone()));
         names
     }

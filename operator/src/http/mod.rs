@@ -66,7 +66,7 @@ async fn serve_on(
     cluster: kube::Config,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let relay = Arc::new(Relay::new(context.leads.clone(), context.config.token_file.clone()));
+    let relay = Arc::new(Relay::new(context.leader_flag.clone(), context.config.token_file.clone()));
     let (caches, tasks) = (Arc::clone(&context.caches), context.tasks.clone());
     let (routes, probes) = routers(context, cluster, Arc::clone(&relay), stop.clone());
     let serving = async {

@@ -45,11 +45,11 @@ impl Operator {
 #[async_trait]
 impl Process for Operator {
     fn is_ready(&self) -> bool {
-        self.context.caches.are_ready() && self.context.leads.is_in_touch()
+        self.context.caches.are_ready() && self.context.leader_flag.is_in_touch()
     }
 
-    fn leads(&self) -> bool {
-        self.context.leads.now()
+    fn is_leader(&self) -> bool {
+        self.context.leader_flag.is_leading()
     }
 
     fn unwatched(&self) -> BTreeSet<String> {
@@ -66,7 +66,7 @@ impl Process for Operator {
 
     async fn progress(&self, job: &VideoJob) -> BTreeMap<StepName, Progress> {
         let owner = OwnerKey::of(job);
-        if self.context.leads.now() {
+        if self.context.leader_flag.is_leading() {
             return self.context.progress.of(&owner);
         }
         self.relay.said().await.get(&owner).cloned().unwrap_or_default()

@@ -88,7 +88,7 @@ pub async fn report(
     let mut progress = read(request).await?;
     progress.message = progress.message.chars().take(MOST_MESSAGE_CHARACTERS).collect();
     progress.fraction = if progress.fraction.is_finite() { progress.fraction.clamp(0.0, 1.0) } else { 0.0 };
-    if !context.leads.now() {
+    if !context.leader_flag.is_leading() {
         if is_relayed {
             return Err(does_not_lead());
         }
@@ -140,7 +140,7 @@ pub async fn tell(
             Problem::new(StatusCode::FORBIDDEN, detail).hint("GET /jobs and GET /stream are for others")
         );
     }
-    if !context.leads.now() {
+    if !context.leader_flag.is_leading() {
         return Err(does_not_lead());
     }
     let is_at_work = |owner: &OwnerKey, step: StepName| {

@@ -27,7 +27,7 @@ use videofactory_client::JobRef;
 use videofactory_pipeline::contract::Progress;
 
 use crate::caches::{Caches, OwnerKey};
-use crate::context::Leads;
+use crate::context::LeaderFlag;
 use crate::progress::Said;
 use crate::videojob::build::PROGRESS_PATH;
 
@@ -45,7 +45,7 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 /// The way to the replica that leads.
 pub struct Relay {
-    leads: Leads,
+    leader_flag: LeaderFlag,
     token_file: PathBuf,
     http: Client<HttpConnector, Body>,
     known: Mutex<Option<Known>>,
@@ -59,16 +59,16 @@ struct Known {
 }
 
 impl Relay {
-    /// A way to whom `leads` sees, with the token in this file.
+    /// A way to whom `leader_flag` sees, with the token in this file.
     #[must_use]
-    pub fn new(leads: Leads, token_file: PathBuf) -> Self {
+    pub fn new(leader_flag: LeaderFlag, token_file: PathBuf) -> Self {
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { leads, token_file, http, known: Mutex::default() }
+        Self { leader_flag, token_file, http, known: Mutex::default() }
     }
 
     /// What workers said last, as the leader has it; nothing while it is away.
     pub async fn said(&self) -> Arc<Said> {
-        let Some(leader) = self.leads.other() else { return Arc::default() };
+        let Some(leader) = self.leader_flag.leader_address() else { return Arc::default() };
         // Held while asking: of many who ask at once, one asks the leader.
         let mut known = self.known.lock().await;
         if let Some(known) = &*known
@@ -98,7 +98,7 @@ impl Relay {
     /// Passes on what a worker says, with the worker's own token; whatever the leader answers.
     pub async fn pass_on(&self, token: &str, progress: &Progress) -> Result<StatusCode, Problem> {
         let away = || Problem::later("no replica of the operator leads; try again", 1);
-        let leader = self.leads.other().ok_or_else(away)?;
+        let leader = self.leader_flag.leader_address().ok_or_else(away)?;
         let body = serde_json::to_vec(progress)
             .map_err(|error| Problem::internal("the report cannot be passed on", &error))?;
         match self.call(leader, Method::POST, token, Body::from(body)).await {
@@ -157,7 +157,7 @@ impl Relay {
                 continue;
             }
             // Of what it hears itself, the leader tells at once.
-            let said = if self.leads.now() { Arc::default() } else { self.said().await };
+            let said = if self.leader_flag.is_leading() { Arc::default() } else { self.said().await };
             publish(caches, &differing(&before, &said));
             before = said;
         }

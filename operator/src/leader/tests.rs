@@ -8,16 +8,16 @@ use super::*;
 const LEASE: (&str, &str, &str) = ("leases", "videofactory-system", "videofactory-operator");
 
 /// A candidate of this name, with a pod's address, and where it sees the leader.
-fn candidate(server: &ApiServer, name: &str, ip: &str, timing: Timing) -> (Candidate, Leads) {
+fn candidate(server: &ApiServer, name: &str, ip: &str, timing: Timing) -> (Candidate, LeaderFlag) {
     let told = ["operator", "--worker-image", "worker:1", "--name", name, "--pod-ip", ip];
     let config = Config::try_parse_from(told).unwrap();
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
-    let leads = Leads::default();
-    (Candidate::new(client, &config, timing, leads.clone()), leads)
+    let leader_flag = LeaderFlag::default();
+    (Candidate::new(client, &config, timing, leader_flag.clone()), leader_flag)
 }
 
 /// One that looks often and lets nothing run out.
-fn eager(server: &ApiServer, name: &str, ip: &str) -> (Candidate, Leads) {
+fn eager(server: &ApiServer, name: &str, ip: &str) -> (Candidate, LeaderFlag) {
     candidate(server, name, ip, Timing { retry: Duration::from_millis(10), ..Timing::default() })
 }
 
@@ -63,7 +63,7 @@ async fn who_waits_knows_where_the_holder_answers_and_takes_over_once_it_has_giv
     let (second, seen) = eager(&server, "second", "fd00::6");
     let held = acquired(first).await;
     assert!(second.try_acquire(&mut Seen::default()).await.unwrap().is_none());
-    assert_eq!(seen.other(), Some("10.0.0.5:8000".parse().unwrap()));
+    assert_eq!(seen.leader_address(), Some("10.0.0.5:8000".parse().unwrap()));
     held.release().await.unwrap();
     let given_up = server.get(LEASE.0, LEASE.1, LEASE.2).unwrap();
     assert_eq!(given_up["metadata"]["annotations"].get(ADDRESS), None, "{given_up}");
@@ -76,14 +76,14 @@ async fn who_waits_without_an_answer_for_long_is_out_of_touch() {
     let config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
     // Nobody listens there.
     let client = connect(kube::Config::new("http://127.0.0.1:1".parse().unwrap()), "test").unwrap();
-    let leads = Leads::default();
-    let candidate = Candidate::new(client, &config, Timing::default(), leads.clone());
+    let leader_flag = LeaderFlag::default();
+    let candidate = Candidate::new(client, &config, Timing::default(), leader_flag.clone());
     let stop = CancellationToken::new();
     let mut acquiring = Box::pin(candidate.acquire(&stop));
     assert!(timeout(Duration::from_secs(10), &mut acquiring).await.is_err());
-    assert!(leads.is_in_touch());
+    assert!(leader_flag.is_in_touch());
     assert!(timeout(Duration::from_secs(10), &mut acquiring).await.is_err());
-    assert!(!leads.is_in_touch());
+    assert!(!leader_flag.is_in_touch());
 }
 
 #[tokio::test]
@@ -96,9 +96,9 @@ async fn a_holder_that_does_not_say_where_it_answers_is_not_asked() {
         server.change(LEASE.0, LEASE.1, LEASE.2, |lease| {
             lease["metadata"]["annotations"][ADDRESS] = address.into();
         });
-        seen.see(Some("10.0.0.5:8000".parse().unwrap()));
+        seen.set_leader_address(Some("10.0.0.5:8000".parse().unwrap()));
         assert!(second.try_acquire(&mut Seen::default()).await.unwrap().is_none());
-        assert_eq!(seen.other(), None, "{address:?}: its own is none of another");
+        assert_eq!(seen.leader_address(), None, "{address:?}: its own is none of another");
     }
     drop(held);
 }

@@ -33,7 +33,7 @@ pub struct Census {
     storage_ready: Family<Label, Gauge>,
     next_prune: Family<Label, Gauge>,
     next_backup: Family<Label, Gauge>,
-    left_out: Family<Label, Gauge>,
+    excluded: Family<Label, Gauge>,
 }
 
 impl Default for Census {
@@ -52,7 +52,7 @@ impl Default for Census {
             storage_ready: Family::default(),
             next_prune: Family::default(),
             next_backup: Family::default(),
-            left_out: Family::default(),
+            excluded: Family::default(),
         };
         census.register_jobs();
         census.register_accounts();
@@ -60,7 +60,7 @@ impl Default for Census {
         census.registry.register(
             "namespace_left_out",
             "1 for each namespace that is not watched although it should be, because the operator may not read it",
-            census.left_out.clone(),
+            census.excluded.clone(),
         );
         census
     }
@@ -96,7 +96,7 @@ impl Census {
     /// The same without these namespaces, which are not watched.
     pub(super) fn without(self, namespaces: impl IntoIterator<Item = String>) -> Self {
         for name in namespaces {
-            self.left_out.get_or_create(&labels([("name", name.as_str())])).set(1);
+            self.excluded.get_or_create(&labels([("name", name.as_str())])).set(1);
         }
         self
     }

@@ -17,8 +17,8 @@ const OPERATING: &str = include_str!("../../../docs/operating.md");
 fn everything() -> (Metrics, Census) {
     let metrics = Metrics::default();
     metrics.reconciled("VideoJob", ReconcileOutcome::Done, Duration::from_millis(3));
-    metrics.wrote("Job");
-    metrics.leads(true);
+    metrics.record_write("Job");
+    metrics.set_leading(true);
     metrics.served("/jobs/{id}", "GET", 200, Duration::from_millis(30));
     metrics.films.job_ended(JobOutcome::Succeeded, Duration::from_secs(700), None);
     metrics.films.attempt_ended(
@@ -248,8 +248,8 @@ fn each_alert_is_documented_and_links_to_its_own_section_of_the_runbook() {
 fn names_and_labels_are_those_of_the_documentation() {
     let metrics = Metrics::default();
     metrics.reconciled("VideoJob", ReconcileOutcome::Done, Duration::from_millis(3));
-    metrics.wrote("Job");
-    metrics.leads(true);
+    metrics.record_write("Job");
+    metrics.set_leading(true);
     metrics.served("/jobs/{id}", "GET", 404, Duration::from_millis(30));
     for format in [MetricsFormat::Prometheus, MetricsFormat::OpenMetrics] {
         let text = metrics.text(&Census::default(), format).unwrap();
@@ -268,7 +268,7 @@ fn names_and_labels_are_those_of_the_documentation() {
 #[test]
 fn each_format_is_what_its_readers_take() {
     let metrics = Metrics::default();
-    metrics.wrote("Job");
+    metrics.record_write("Job");
     let classic = metrics.text(&Census::default(), MetricsFormat::Prometheus).unwrap();
     assert!(classic.contains("# TYPE videofactory_api_writes_total counter\n"), "{classic}");
     assert!(!classic.contains("# EOF") && !classic.contains("# UNIT"), "{classic}");

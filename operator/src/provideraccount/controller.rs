@@ -22,7 +22,7 @@ use super::observe::observe;
 use crate::caches::Guarded;
 use crate::context::Context;
 use crate::metrics::{AccountMetrics, QuotaLevel};
-use crate::reconcile::{Looks, Missed, readable};
+use crate::reconcile::{ControllerRunner, ReconcileError, readable};
 use crate::restoring;
 use videofactory_client::call::{CallError, within};
 
@@ -31,7 +31,7 @@ const KIND: &str = "ProviderAccount";
 /// Accounts that are looked at concurrently.
 const CONCURRENCY: u16 = 4;
 /// When to look again after somebody else was faster.
-const AFTER_RACE: Duration = Duration::from_millis(200);
+const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 /// Least time between two looks that nothing but the clock asks for.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// Longest time between two looks: what is shown of a window is never older.
@@ -46,7 +46,7 @@ struct Controller {
 /// Looks after all `ProviderAccount`s until `stop`, and ends when the looks under way have ended.
 pub async fn run(context: Context, stop: CancellationToken) {
     let metrics = Arc::clone(&context.metrics);
-    let looks = Looks {
+    let runner = ControllerRunner {
         kind: KIND,
         concurrency: CONCURRENCY,
         store: context.caches.accounts.clone(),
@@ -57,16 +57,16 @@ pub async fn run(context: Context, stop: CancellationToken) {
     let controller = Arc::new(Controller { context, keyring: Keyring::default(), checks: Arc::default() });
     // What is gone took with it what was known of it; its open grants too: who holds one sees that on its own live look.
     let gone = |namespace: &str, name: &str| metrics.accounts.quotas(&path(Some(namespace), name), &[]);
-    looks.run(move |object| reconcile_object(object, Arc::clone(&controller)), gone, stop).await;
+    runner.run(move |object| reconcile_object(object, Arc::clone(&controller)), gone, stop).await;
 }
 
 async fn reconcile_object(
     object: Arc<Guarded<ProviderAccount>>,
     controller: Arc<Controller>,
-) -> Result<Requeue, Missed> {
+) -> Result<Requeue, ReconcileError> {
     let events = &controller.context.events;
     let Some(cached) = readable(&object, events) else { return Ok(Requeue::await_change()) };
-    Missed::of(Box::pin(controller.reconcile(cached)).await, AFTER_RACE)
+    ReconcileError::of(Box::pin(controller.reconcile(cached)).await, AFTER_CONFLICT)
 }
 
 impl Controller {
@@ -129,16 +129,16 @@ impl Controller {
     async fn write_status(&self, account: ProviderAccount) -> Result<(), CallError> {
         let (name, namespace) = (account.name_any(), account.namespace().unwrap_or_default());
         let api: Api<ProviderAccount> = Api::namespaced(self.context.client.clone(), &namespace);
-        self.context.metrics.wrote(KIND);
+        self.context.metrics.record_write(KIND);
         let what = format!("update status of ProviderAccount {namespace}/{name}");
         match within(what, api.replace_status(&name, &PostParams::default(), &account)).await {
-            Ok(written) => self.context.caches.written_accounts.wrote(written),
+            Ok(written) => self.context.caches.written_accounts.record_write(written),
             Err(error) if error.is_conflict() => {
                 // The watch may be far behind: without a live look, every try would meet the same conflict.
                 let what = format!("get ProviderAccount {namespace}/{name}");
                 let live = within(what, api.get_opt(&name)).await?;
                 if let Some(live) = live.filter(|live| live.uid() == account.uid()) {
-                    self.context.caches.written_accounts.wrote(live);
+                    self.context.caches.written_accounts.record_write(live);
                 }
                 return Err(error);
             }

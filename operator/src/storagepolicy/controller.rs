@@ -32,10 +32,10 @@ use super::task_registry::TaskRegistry;
 use super::tasks;
 use crate::caches::Guarded;
 use crate::context::Context;
-use crate::meter::Heard;
 use crate::namespaced_name::NamespacedName;
-use crate::reconcile::{Looks, Missed, isolated, readable, span_of};
+use crate::reconcile::{ControllerRunner, ReconcileError, isolated, readable, span_of};
 use crate::restoring;
+use crate::usage_deltas::PolicyDelta;
 use videofactory_client::call::{CallError, within};
 
 /// The kind, in metrics and logs.
@@ -43,7 +43,7 @@ const KIND: &str = "StoragePolicy";
 /// Buckets that are asked at once.
 const CONCURRENCY: u16 = 4;
 /// When to look again after somebody else was faster.
-const AFTER_RACE: Duration = Duration::from_secs(1);
+const AFTER_CONFLICT: Duration = Duration::from_secs(1);
 /// Least time between two looks that nothing but the clock asks for.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// How long what jobs have written may wait for more of it, so that many writes make one look.
@@ -82,7 +82,7 @@ impl CachedInspection {
 
 /// Looks after all `StoragePolicy`s until `stop`; ends when what is under way has ended and is booked.
 pub async fn run(context: Context, stop: CancellationToken) {
-    let looks = Looks {
+    let runner = ControllerRunner {
         kind: KIND,
         concurrency: CONCURRENCY,
         store: context.caches.policies.clone(),
@@ -92,7 +92,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
     };
     let controller = Arc::new(Controller::new(context, stop.clone()));
     let looker = Arc::clone(&controller);
-    let looking = looks.run(
+    let looking = runner.run(
         move |object| reconcile_object(object, Arc::clone(&looker)),
         |namespace, name| controller.is_gone(namespace, name),
         stop,
@@ -104,10 +104,10 @@ pub async fn run(context: Context, stop: CancellationToken) {
 async fn reconcile_object(
     object: Arc<Guarded<StoragePolicy>>,
     controller: Arc<Controller>,
-) -> Result<Requeue, Missed> {
+) -> Result<Requeue, ReconcileError> {
     let events = &controller.context.events;
     let Some(cached) = readable(&object, events) else { return Ok(Requeue::await_change()) };
-    Missed::of(Box::pin(controller.reconcile(cached)).await, AFTER_RACE)
+    ReconcileError::of(Box::pin(controller.reconcile(cached)).await, AFTER_CONFLICT)
 }
 
 impl Controller {
@@ -253,15 +253,15 @@ impl Controller {
 
     /// Takes what jobs have seen of the bucket, for every policy with its files in the same place.
     fn take_deltas(&self, policy: &StoragePolicy) {
-        let heard = self.context.meter.take(&NamespacedName::of(policy));
-        if heard == Heard::default() {
+        let deltas = self.context.usage_deltas.take(&NamespacedName::of(policy));
+        if deltas == PolicyDelta::default() {
             return;
         }
         let (own, now) = (policy.uid(), clock::now());
         for shared in sharing(&self.context.caches.policies.state(), policy) {
             let uid = shared.uid().unwrap_or_default();
-            self.registry.count(&uid, &heard.changes, now);
-            if let Some(at) = heard.refused_at {
+            self.registry.count(&uid, &deltas.changes, now);
+            if let Some(at) = deltas.refused_at {
                 self.registry.refused(&uid, at);
             }
             if shared.uid() != own {
@@ -291,9 +291,9 @@ impl Controller {
     async fn follow_usage(&self) {
         let follow = async {
             loop {
-                self.context.meter.changed().await;
+                self.context.usage_deltas.changed().await;
                 tokio::time::sleep(GATHERED_FOR).await;
-                for changed in self.context.meter.changed_policies() {
+                for changed in self.context.usage_deltas.changed_policies() {
                     let look_at = ObjectRef::new(&changed.name).within(&changed.namespace);
                     self.context.caches.policy_queue.push(look_at);
                 }
@@ -368,10 +368,10 @@ impl Controller {
     async fn write_status(&self, policy: StoragePolicy) -> Result<StoragePolicy, CallError> {
         let (name, namespace) = (policy.name_any(), policy.namespace().unwrap_or_default());
         let api: Api<StoragePolicy> = Api::namespaced(self.context.client.clone(), &namespace);
-        self.context.metrics.wrote(KIND);
+        self.context.metrics.record_write(KIND);
         let what = format!("update status of StoragePolicy {namespace}/{name}");
         let written = within(what, api.replace_status(&name, &PostParams::default(), &policy)).await?;
-        self.context.caches.written_policies.wrote(written.clone());
+        self.context.caches.written_policies.record_write(written.clone());
         Ok(written)
     }
 }

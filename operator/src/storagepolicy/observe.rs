@@ -165,7 +165,7 @@ fn told(way: videofactory_storage::Addressing) -> Addressing {
 
 /// Asks whose the bucket is, and only then whether it is fit for use, by writing: nothing is written to another's.
 async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thoroughness) -> Inspection {
-    let bucket = bucket.impatient();
+    let bucket = bucket.with_short_timeouts();
     let taken = match acquire(&bucket, cluster, policy).await {
         Ok(Ownership::Others(message)) => return Finding::Others { message }.into(),
         Ok(Ownership::Ours(owned)) => Ok(owned),

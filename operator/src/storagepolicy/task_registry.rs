@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::decide::{Report, RunningTask, Snapshot};
 use super::location::BucketLocation;
 use super::runs::freed;
-use crate::meter::{self, Changes};
+use crate::usage_deltas::{self, Changes};
 
 /// How soon a measurement that failed is made again, at first and at last.
 const AGAIN: (i64, i64) = (60, 900);
@@ -129,9 +129,9 @@ impl TaskRegistry {
         if changes.values().any(|change| change.bytes < 0) {
             state.freed(now);
         }
-        meter::add(&mut state.pending, changes);
+        usage_deltas::add(&mut state.pending, changes);
         if state.task.as_ref().is_some_and(Task::lists) || state.listed.is_some() {
-            meter::add(&mut state.during, changes);
+            usage_deltas::add(&mut state.during, changes);
         }
     }
 
@@ -207,7 +207,7 @@ impl TaskRegistry {
         if told {
             // A listing that ended meanwhile has taken in what was told.
             if state.epoch == snapshot.epoch {
-                meter::take_off(&mut state.pending, &snapshot.changes);
+                usage_deltas::take_off(&mut state.pending, &snapshot.changes);
             }
             if written {
                 state.usage_told = Some(now);

@@ -58,7 +58,7 @@ async fn open(context: &Context, policy: &StoragePolicy) -> Result<Bucket, Strin
 async fn open_own(context: &Context, policy: &StoragePolicy) -> Result<Bucket, String> {
     let bucket = open(context, policy).await?;
     let cluster = context.cluster.uid(&context.client).await.map_err(|error| error.to_string())?;
-    match acquire(&bucket.impatient(), cluster, policy).await {
+    match acquire(&bucket.with_short_timeouts(), cluster, policy).await {
         Ok(Ownership::Ours(_)) => Ok(bucket),
         Ok(Ownership::Others(why)) => Err(why),
         Err(error) => Err(error.to_string()),

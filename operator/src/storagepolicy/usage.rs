@@ -13,7 +13,7 @@ use videofactory_crds::storagepolicy::{
 
 use super::plan;
 use super::schedule::Schedule;
-use crate::meter::Changes;
+use crate::usage_deltas::Changes;
 
 /// Seconds of the month that operations are billed by.
 const MONTH: i64 = 30 * 86_400;
@@ -172,7 +172,7 @@ mod tests {
     use videofactory_crds::storagepolicy::StorageLevel::{Full, Normal, Stopped, Warning};
 
     use super::*;
-    use crate::meter::Change;
+    use crate::usage_deltas::Change;
 
     const MARKS: WaterMarks = WaterMarks { target: 80, warn: 90, stop: 95, limit: 100 };
 
@@ -273,7 +273,7 @@ mod tests {
                 change(ObjectKind::Work, first.0, first.1), change(ObjectKind::Clips, second.0, second.1),
             );
             let mut both = one.clone();
-            crate::meter::add(&mut both, &two);
+            crate::usage_deltas::add(&mut both, &two);
             let together = with_changes(&usage, &both);
             prop_assert_eq!(&with_changes(&with_changes(&usage, &one), &two), &together);
             prop_assert_eq!(&with_changes(&with_changes(&usage, &two), &one), &together);

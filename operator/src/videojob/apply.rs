@@ -40,7 +40,7 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
         match action {
             Action::Event(event) => context.events.tell(job.object_ref(&()), event),
             Action::Count(changes) => count(context, &job, &changes),
-            Action::TellFull(at) => context.meter.refused(policy_of(&job), at),
+            Action::TellFull(at) => context.usage_deltas.refused(policy_of(&job), at),
             Action::SetFinalizer(wanted) => finalizer = Some(wanted),
             Action::StartStep(start) => starts.push(start),
             Action::DeleteJob { name, uid } => deletes.push((name, uid)),
@@ -87,7 +87,7 @@ async fn delete_videojob(context: &Context, job: &VideoJob) -> Result<(), ApplyE
     let name = job.name_any();
     let only = Preconditions { uid: job.uid(), resource_version: job.resource_version() };
     let params = DeleteParams::background().preconditions(only);
-    context.metrics.wrote("VideoJob");
+    context.metrics.record_write("VideoJob");
     match within(
         format!("delete VideoJob {}", path(job, &name)),
         api::<VideoJob>(context, job).delete(&name, &params),

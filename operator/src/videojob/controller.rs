@@ -19,7 +19,7 @@ use super::observe::observe;
 use super::writes::ApplyError;
 use crate::caches::{Guarded, OwnerKey};
 use crate::context::Context;
-use crate::reconcile::{Looks, Missed, readable};
+use crate::reconcile::{ControllerRunner, ReconcileError, readable};
 use crate::restoring;
 
 /// The kind, in metrics and logs.
@@ -27,7 +27,7 @@ const KIND: &str = "VideoJob";
 /// Least time between two looks that nothing but the clock asks for.
 const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// When to look again after somebody else was faster; the change itself wakes us earlier as a rule.
-const AFTER_RACE: Duration = Duration::from_millis(500);
+const AFTER_CONFLICT: Duration = Duration::from_millis(500);
 /// When to ask the bucket again for an outcome that it could not give.
 const AFTER_BUCKET_TROUBLE: Duration = Duration::from_secs(15);
 /// When to look again after a write of ours that no watch has shown: a little after it stops to count.
@@ -35,7 +35,7 @@ const AFTER_UNSEEN: Duration = Duration::from_secs(62);
 
 /// Looks after all `VideoJob`s until `stop`, and ends when the looks under way have ended.
 pub async fn run(context: Context, stop: CancellationToken) {
-    let looks = Looks {
+    let runner = ControllerRunner {
         kind: KIND,
         concurrency: context.config.concurrency,
         store: context.caches.videojobs.clone(),
@@ -43,18 +43,21 @@ pub async fn run(context: Context, stop: CancellationToken) {
         metrics: Arc::clone(&context.metrics),
         under_way: context.under_way.clone(),
     };
-    looks.run(move |object| look(object, context.clone()), |_, _| (), stop).await;
+    runner.run(move |object| reconcile_object(object, context.clone()), |_, _| (), stop).await;
 }
 
 /// One look at one object.
-async fn look(object: Arc<Guarded<VideoJob>>, context: Context) -> Result<Requeue, Missed> {
+async fn reconcile_object(
+    object: Arc<Guarded<VideoJob>>,
+    context: Context,
+) -> Result<Requeue, ReconcileError> {
     let Some(cached) = readable(&object, &context.events) else { return Ok(Requeue::await_change()) };
     match Box::pin(reconcile(&context, cached)).await {
         Err(race) if race.is_race() => {
             tracing::debug!(%race, "looking again");
-            Err(Missed::Race(AFTER_RACE))
+            Err(ReconcileError::Conflict(AFTER_CONFLICT))
         }
-        result => result.map_err(|error| Missed::Failed(Box::new(error))),
+        result => result.map_err(|error| ReconcileError::Failed(Box::new(error))),
     }
 }
 

@@ -13,8 +13,8 @@ use videofactory_pipeline::contract::{BucketRef, GivenScenes, StepInput, StepOut
 
 use crate::config::SideEffects;
 use crate::events::Event;
-use crate::meter::Changes;
 use crate::metrics::{AttemptOutcome, JobOutcome, PublishOutcome};
+use crate::usage_deltas::Changes;
 
 /// Everything that one decision may know, read once. The caches and the API hold no more of it.
 #[derive(Clone, Debug)]

@@ -36,7 +36,7 @@ pub(super) async fn look_up(
         return Namesake::HasFiles;
     }
     let bucket = match bucket::open(&context.client, &context.network, policy).await {
-        Ok(bucket) => bucket.impatient(),
+        Ok(bucket) => bucket.with_short_timeouts(),
         Err(error) => return Namesake::Unknown(error.to_string()),
     };
     let (namespace, name) = (job.namespace().unwrap_or_default(), job.name_any());

@@ -58,7 +58,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         storage,
         accounts,
         live: context.progress.due(&owner, &pods),
-        refused: context.refusals.of(&owner),
+        refused: context.create_failures.of(&owner),
         podless: podless::look_up(context, &namespace, &jobs, &pods).await,
         job,
         jobs,

@@ -94,7 +94,7 @@ pub async fn open(context: &Context, job: &VideoJob) -> Result<Place, NoPlace> {
 pub async fn check(bucket: &Bucket, cluster: &str, policy: &StoragePolicy) -> Result<(), NoPlace> {
     let taken = async {
         bucket.check().await?;
-        acquire(&bucket.impatient(), cluster, policy).await
+        acquire(&bucket.with_short_timeouts(), cluster, policy).await
     };
     match taken.await {
         Ok(Ownership::Ours(_)) => Ok(()),

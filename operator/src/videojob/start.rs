@@ -46,7 +46,7 @@ pub(super) async fn start_step(
         context.events.tell(owner.object_ref(&()), event);
     }
     let key = OwnerKey::of(owner);
-    let doubt = context.refusals.asked(&key, input.step, input.attempt);
+    let doubt = context.create_failures.asked(&key, input.step, input.attempt);
     let maps = built.documents.iter().chain(&built.authority).map(|map| create_map(context, owner, map));
     let created = try_join_all(maps).await.map(drop);
     let created = match created {
@@ -55,12 +55,12 @@ pub(super) async fn start_step(
     };
     match &created {
         Ok(()) => {
-            context.refusals.taken(&key, input.step);
+            context.create_failures.taken(&key, input.step);
             measure_handover(context, owner, start);
         }
         Err(error) => {
             if error.refusal().is_some() || error.is_race() {
-                context.refusals.answered(&key, input.step, input.attempt, doubt);
+                context.create_failures.answered(&key, input.step, input.attempt, doubt);
             }
             remember(context, owner, start, &name, error).await;
         }
@@ -77,7 +77,7 @@ async fn remember(context: &Context, owner: &VideoJob, start: &StartStep, name: 
     let found = within(what, api::<Job>(context, owner).get_opt(name)).await;
     let unmade = found.is_ok_and(|found| found.is_none_or(|job| !is_owned(&job, owner)));
     let refusal = Refusal { words, unmade };
-    context.refusals.refused(&OwnerKey::of(owner), input.step, input.attempt, refusal);
+    context.create_failures.refused(&OwnerKey::of(owner), input.step, input.attempt, refusal);
 }
 
 /// Before the first attempt of all there was nothing, unless the status was put back: then a Job tells of it.
@@ -127,7 +127,7 @@ fn is_owned(job: &Job, owner: &VideoJob) -> bool {
 
 /// Its name is made from its owner and its content: if it exists, it is the same.
 async fn create_map(context: &Context, owner: &VideoJob, map: &ConfigMap) -> Result<(), ApplyError> {
-    context.metrics.wrote("ConfigMap");
+    context.metrics.record_write("ConfigMap");
     let what = format!("create ConfigMap {}", path(owner, &map.name_any()));
     match within(what, api::<ConfigMap>(context, owner).create(&PostParams::default(), map)).await {
         Err(error) if !error.is_already_exists() => Err(error.into()),
@@ -138,7 +138,7 @@ async fn create_map(context: &Context, owner: &VideoJob, map: &ConfigMap) -> Res
 /// Creates the attempt's Job, or adopts it if a crash came between its creation and our next look.
 async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<(), ApplyError> {
     let (api, name) = (api::<Job>(context, owner), job.name_any());
-    context.metrics.wrote("Job");
+    context.metrics.record_write("Job");
     let what = format!("create Job {}", path(owner, &name));
     let present = match within(what, api.create(&PostParams::default(), job)).await {
         Ok(created) => created,
@@ -153,7 +153,7 @@ async fn create_job(context: &Context, owner: &VideoJob, job: &Job) -> Result<()
             if present.metadata.deletion_timestamp.is_some() {
                 return Err(ApplyError::AwaitJobDeletion(path(owner, &name)));
             }
-            context.caches.jobs.wrote(Owned {
+            context.caches.jobs.record_write(Owned {
                 owner: OwnerKey::of(owner),
                 uid: present.uid().unwrap_or_default(),
                 version: version(&present),

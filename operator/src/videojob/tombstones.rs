@@ -50,7 +50,7 @@ pub(super) fn key_to_ask_for(job: &VideoJob) -> Option<String> {
 }
 
 async fn read(bucket: &Bucket, key: &str) -> Result<Option<Tombstone>, StorageError> {
-    bucket.impatient().get_json(key).await
+    bucket.with_short_timeouts().get_json(key).await
 }
 
 /// Leaves a tombstone, in the place of an earlier one; why it could not be, and what to do.
@@ -71,7 +71,7 @@ async fn write(bucket: &Bucket, key: &str, tombstone: &Tombstone) -> Result<(), 
         return Ok(());
     }
     let body = serde_json::to_vec(tombstone).unwrap_or_default();
-    bucket.impatient().put(key, body, &PutOptions::of_type("application/json")).await.map(drop)
+    bucket.with_short_timeouts().put(key, body, &PutOptions::of_type("application/json")).await.map(drop)
 }
 
 #[cfg(test)]

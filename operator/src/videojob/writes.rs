@@ -13,8 +13,8 @@ use super::names::FINALIZER;
 use crate::caches::OwnerKey;
 use crate::context::Context;
 use crate::events::{Event, EventReason};
-use crate::meter::Changes;
 use crate::namespaced_name::NamespacedName;
+use crate::usage_deltas::Changes;
 use videofactory_client::call::{CallError, within};
 
 /// Something of a decision could not be done. The next reconcile decides anew.
@@ -79,7 +79,7 @@ pub(super) async fn write_status(
     }
     let (api, name) = (api::<VideoJob>(context, job), job.name_any());
     let wanted = VideoJob { status: Some(status), ..job.clone() };
-    context.metrics.wrote("VideoJob");
+    context.metrics.record_write("VideoJob");
     let answer = within(
         format!("update status of VideoJob {}", path(job, &name)),
         api.replace_status(&name, &PostParams::default(), &wanted),
@@ -90,7 +90,7 @@ pub(super) async fn write_status(
             if written.status != wanted.status {
                 tracing::warn!("the API server keeps another status than was sent");
             }
-            context.caches.written_jobs.wrote(written.clone());
+            context.caches.written_jobs.record_write(written.clone());
             Ok(written)
         }
         Err(error) if error.is_conflict() => {
@@ -110,7 +110,7 @@ pub(super) async fn check_newest(context: &Context, job: &VideoJob) -> Result<()
     match live.filter(|live| live.uid() == job.uid()) {
         Some(live) if live.resource_version() == job.resource_version() => Ok(()),
         Some(live) => {
-            context.caches.written_jobs.wrote(live);
+            context.caches.written_jobs.record_write(live);
             Err(ApplyError::MatchVersion(path(job, &name)))
         }
         None => Err(ApplyError::MatchVersion(path(job, &name))),
@@ -132,11 +132,11 @@ pub(super) async fn set_finalizer(
     let patch = json!({"metadata": {"resourceVersion": job.resource_version(), "finalizers": names}});
     let (name, params) = (job.name_any(), PatchParams::default());
     let what = format!("patch the finalizers of VideoJob {}", path(job, &name));
-    context.metrics.wrote("VideoJob");
+    context.metrics.record_write("VideoJob");
     match within(what, api.patch(&name, &params, &Patch::Merge(&patch))).await {
         Ok(written) => {
             if written.metadata.deletion_timestamp.is_none() {
-                context.caches.written_jobs.wrote(written.clone());
+                context.caches.written_jobs.record_write(written.clone());
             }
             Ok(written)
         }
@@ -166,7 +166,7 @@ pub(super) async fn delete_job(
     let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
     let params = DeleteParams::background().preconditions(only);
     let pods = pods_at_work(context, owner, uid);
-    context.metrics.wrote("Job");
+    context.metrics.record_write("Job");
     let what = format!("delete Job {}", path(owner, name));
     let jobs = api::<Job>(context, owner);
     // At once: the garbage collector passes over pods that it sees go. No Job makes a second pod.
@@ -199,7 +199,7 @@ fn pods_at_work(context: &Context, owner: &VideoJob, uid: &str) -> Vec<PodFacts>
 async fn delete_pod(context: &Context, owner: &VideoJob, pod: &PodFacts) {
     let only = Preconditions { uid: Some(pod.uid.clone()), resource_version: None };
     let params = DeleteParams::default().preconditions(only);
-    context.metrics.wrote("Pod");
+    context.metrics.record_write("Pod");
     let what = format!("delete pod {}", path(owner, &pod.name));
     if let Err(error) = within(what, api::<Pod>(context, owner).delete(&pod.name, &params)).await {
         tracing::debug!(%error, "a pod of a deleted Job is left to the garbage collector");
@@ -209,7 +209,7 @@ async fn delete_pod(context: &Context, owner: &VideoJob, pod: &PodFacts) {
 /// Counts what came into the bucket or went from it. What a crash keeps from being counted, or has counted twice, the
 /// next measurement puts right.
 pub(super) fn count(context: &Context, job: &VideoJob, changes: &Changes) {
-    context.meter.count(policy_of(job), changes);
+    context.usage_deltas.count(policy_of(job), changes);
 }
 
 /// The policy that a job names.

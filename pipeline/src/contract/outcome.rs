@@ -11,8 +11,8 @@ use videofactory_crds::videojob::PublicationState;
 
 use super::{ExitCode, MOST_OUTCOME_BYTES, StepInput, VERSION, is_zero};
 use crate::digest::Digest;
+use crate::files_written::FilesWrittenByKind;
 use crate::scenes::SceneSet;
-use crate::wrote::WroteByKind;
 
 /// Most characters of an outcome's message.
 const MOST_MESSAGE_CHARACTERS: usize = 600;
@@ -69,7 +69,8 @@ pub struct StepOutcome {
     pub full: bool,
     /// What the attempt has added to the bucket, but for the end of its log and this outcome.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub wrote: WroteByKind,
+    #[serde(rename = "wrote")]
+    pub files_written: FilesWrittenByKind,
     /// What the attempt submitted (of a survey: the attempt that it accounts for), oldest first; see [`Spent::few`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,
@@ -198,7 +199,7 @@ impl StepOutcome {
             artifacts: Artifacts::default(),
             publications: Vec::new(),
             full: false,
-            wrote: WroteByKind::new(),
+            files_written: FilesWrittenByKind::new(),
             spent: Vec::new(),
             accounted: false,
             did_nothing: false,

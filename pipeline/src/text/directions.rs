@@ -161,24 +161,24 @@ const MOST_DIRECTION_WORDS: usize = 6;
 /// A model's text as it is to be spoken, and what was left out of it. `cast` may be speakers, too.
 #[must_use]
 pub fn of_a_model(text: &str, cast: &[&str]) -> (String, Vec<String>) {
-    let mut left_out = Vec::new();
-    let mut text = without_brackets(text, &mut left_out);
-    text = without_parentheses(&text, &mut left_out);
-    text = without_headings(&text, &mut left_out);
+    let mut omitted = Vec::new();
+    let mut text = without_brackets(text, &mut omitted);
+    text = without_parentheses(&text, &mut omitted);
+    text = without_headings(&text, &mut omitted);
     let (text, signs) = of_a_person(&text);
-    left_out.extend(signs);
+    omitted.extend(signs);
     let lines: Vec<&str> =
-        text.split('\n').map(|line| without_label(line.trim(), cast, &mut left_out)).collect();
-    if left_out.is_empty() {
-        return (text, left_out);
+        text.split('\n').map(|line| without_label(line.trim(), cast, &mut omitted)).collect();
+    if omitted.is_empty() {
+        return (text, omitted);
     }
     let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
     // What stood before the sign is gone.
-    (words.join(" ").replace(" .", ".").replace(" ,", ","), left_out)
+    (words.join(" ").replace(" .", ".").replace(" ,", ","), omitted)
 }
 
 /// Nothing in square brackets is spoken, nor in their fullwidth kin.
-fn without_brackets(text: &str, left_out: &mut Vec<String>) -> String {
+fn without_brackets(text: &str, omitted: &mut Vec<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(open) = rest.find(['[', '【', '［']) {
@@ -196,7 +196,7 @@ fn without_brackets(text: &str, left_out: &mut Vec<String>) -> String {
         } else {
             out.push_str(&rest[..open]);
             out.push(' ');
-            left_out.push(rest[open..close].to_owned());
+            omitted.push(rest[open..close].to_owned());
         }
         rest = &rest[close..];
     }
@@ -205,7 +205,7 @@ fn without_brackets(text: &str, left_out: &mut Vec<String>) -> String {
 }
 
 /// Parentheses, and words between asterisks, that hold a direction and nothing else. Others are part of what is told.
-fn without_parentheses(text: &str, left_out: &mut Vec<String>) -> String {
+fn without_parentheses(text: &str, omitted: &mut Vec<String>) -> String {
     let mut text = text.to_owned();
     for (open_sign, close_sign) in [('(', ')'), ('（', '）')] {
         let mut from = 0;
@@ -214,7 +214,7 @@ fn without_parentheses(text: &str, left_out: &mut Vec<String>) -> String {
             let Some(close) = text[inside..].find(close_sign).map(|at| inside + at) else { break };
             if is_direction(&text[inside..close]) && stands_alone(&text[..open]) {
                 let end = close + close_sign.len_utf8();
-                left_out.push(text[open..end].to_owned());
+                omitted.push(text[open..end].to_owned());
                 text.replace_range(open..end, " ");
                 from = open;
             } else {
@@ -229,7 +229,7 @@ fn without_parentheses(text: &str, left_out: &mut Vec<String>) -> String {
                 && !text[open + 1..close].contains(' ')
                 && stands_alone(&text[..open])
             {
-                left_out.push(text[open..=close].to_owned());
+                omitted.push(text[open..=close].to_owned());
                 text.replace_range(open..=close, " ");
                 from = open;
             } else {
@@ -259,13 +259,13 @@ fn is_direction(inside: &str) -> bool {
 }
 
 /// Bold headings and heading lines go whole, where something else is left to be said.
-fn without_headings(text: &str, left_out: &mut Vec<String>) -> String {
+fn without_headings(text: &str, omitted: &mut Vec<String>) -> String {
     let mut kept: Vec<String> = Vec::new();
     for line in text.split('\n') {
         let trimmed = line.trim();
         let hashes = trimmed.len() - trimmed.trim_start_matches('#').len();
         if (1..=6).contains(&hashes) && trimmed[hashes..].starts_with(' ') {
-            left_out.push(trimmed.to_owned());
+            omitted.push(trimmed.to_owned());
             continue;
         }
         let mut line = line.to_owned();
@@ -273,7 +273,7 @@ fn without_headings(text: &str, left_out: &mut Vec<String>) -> String {
             && is_heading(&line.trim_start()[2..close])
         {
             let start = line.len() - line.trim_start().len();
-            left_out.push(line[start..start + close + 2].to_owned());
+            omitted.push(line[start..start + close + 2].to_owned());
             line.replace_range(start..start + close + 2, "");
         }
         kept.push(line);
@@ -282,7 +282,7 @@ fn without_headings(text: &str, left_out: &mut Vec<String>) -> String {
     if text_left {
         return kept.join("\n");
     }
-    left_out.clear();
+    omitted.clear();
     text.to_owned()
 }
 
@@ -301,7 +301,7 @@ fn is_heading(bold: &str) -> bool {
 }
 
 /// `Narrator:`, `Scene 3:`, `Ada:` at the start of a line.
-fn without_label<'a>(line: &'a str, cast: &[&str], left_out: &mut Vec<String>) -> &'a str {
+fn without_label<'a>(line: &'a str, cast: &[&str], omitted: &mut Vec<String>) -> &'a str {
     let Some((label, rest)) = line.split_once([':', '：']) else { return line };
     let name = label.split(['(', '（']).next().unwrap_or(label).trim();
     let lower = name.to_lowercase();
@@ -309,7 +309,7 @@ fn without_label<'a>(line: &'a str, cast: &[&str], left_out: &mut Vec<String>) -
     let speaks = SPEAKERS.contains(&numbered) || cast.contains(&name);
     let is_part = HEADINGS.contains(&numbered) && (numbered != lower || rest.starts_with(' '));
     if (speaks || is_part) && rest.chars().any(char::is_alphanumeric) {
-        left_out.push(format!("{label}:"));
+        omitted.push(format!("{label}:"));
         return rest.trim_start();
     }
     line
@@ -342,9 +342,9 @@ mod tests {
             ("Ada: I dive.", "I dive."),
             ("**The sea** is deep.", "The sea is deep."),
         ] {
-            let (text, left_out) = of_a_model(given, &["Ada"]);
+            let (text, omitted) = of_a_model(given, &["Ada"]);
             assert_eq!(text, expected, "{given:?}");
-            assert!(!left_out.is_empty());
+            assert!(!omitted.is_empty());
         }
     }
 

@@ -11,20 +11,20 @@ const TAGS: [&str; 26] = [
 /// A person's own text without mark-up, and what was left out of it.
 #[must_use]
 pub fn of_a_person(text: &str) -> (String, Vec<String>) {
-    let mut left_out = Vec::new();
-    let text = without_tags(text, &mut left_out);
-    let text = without_links(&text, &mut left_out);
+    let mut omitted = Vec::new();
+    let text = without_tags(text, &mut omitted);
+    let text = without_links(&text, &mut omitted);
     let mut lines: Vec<String> = Vec::new();
     for line in text.split('\n') {
-        if let Some(line) = without_line_marks(line, &mut left_out) {
-            lines.push(without_emphasis(&line, &mut left_out));
+        if let Some(line) = without_line_marks(line, &mut omitted) {
+            lines.push(without_emphasis(&line, &mut omitted));
         }
     }
-    if left_out.is_empty() { (text, left_out) } else { (lines.join("\n").trim().to_owned(), left_out) }
+    if omitted.is_empty() { (text, omitted) } else { (lines.join("\n").trim().to_owned(), omitted) }
 }
 
 /// A line without what marks it as a heading, a quotation, an item or code; none if nothing else is in it.
-fn without_line_marks(line: &str, left_out: &mut Vec<String>) -> Option<String> {
+fn without_line_marks(line: &str, omitted: &mut Vec<String>) -> Option<String> {
     let trimmed = line.trim();
     let is_rule = |sign: char| {
         trimmed.chars().filter(|c| *c == sign).count() >= 3 && trimmed.chars().all(|c| c == sign || c == ' ')
@@ -32,7 +32,7 @@ fn without_line_marks(line: &str, left_out: &mut Vec<String>) -> Option<String> 
     if ['-', '*', '_', '='].into_iter().any(is_rule)
         || trimmed.starts_with("```") && !trimmed[3..].contains(' ')
     {
-        left_out.push(trimmed.to_owned());
+        omitted.push(trimmed.to_owned());
         return None;
     }
     let hashes = trimmed.chars().take_while(|c| *c == '#').count();
@@ -53,13 +53,13 @@ fn without_line_marks(line: &str, left_out: &mut Vec<String>) -> Option<String> 
     if mark.is_empty() {
         return Some(line.to_owned());
     }
-    left_out.push(mark.to_owned());
+    omitted.push(mark.to_owned());
     let rest = trimmed[mark.len()..].trim_start();
     Some(if heads { rest.trim_end_matches(['#', ' ']) } else { rest }.to_owned())
 }
 
 /// Without signs of emphasis that stand in pairs round something.
-fn without_emphasis(line: &str, left_out: &mut Vec<String>) -> String {
+fn without_emphasis(line: &str, omitted: &mut Vec<String>) -> String {
     let mut line = line.to_owned();
     // Longer signs first: what they leave may be a pair of shorter ones.
     for sign in ["***", "___", "**", "__", "~~", "*", "_", "`"] {
@@ -67,7 +67,7 @@ fn without_emphasis(line: &str, left_out: &mut Vec<String>) -> String {
         while let Some((open, close)) = pair(&line, sign, from) {
             line.replace_range(close..close + sign.len(), "");
             line.replace_range(open..open + sign.len(), "");
-            left_out.push(sign.to_owned());
+            omitted.push(sign.to_owned());
             from = close - sign.len();
         }
     }
@@ -115,7 +115,7 @@ fn is_boundary(c: char) -> bool {
 }
 
 /// `[text](https://…)` and `![text](…)` become their text.
-fn without_links(text: &str, left_out: &mut Vec<String>) -> String {
+fn without_links(text: &str, omitted: &mut Vec<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(middle) = rest.find("](") {
@@ -132,7 +132,7 @@ fn without_links(text: &str, left_out: &mut Vec<String>) -> String {
         let head = before[..open].strip_suffix('!').unwrap_or(&before[..open]);
         out.push_str(head);
         out.push_str(&before[open + 1..]);
-        left_out.push(format!("({target})"));
+        omitted.push(format!("({target})"));
         rest = &after[close + 1..];
     }
     out.push_str(rest);
@@ -140,7 +140,7 @@ fn without_links(text: &str, left_out: &mut Vec<String>) -> String {
 }
 
 /// Known tags go; `a < b > c` is none.
-fn without_tags(text: &str, left_out: &mut Vec<String>) -> String {
+fn without_tags(text: &str, omitted: &mut Vec<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(open) = rest.find('<') {
@@ -157,7 +157,7 @@ fn without_tags(text: &str, left_out: &mut Vec<String>) -> String {
         if ["<br", "<p", "<break", "<div", "<li", "<hr"].iter().any(|start| whole.starts_with(start)) {
             out.push(' ');
         }
-        left_out.push(whole.to_owned());
+        omitted.push(whole.to_owned());
         rest = &tag[close + 1..];
     }
     out.push_str(rest);
@@ -194,9 +194,9 @@ mod tests {
             ("```text\nhello\n```", "hello"),
             ("(*really*), \"_so_\"!", "(really), \"so\"!"),
         ] {
-            let (text, left_out) = of_a_person(given);
+            let (text, omitted) = of_a_person(given);
             assert_eq!(text, expected);
-            assert!(!left_out.is_empty(), "{given:?} was changed without a word");
+            assert!(!omitted.is_empty(), "{given:?} was changed without a word");
         }
     }
 

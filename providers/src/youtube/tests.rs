@@ -98,7 +98,7 @@ mod uploads {
         assert_eq!(snippet["title"], "Mountains ‹Part 1› and more");
         assert_eq!(snippet["description"], "Copied from a slide:  point one, a › b\nsecond  line\nthird end");
         assert_eq!(snippet["tags"], json!(["a b c", "vf-3f9c2a1e-r1"]));
-        assert_eq!(copied.left_out(), [""; 0]);
+        assert_eq!(copied.omitted(), [""; 0]);
 
         let long = Upload {
             title: "😀".repeat(80),
@@ -116,7 +116,7 @@ mod uploads {
             .map(|tag| tag.as_str().unwrap().encode_utf16().count() + 3)
             .sum();
         assert!(counted <= 503, "{counted}");
-        let told = long.left_out();
+        let told = long.omitted();
         assert!(told.len() == 3 && told[0].contains("title") && told[2].contains("tags"), "{told:?}");
         for text in [&snippet["title"], &snippet["description"]] {
             assert!(!text.as_str().unwrap().contains(|c: char| c.is_control() && c != '\n'));

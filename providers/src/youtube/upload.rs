@@ -124,7 +124,7 @@ impl Upload {
     /// What of the texts the service would not take and is therefore left out, as sentences; signs that stand in the place
     /// of others are not worth one.
     #[must_use]
-    pub fn left_out(&self) -> Vec<String> {
+    pub fn omitted(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.fitting_title() != one_line(&self.title) {
             notes.push(format!("the title was cut to YouTube's {MOST_TITLE_CHARACTERS} characters"));

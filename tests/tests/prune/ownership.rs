@@ -205,7 +205,8 @@ async fn where_there_is_no_room_for_a_mark_only_who_has_used_the_place_may_prune
     full();
     assert!(told_by(&site, "b", &measured(&site, "b")).await.is_some(), "it is marked");
     let refusal = told(&site, "b").await.unwrap();
-    let error = acquire(&site.bucket().impatient(), "b", &given(&site, word(&refusal))).await.unwrap_err();
+    let error =
+        acquire(&site.bucket().with_short_timeouts(), "b", &given(&site, word(&refusal))).await.unwrap_err();
     assert!(error.is_full(), "{error}");
 }
 
@@ -223,7 +224,7 @@ async fn a_mark_that_cannot_be_read_back_is_nobodys() {
     let unseen = Fault::always(Effect::NotFound).for_keys(format!("studio/{MARK}")).on("GetObject");
     site.proxy.set_faults(vec![unseen]).unwrap();
     for cluster in ["a", "b"] {
-        let error = acquire(&site.bucket().impatient(), cluster, &site.policy()).await.unwrap_err();
+        let error = acquire(&site.bucket().with_short_timeouts(), cluster, &site.policy()).await.unwrap_err();
         assert!(matches!(error, StorageError::Unavailable { .. }), "{error}");
     }
 }

@@ -71,7 +71,7 @@ pub(super) async fn to_site(
         },
     };
     let id = publishing::upload(context, account, &*site, &upload).await?;
-    for note in upload.upload.left_out() {
+    for note in upload.upload.omitted() {
         notes.push(format!("{}: {note}", target.name));
     }
     for note in add(context, &*site, &id, target, film, told).await? {

@@ -11,9 +11,9 @@ const MOST_OF_A_SCENE: usize = 80;
 
 /// What was left out, by scene.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut(Vec<String>);
+pub(super) struct Omitted(Vec<String>);
 
-impl LeftOut {
+impl Omitted {
     fn note(&mut self, scene: &str, what: &[String]) {
         if what.is_empty() {
             return;
@@ -34,13 +34,13 @@ impl LeftOut {
 }
 
 /// A person's own scenes are spoken as given, but for mark-up.
-pub(super) fn given(mut given: GivenScenes, left_out: &mut LeftOut) -> GivenScenes {
+pub(super) fn given(mut given: GivenScenes, omitted: &mut Omitted) -> GivenScenes {
     let scenes = given.scenes.iter_mut().map(|scene| (&scene.id, &mut scene.narration));
     let overrides = given.overrides.iter_mut().map(|over| (&over.id, &mut over.narration));
     for (id, narration) in scenes.chain(overrides) {
         if let Some(narration) = narration {
             let (spoken, what) = text::of_a_person(narration);
-            left_out.note(id, &what);
+            omitted.note(id, &what);
             *narration = spoken;
         }
     }
@@ -48,10 +48,10 @@ pub(super) fn given(mut given: GivenScenes, left_out: &mut LeftOut) -> GivenScen
 }
 
 /// A written script: in one line each, without what its writer did not mean to be spoken.
-pub(super) fn script(mut script: Script, cast: &[&str], left_out: &mut LeftOut) -> Script {
+pub(super) fn script(mut script: Script, cast: &[&str], omitted: &mut Omitted) -> Script {
     for (place, scene) in script.scenes.iter_mut().enumerate() {
         let (spoken, what) = text::of_a_model(&text::clean(&scene.narration), cast);
-        left_out.note(scene.id.as_deref().unwrap_or(&default_id(place)), &what);
+        omitted.note(scene.id.as_deref().unwrap_or(&default_id(place)), &what);
         scene.narration = spoken;
         scene.image_prompt = text::clean(&scene.image_prompt);
         scene.motion_prompt = text::clean(&scene.motion_prompt);
@@ -82,14 +82,14 @@ mod tests {
                 "imagePrompt": "an octopus\u{7}", "motionPrompt": "it swims",
             }],
         });
-        let mut left_out = LeftOut::default();
-        let script = script(serde_json::from_value(written).unwrap(), &[], &mut left_out);
+        let mut omitted = Omitted::default();
+        let script = script(serde_json::from_value(written).unwrap(), &[], &mut omitted);
         assert_eq!((script.title.as_str(), script.description.as_str()), ("Octopus", "A soft animal ."));
         assert_eq!(script.tags, ["sea", "deep sea"]);
         let scene = &script.scenes[0];
         assert_eq!(scene.narration, "Did you know that octopuses have three hearts, café?");
         assert_eq!(scene.image_prompt, "an octopus");
-        let told = left_out.sentence();
+        let told = omitted.sentence();
         assert!(told.contains("scene s1: [upbeat music] **Segment 1: The Hook**"), "{told}");
     }
 
@@ -103,8 +103,8 @@ mod tests {
             ],
             "overrides": [{"id": "s1", "narration": ""}, {"id": "s2", "narration": "_So_."}],
         });
-        let mut left_out = LeftOut::default();
-        let given = given(serde_json::from_value(scenes).unwrap(), &mut left_out);
+        let mut omitted = Omitted::default();
+        let given = given(serde_json::from_value(scenes).unwrap(), &mut omitted);
         let narrations: Vec<_> = given.scenes.iter().filter_map(|scene| scene.narration.as_deref()).collect();
         assert_eq!(
             narrations,
@@ -117,9 +117,9 @@ mod tests {
         let overrides: Vec<_> = given.overrides.iter().filter_map(|over| over.narration.as_deref()).collect();
         assert_eq!(overrides, ["", "So."]);
         assert_eq!(
-            left_out.sentence(),
+            omitted.sentence(),
             "not spoken, because it is mark-up or a direction: scene s1: **; scene s2: ---; scene s2: _"
         );
-        assert_eq!(LeftOut::default().sentence(), "");
+        assert_eq!(Omitted::default().sentence(), "");
     }
 }

@@ -17,7 +17,7 @@ use videofactory_providers::{
 use videofactory_storage::PutOnce;
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
-use super::spoken::{self, LeftOut};
+use super::spoken::{self, Omitted};
 use super::{find_own_document, keep_document, preflight};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
@@ -36,13 +36,13 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let model = external
         .as_ref()
         .map_or_else(|| EMBEDDED_MODEL.to_owned(), |external| external.model_name(context, Sold::Script));
-    let mut left_out = LeftOut::default();
+    let mut omitted = Omitted::default();
     let (storyboard, output) = if let Some(storyboard) = find_own_document::<Storyboard>(context).await? {
         let output = documents::digest_of(&storyboard);
         (storyboard, output)
     } else {
         preflight::settings(context).await?;
-        let storyboard = make(context, external.as_ref(), &mut left_out).await?;
+        let storyboard = make(context, external.as_ref(), &mut omitted).await?;
         keep_document(context, storyboard, false).await?
     };
     preflight::storyboard(context, &storyboard).await?;
@@ -52,7 +52,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
         output: Some(output),
         model,
         message: format!("the storyboard has {scenes} scenes"),
-        note: left_out.sentence(),
+        note: omitted.sentence(),
         ..Made::default()
     })
 }
@@ -60,11 +60,11 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
 async fn make(
     context: &Context,
     external: Option<&ExternalClient<dyn ScriptWriter>>,
-    left_out: &mut LeftOut,
+    omitted: &mut Omitted,
 ) -> Result<Storyboard, StepError> {
-    let given = spoken::given(context.paths.given_scenes()?, left_out);
+    let given = spoken::given(context.paths.given_scenes()?, omitted);
     let storyboard = if given.scenes.is_empty() {
-        from_script(context, written_script(context, &given, external).await?, left_out)
+        from_script(context, written_script(context, &given, external).await?, omitted)
     } else {
         from_spec(context, &given)
     };
@@ -201,9 +201,9 @@ fn at_usual_speed(length: Duration, speed: f64) -> Duration {
     length.mul_f64(speed.clamp(SPEEDS.0, SPEEDS.1))
 }
 
-fn from_script(context: &Context, script: Script, left_out: &mut LeftOut) -> Storyboard {
+fn from_script(context: &Context, script: Script, omitted: &mut Omitted) -> Storyboard {
     let names: Vec<&str> = context.input.settings.characters.iter().map(|cast| cast.name.as_str()).collect();
-    let script = spoken::script(script, &names, left_out);
+    let script = spoken::script(script, &names, omitted);
     let mut scenes: Vec<Scene> = Vec::with_capacity(script.scenes.len());
     for (place, written) in script.scenes.into_iter().enumerate() {
         let id = written.id.clone().filter(|id| !id.is_empty() && scenes.iter().all(|scene| scene.id != *id));

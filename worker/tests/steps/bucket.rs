@@ -6,8 +6,8 @@ use futures::TryStreamExt;
 use videofactory_crds::StepName;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_pipeline::contract::Spent;
+use videofactory_pipeline::files_written::FilesWritten;
 use videofactory_pipeline::keys::kind_of;
-use videofactory_pipeline::wrote::Wrote;
 use videofactory_pipeline::{ExitCode, StepOutcome};
 use videofactory_storage::ObjectInfo;
 use videofactory_tests::r2_proxy::{Effect, Fault};
@@ -89,23 +89,23 @@ async fn an_attempt_tells_what_it_has_added_to_the_bucket() {
     let mut film = Production::new(&studio);
     film.make_up_to(StepName::GenerateImages).await;
     let before = sums(&studio).await;
-    let wrote = film.make(StepName::NarrateScenes).await.wrote;
+    let files_written = film.make(StepName::NarrateScenes).await.files_written;
     let after = sums(&studio).await;
     let added = |kind: ObjectKind| {
         let (was, is) = (before.get(&kind).copied().unwrap_or_default(), after[&kind]);
-        Wrote { objects: is.objects - was.objects, bytes: is.bytes - was.bytes }
+        FilesWritten { objects: is.objects - was.objects, bytes: is.bytes - was.bytes }
     };
-    assert_eq!(wrote[&ObjectKind::Clips], added(ObjectKind::Clips));
+    assert_eq!(files_written[&ObjectKind::Clips], added(ObjectKind::Clips));
     // The outcome itself and the end of the log come after it was written.
-    let work = wrote[&ObjectKind::Work];
+    let work = files_written[&ObjectKind::Work];
     assert!(work.objects >= 1 && work.objects < added(ObjectKind::Work).objects, "{work:?}");
-    let again = film.make(StepName::NarrateScenes).await.wrote;
+    let again = film.make(StepName::NarrateScenes).await.files_written;
     assert_eq!(again.get(&ObjectKind::Clips), None, "what is there already is not counted");
 }
 
 /// What the bucket holds, by kind.
-async fn sums(studio: &Studio) -> BTreeMap<ObjectKind, Wrote> {
-    let mut sums: BTreeMap<ObjectKind, Wrote> = BTreeMap::new();
+async fn sums(studio: &Studio) -> BTreeMap<ObjectKind, FilesWritten> {
+    let mut sums: BTreeMap<ObjectKind, FilesWritten> = BTreeMap::new();
     let objects: Vec<ObjectInfo> = studio.bucket.list("").try_collect().await.unwrap();
     for object in objects {
         let Some(kind) = kind_of(object.key.split('/').next().unwrap_or_default()) else { continue };

@@ -35,7 +35,7 @@ use super::relay::{GOOD_FOR, TAKES};
 use super::*;
 use crate::caches::{Caches, Owned, OwnerKey, PodRecord};
 use crate::config::{Config, Watched};
-use crate::context::Leads;
+use crate::context::LeaderFlag;
 use crate::progress::Said;
 use crate::videojob::model::{PodFacts, PodState};
 
@@ -129,7 +129,7 @@ impl Replica {
     /// One that leads, and knows the worker's pod.
     pub async fn leading() -> Self {
         let replica = Self::start().await;
-        replica.context.leads.begin();
+        replica.context.leader_flag.set_leading();
         let facts = PodFacts {
             name: "p".into(),
             uid: POD.into(),
@@ -149,12 +149,12 @@ impl Replica {
     /// One that waits for another's Lease.
     async fn standing_by(leader: &Self) -> Self {
         let replica = Self::start().await;
-        replica.context.leads.see(Some(leader.address));
+        replica.context.leader_flag.set_leader_address(Some(leader.address));
         replica
     }
 
     pub fn relay(&self) -> Relay {
-        Relay::new(self.context.leads.clone(), self.context.config.token_file.clone())
+        Relay::new(self.context.leader_flag.clone(), self.context.config.token_file.clone())
     }
 
     pub async fn ask(&self, method: &str, token: &str, body: &Value) -> (StatusCode, Value) {
@@ -237,12 +237,12 @@ async fn nothing_is_passed_on_twice_and_nothing_to_nobody() {
     let _still = still();
     let one = Replica::start().await;
     let other = Replica::standing_by(&one).await;
-    one.context.leads.see(Some(other.address));
+    one.context.leader_flag.set_leader_address(Some(other.address));
     let (status, _) = one.ask("POST", WORKER, &json!({})).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "each takes the other for the leader");
     let (status, _) = one.ask("GET", OPERATOR, &Value::Null).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    one.context.leads.see(None);
+    one.context.leader_flag.set_leader_address(None);
     let (status, _) = one.ask("POST", WORKER, &json!({})).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     let (status, _) = one.ask("POST", "unknown", &json!({})).await;
@@ -263,13 +263,13 @@ async fn leader_saying(message: &'static str, asked: Arc<AtomicUsize>) -> std::n
 async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once() {
     let _still = still();
     let asked = Arc::new(AtomicUsize::new(0));
-    let leads = Leads::default();
+    let leader_flag = LeaderFlag::default();
     let file = token_file();
-    let relay = Relay::new(leads.clone(), file.clone());
+    let relay = Relay::new(leader_flag.clone(), file.clone());
     assert_eq!(*relay.said().await, Said::new(), "nobody leads");
     // It takes connections, and answers nobody.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    leads.see(Some(silent.local_addr().unwrap()));
+    leader_flag.set_leader_address(Some(silent.local_addr().unwrap()));
     let give_up = async {
         // Whoever connects has begun to wait.
         let connection = silent.accept().await.unwrap();
@@ -280,7 +280,7 @@ async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once()
     assert_eq!(*said_by_nobody, Said::new());
     let again = relay.said().now_or_never().expect("it is not waited for each time");
     assert_eq!(*again, Said::new());
-    leads.see(Some(leader_saying("here", Arc::clone(&asked)).await));
+    leader_flag.set_leader_address(Some(leader_saying("here", Arc::clone(&asked)).await));
     for _ in 0..3 {
         assert_eq!(*relay.said().await, said("here"));
     }
@@ -288,7 +288,7 @@ async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once()
     tokio::time::advance(GOOD_FOR).await;
     assert_eq!(*relay.said().await, said("here"));
     assert_eq!(asked.load(Ordering::Relaxed), 2);
-    leads.see(Some(leader_saying("there", Arc::clone(&asked)).await));
+    leader_flag.set_leader_address(Some(leader_saying("there", Arc::clone(&asked)).await));
     assert_eq!(*relay.said().await, said("there"));
     std::fs::remove_file(file).unwrap();
 }
@@ -305,13 +305,13 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     let (caches, watches) = Caches::start(&client, &Watched::Cluster);
     tokio::spawn(watches.keep);
     caches.videojobs.wait_until_ready().await.unwrap();
-    let leads = Leads::default();
+    let leader_flag = LeaderFlag::default();
     let token = token_file();
-    let relay = Relay::new(leads.clone(), token.clone());
+    let relay = Relay::new(leader_flag.clone(), token.clone());
     // Whoever connects to it is seen, though it answers nobody.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     silent.set_nonblocking(true).unwrap();
-    leads.see(Some(silent.local_addr().unwrap()));
+    leader_flag.set_leader_address(Some(silent.local_addr().unwrap()));
     tokio::time::pause();
     timeout(GOOD_FOR * 10, relay.watch(&caches)).await.unwrap_err();
     tokio::time::resume();
@@ -319,7 +319,7 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     let latest = Arc::new(Mutex::new(said("one")));
     let told = Arc::clone(&latest);
     let tell = async move || Json(told.lock().clone());
-    leads.see(Some(served(Router::new().route(PROGRESS_PATH, get(tell))).await));
+    leader_flag.set_leader_address(Some(served(Router::new().route(PROGRESS_PATH, get(tell))).await));
     let watching = Arc::clone(&caches);
     tokio::spawn(async move { relay.watch(&watching).await });
     let mut changes = caches.changes.subscribe();
@@ -327,7 +327,7 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     assert_eq!(changes.next().await, ocean);
     *latest.lock() = said("two");
     assert_eq!(changes.next().await, ocean);
-    leads.begin();
+    leader_flag.set_leading();
     assert_eq!(changes.next().await, ocean, "what the former leader knew is not known any more");
     std::fs::remove_file(token).unwrap();
 }

@@ -7,7 +7,7 @@ use super::super::observe::can_prune;
 use super::super::schedule::Schedule;
 use super::super::usage;
 use super::{Action, Draft};
-use crate::meter::{self, Changes};
+use crate::usage_deltas::{self, Changes};
 
 /// Least time between two writes that only tell of a few files more; a new level is told at once.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
@@ -62,7 +62,7 @@ impl Draft<'_> {
     /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.
     pub(super) fn tell_usage(&mut self, current: Option<StorageUsage>) -> bool {
         let Some(current) = current else { return false };
-        let nothing = meter::is_nothing(&self.observed.snapshot.changes);
+        let nothing = usage_deltas::is_nothing(&self.observed.snapshot.changes);
         let due_at = self.observed.snapshot.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
         let due = due_at.is_none_or(|due| due <= self.now);
         if !nothing && !due && self.status == self.before {

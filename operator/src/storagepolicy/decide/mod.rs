@@ -27,7 +27,7 @@ use super::schedule::Schedule;
 use super::{requests, runs};
 use crate::config::SideEffects;
 use crate::events::{Event, EventReason};
-use crate::meter::Changes;
+use crate::usage_deltas::Changes;
 
 /// Everything that one decision may know.
 #[derive(Clone, Debug)]

@@ -98,12 +98,12 @@ impl Jobs for KubeJobs {
         let mut names: Vec<String> = pruned.iter().map(|kind| keys::folder(*kind).to_owned()).collect();
         names.sort_unstable();
         now.status.get_or_insert_default().artifacts.get_or_insert_default().pruned = names;
-        self.context.metrics.wrote(KIND);
+        self.context.metrics.record_write(KIND);
         let what = format!("update status of VideoJob {namespace}/{name}");
         match within(what, api.replace_status(name, &PostParams::default(), &now)).await {
             Ok(written) => {
                 let reference = JobReference::of(&written);
-                self.context.caches.written_jobs.wrote(written);
+                self.context.caches.written_jobs.record_write(written);
                 Ok(Marked::Written(Box::new(reference)))
             }
             Err(error) if error.is_conflict() => Ok(Marked::Changed),

@@ -4,7 +4,7 @@ use super::super::decide::testing::at;
 use super::super::plan::RunRequest;
 use super::super::runs::{backup_begun, begun};
 use super::*;
-use crate::meter::Change;
+use crate::usage_deltas::Change;
 
 const P: &str = "p";
 

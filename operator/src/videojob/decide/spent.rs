@@ -12,7 +12,7 @@ use super::super::model::Action;
 use super::demands::{add_cost, is_owed};
 use super::draft::Draft;
 use super::step::is_of_earlier_run;
-use crate::meter::Change;
+use crate::usage_deltas::Change;
 
 /// What was spent is known: it stands in the demands until their accounts have booked it.
 pub(super) fn record_usage(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
@@ -72,13 +72,12 @@ pub(super) fn count(draft: &mut Draft<'_>, outcome: &StepOutcome, at: Timestamp)
     if outcome.full {
         draft.actions.push(Action::TellFull(at));
     }
-    if outcome.wrote.is_empty() {
+    if outcome.files_written.is_empty() {
         return;
     }
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let changes = outcome
-        .wrote
-        .iter()
-        .map(|(kind, wrote)| (*kind, Change { objects: signed(wrote.objects), bytes: signed(wrote.bytes) }));
+    let changes = outcome.files_written.iter().map(|(kind, files_written)| {
+        (*kind, Change { objects: signed(files_written.objects), bytes: signed(files_written.bytes) })
+    });
     draft.actions.push(Action::Count(changes.collect()));
 }

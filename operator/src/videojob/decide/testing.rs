@@ -26,7 +26,7 @@ use super::super::trace::spans_of;
 use super::decide;
 use crate::config::SideEffects;
 use crate::events::EventReason;
-use crate::meter::Changes;
+use crate::usage_deltas::Changes;
 
 /// Scenes of every film here.
 pub const SCENES: u32 = 3;

@@ -9,7 +9,7 @@ use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, KEYS_A_REQUEST, StorageError};
 
 use super::model::{DeletionOutcome, Extent, Kept};
-use crate::meter::Change;
+use crate::usage_deltas::Change;
 use crate::videojob::place::NoPlace;
 
 /// Deletes all files of these folders but those that `keeps` names and those that no job writes; after `until` none but
@@ -98,7 +98,7 @@ mod tests {
     use super::super::messages::swept_words;
     use super::super::model::Obstacle;
     use super::*;
-    use crate::meter::Changes;
+    use crate::usage_deltas::Changes;
 
     const DIGEST: &str = "0123456789abcdef0123456789abcdef";
 

@@ -6,7 +6,7 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 
 use crate::config::SideEffects;
 use crate::events::Event;
-use crate::meter::Changes;
+use crate::usage_deltas::Changes;
 use crate::videojob::model::{JobFacts, PodFacts};
 use crate::videojob::place::NoPlace;
 

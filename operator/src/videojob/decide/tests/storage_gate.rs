@@ -6,12 +6,12 @@ use videofactory_crds::condition::{ConditionType, Phase, StepState, VideoJobReas
 use videofactory_crds::storagepolicy::{ObjectKind, StorageLevel};
 use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
-use videofactory_pipeline::wrote::Wrote;
+use videofactory_pipeline::files_written::FilesWritten;
 
 use super::super::super::model::Account;
 use super::super::testing::{Harness, storage_at, storage_ready};
 use super::quota_request::{at_work, close_grants, demand, film, grant, partly, until_animation};
-use crate::meter::Change;
+use crate::usage_deltas::Change;
 
 const SCRIPT: StepName = StepName::WriteScript;
 const IMAGES: StepName = StepName::GenerateImages;
@@ -181,9 +181,9 @@ fn an_upload_that_finds_no_space_waits_ever_longer_and_is_no_failure() {
 fn what_an_attempt_wrote_is_counted_once() {
     let mut harness = Harness::topic();
     harness.converge();
-    let wrote = Wrote { objects: 2, bytes: 900 };
+    let files_written = FilesWritten { objects: 2, bytes: 900 };
     harness.end_told(SCRIPT, ExitCode::Done, |outcome| {
-        outcome.wrote.insert(ObjectKind::Work, wrote);
+        outcome.files_written.insert(ObjectKind::Work, files_written);
     });
     harness.converge();
     harness.run_to_rest();

@@ -7,17 +7,17 @@ use parking_lot::Mutex;
 
 /// The last written version of each object, by UID.
 #[derive(Debug)]
-pub struct Written<K> {
+pub struct OwnWrites<K> {
     last: Mutex<HashMap<String, K>>,
 }
 
-impl<K> Default for Written<K> {
+impl<K> Default for OwnWrites<K> {
     fn default() -> Self {
         Self { last: Mutex::new(HashMap::new()) }
     }
 }
 
-impl<K: ResourceExt + Clone> Written<K> {
+impl<K: ResourceExt + Clone> OwnWrites<K> {
     /// The newer one of the cached object and what was written last.
     #[must_use]
     pub fn newest(&self, cached: &K) -> K {
@@ -33,7 +33,7 @@ impl<K: ResourceExt + Clone> Written<K> {
     }
 
     /// An answer of the API server: the object as it is now.
-    pub fn wrote(&self, object: K) {
+    pub fn record_write(&self, object: K) {
         let uid = object.uid().unwrap_or_default();
         let mut last = self.last.lock();
         if last.get(&uid).is_none_or(|before| version(before) < version(&object)) {
@@ -76,24 +76,24 @@ mod tests {
 
     #[test]
     fn what_was_written_goes_before_an_older_cache() {
-        let written = Written::default();
-        written.wrote(object("a", "10"));
+        let written = OwnWrites::default();
+        written.record_write(object("a", "10"));
         assert_eq!(version(&written.newest(&object("a", "9"))), 10);
         assert_eq!(version(&written.newest(&object("a", "10"))), 10);
     }
 
     #[test]
     fn a_newer_cache_goes_before_what_was_written() {
-        let written = Written::default();
-        written.wrote(object("a", "10"));
+        let written = OwnWrites::default();
+        written.record_write(object("a", "10"));
         assert_eq!(version(&written.newest(&object("a", "11"))), 11);
         assert_eq!(version(&written.newest(&object("a", "9"))), 9, "what was overtaken is forgotten");
     }
 
     #[test]
     fn an_object_made_again_under_the_same_name_is_another() {
-        let written = Written::default();
-        written.wrote(object("a", "10"));
+        let written = OwnWrites::default();
+        written.record_write(object("a", "10"));
         assert_eq!(version(&written.newest(&object("b", "3"))), 3);
     }
 }

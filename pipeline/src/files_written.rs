@@ -8,7 +8,7 @@ use videofactory_crds::storagepolicy::ObjectKind;
 
 /// Files of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wrote {
+pub struct FilesWritten {
     /// How many.
     pub objects: u64,
     /// Their bytes.
@@ -16,4 +16,4 @@ pub struct Wrote {
 }
 
 /// By kind; a kind of which nothing was written is not there.
-pub type WroteByKind = BTreeMap<ObjectKind, Wrote>;
+pub type FilesWrittenByKind = BTreeMap<ObjectKind, FilesWritten>;

@@ -19,32 +19,32 @@ const DOUBTED_FOR: Duration = Duration::from_mins(5);
 
 /// The last word on each step's attempt.
 #[derive(Debug, Default)]
-pub struct Refusals {
-    last: Mutex<HashMap<(OwnerKey, StepName), Tried>>,
+pub struct CreateFailures {
+    last: Mutex<HashMap<(OwnerKey, StepName), CreateAttempt>>,
     /// Since when this process leads: what another asked for before may not be answered yet.
-    leads: Mutex<Option<Instant>>,
+    leads_since: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
-struct Tried {
+struct CreateAttempt {
     attempt: i32,
     refusal: Option<Refusal>,
     at: Instant,
     unanswered: Option<Instant>,
 }
 
-impl Refusals {
+impl CreateFailures {
     /// This process leads from now on.
-    pub fn leads(&self) {
-        *self.leads.lock() = Some(Instant::now());
+    pub fn began_leading(&self) {
+        *self.leads_since.lock() = Some(Instant::now());
     }
 
     /// The API server refused this attempt of `owner`.
     pub fn refused(&self, owner: &OwnerKey, step: StepName, attempt: i32, refusal: Refusal) {
-        let leads = *self.leads.lock();
+        let leads_since = *self.leads_since.lock();
         self.tried(owner, step, attempt, |tried| {
             let doubted =
-                [tried.unanswered, leads].into_iter().flatten().any(|at| at.elapsed() < DOUBTED_FOR);
+                [tried.unanswered, leads_since].into_iter().flatten().any(|at| at.elapsed() < DOUBTED_FOR);
             tried.refusal = Some(Refusal { unmade: refusal.unmade && !doubted, ..refusal });
         });
     }
@@ -67,12 +67,12 @@ impl Refusals {
         self.tried(owner, step, attempt, |tried| tried.unanswered = before);
     }
 
-    fn tried(&self, owner: &OwnerKey, step: StepName, attempt: i32, note: impl FnOnce(&mut Tried)) {
+    fn tried(&self, owner: &OwnerKey, step: StepName, attempt: i32, note: impl FnOnce(&mut CreateAttempt)) {
         let mut last = self.last.lock();
         last.retain(|_, tried| tried.at.elapsed() < FORGOTTEN_AFTER);
-        let new = Tried { attempt, refusal: None, at: Instant::now(), unanswered: None };
+        let new = CreateAttempt { attempt, refusal: None, at: Instant::now(), unanswered: None };
         let known = last.remove(&(owner.clone(), step)).filter(|known| known.attempt == attempt);
-        let mut tried = Tried { at: Instant::now(), ..known.unwrap_or(new) };
+        let mut tried = CreateAttempt { at: Instant::now(), ..known.unwrap_or(new) };
         note(&mut tried);
         last.insert((owner.clone(), step), tried);
     }
@@ -107,52 +107,53 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_counts_for_its_attempt_until_it_is_taken() {
-        let refusals = Refusals::default();
-        refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
-        refusals.refused(&owner("other"), SCRIPT, 7, refusal("no"));
-        refusals.refused(&owner("vj"), SCRIPT, 2, refusal("still no"));
-        assert_eq!(refusals.of(&owner("vj")), BTreeMap::from([((SCRIPT, 2), refusal("still no"))]));
-        refusals.taken(&owner("vj"), SCRIPT);
-        assert!(refusals.of(&owner("vj")).is_empty());
+        let create_failures = CreateFailures::default();
+        create_failures.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
+        create_failures.refused(&owner("other"), SCRIPT, 7, refusal("no"));
+        create_failures.refused(&owner("vj"), SCRIPT, 2, refusal("still no"));
+        assert_eq!(create_failures.of(&owner("vj")), BTreeMap::from([((SCRIPT, 2), refusal("still no"))]));
+        create_failures.taken(&owner("vj"), SCRIPT);
+        assert!(create_failures.of(&owner("vj")).is_empty());
         tokio::time::advance(FORGOTTEN_AFTER).await;
-        refusals.refused(&owner("vj"), SCRIPT, 3, refusal("no"));
-        assert!(refusals.of(&owner("other")).is_empty(), "what nobody tries any more is forgotten");
+        create_failures.refused(&owner("vj"), SCRIPT, 3, refusal("no"));
+        assert!(create_failures.of(&owner("other")).is_empty(), "what nobody tries any more is forgotten");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_says_nothing_of_a_creation_that_was_not_answered() {
-        let refusals = Refusals::default();
-        let unmade =
-            |attempt: i32| refusals.of(&owner("vj")).get(&(SCRIPT, attempt)).map(|refusal| refusal.unmade);
-        refusals.asked(&owner("vj"), SCRIPT, 1);
+        let create_failures = CreateFailures::default();
+        let unmade = |attempt: i32| {
+            create_failures.of(&owner("vj")).get(&(SCRIPT, attempt)).map(|refusal| refusal.unmade)
+        };
+        create_failures.asked(&owner("vj"), SCRIPT, 1);
         assert_eq!(unmade(1), None, "no answer is no refusal");
-        refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
+        create_failures.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
         assert_eq!(unmade(1), Some(false));
         tokio::time::advance(DOUBTED_FOR).await;
-        refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
+        create_failures.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
         assert_eq!(unmade(1), Some(true), "it would have been made by now");
-        refusals.asked(&owner("vj"), SCRIPT, 1);
+        create_failures.asked(&owner("vj"), SCRIPT, 1);
         assert_eq!(unmade(1), Some(false));
-        refusals.refused(&owner("vj"), SCRIPT, 2, refusal("no"));
+        create_failures.refused(&owner("vj"), SCRIPT, 2, refusal("no"));
         assert_eq!(unmade(2), Some(true), "another attempt is another Job");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_counts_once_its_own_request_and_those_of_leaders_before_are_over() {
-        let refusals = Refusals::default();
-        let unmade = || refusals.of(&owner("vj")).get(&(SCRIPT, 1)).map(|refusal| refusal.unmade);
+        let create_failures = CreateFailures::default();
+        let unmade = || create_failures.of(&owner("vj")).get(&(SCRIPT, 1)).map(|refusal| refusal.unmade);
         let ask = || {
-            let before = refusals.asked(&owner("vj"), SCRIPT, 1);
-            refusals.answered(&owner("vj"), SCRIPT, 1, before);
-            refusals.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
+            let before = create_failures.asked(&owner("vj"), SCRIPT, 1);
+            create_failures.answered(&owner("vj"), SCRIPT, 1, before);
+            create_failures.refused(&owner("vj"), SCRIPT, 1, refusal("no"));
         };
         ask();
         assert_eq!(unmade(), Some(true));
-        refusals.asked(&owner("vj"), SCRIPT, 1);
+        create_failures.asked(&owner("vj"), SCRIPT, 1);
         ask();
         assert_eq!(unmade(), Some(false), "a request of before was dropped without an answer");
         tokio::time::advance(DOUBTED_FOR).await;
-        refusals.leads();
+        create_failures.began_leading();
         ask();
         assert_eq!(unmade(), Some(false), "the leader before may have asked");
         tokio::time::advance(DOUBTED_FOR).await;

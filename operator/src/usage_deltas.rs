@@ -47,7 +47,7 @@ pub fn is_nothing(changes: &Changes) -> bool {
 
 /// What was heard of one bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct PolicyDelta {
     /// What was written and deleted.
     pub changes: Changes,
     /// When its server last refused a file for want of room.
@@ -56,26 +56,26 @@ pub struct Heard {
 
 /// What was heard by policy, until its controller takes it.
 #[derive(Debug, Default)]
-pub struct Meter {
-    heard: Mutex<HashMap<NamespacedName, Heard>>,
+pub struct UsageDeltas {
+    deltas: Mutex<HashMap<NamespacedName, PolicyDelta>>,
     changed: Notify,
 }
 
-impl Meter {
+impl UsageDeltas {
     /// Counts what was written to (or, below zero, deleted from) the bucket of this policy.
     pub fn count(&self, policy: NamespacedName, changes: &Changes) {
-        self.hear(policy, |heard| {
-            add(&mut heard.changes, changes);
+        self.record(policy, |deltas| {
+            add(&mut deltas.changes, changes);
         });
     }
 
     /// The server of this policy's bucket refused a file then, for want of room.
     pub fn refused(&self, policy: NamespacedName, at: Timestamp) {
-        self.hear(policy, |heard| heard.refused_at = heard.refused_at.max(Some(at)));
+        self.record(policy, |deltas| deltas.refused_at = deltas.refused_at.max(Some(at)));
     }
 
-    fn hear(&self, policy: NamespacedName, note: impl FnOnce(&mut Heard)) {
-        note(self.heard.lock().entry(policy).or_default());
+    fn record(&self, policy: NamespacedName, note: impl FnOnce(&mut PolicyDelta)) {
+        note(self.deltas.lock().entry(policy).or_default());
         self.changed.notify_one();
     }
 
@@ -87,13 +87,13 @@ impl Meter {
     /// The policies for which something was heard that nobody has taken.
     #[must_use]
     pub fn changed_policies(&self) -> Vec<NamespacedName> {
-        self.heard.lock().keys().cloned().collect()
+        self.deltas.lock().keys().cloned().collect()
     }
 
     /// All that was heard for this policy since it was last taken.
     #[must_use]
-    pub fn take(&self, policy: &NamespacedName) -> Heard {
-        self.heard.lock().remove(policy).unwrap_or_default()
+    pub fn take(&self, policy: &NamespacedName) -> PolicyDelta {
+        self.deltas.lock().remove(policy).unwrap_or_default()
     }
 }
 
@@ -107,21 +107,24 @@ mod tests {
 
     #[test]
     fn changes_add_up_until_they_are_taken() {
-        let meter = Meter::default();
+        let usage_deltas = UsageDeltas::default();
         let change = |objects, bytes| Changes::from([(ObjectKind::Clips, Change { objects, bytes })]);
-        meter.count(policy("default"), &change(3, 300));
-        meter.count(policy("default"), &change(-1, -100));
-        meter.refused(policy("other"), Timestamp::UNIX_EPOCH);
-        assert_eq!(meter.take(&policy("default")), Heard { changes: change(2, 200), refused_at: None });
-        assert_eq!(meter.take(&policy("default")), Heard::default());
-        assert_eq!(meter.changed_policies(), [policy("other")]);
-        assert!(meter.take(&policy("other")).refused_at.is_some());
+        usage_deltas.count(policy("default"), &change(3, 300));
+        usage_deltas.count(policy("default"), &change(-1, -100));
+        usage_deltas.refused(policy("other"), Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            usage_deltas.take(&policy("default")),
+            PolicyDelta { changes: change(2, 200), refused_at: None }
+        );
+        assert_eq!(usage_deltas.take(&policy("default")), PolicyDelta::default());
+        assert_eq!(usage_deltas.changed_policies(), [policy("other")]);
+        assert!(usage_deltas.take(&policy("other")).refused_at.is_some());
     }
 
     #[tokio::test]
     async fn who_waits_is_told_of_what_was_counted_before() {
-        let meter = Meter::default();
-        meter.count(policy("default"), &Changes::new());
-        meter.changed().await;
+        let usage_deltas = UsageDeltas::default();
+        usage_deltas.count(policy("default"), &Changes::new());
+        usage_deltas.changed().await;
     }
 }

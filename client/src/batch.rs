@@ -45,7 +45,7 @@ impl From<CallError> for CreateError {
 
 /// How a job's hold is to end that stands until all are there.
 #[derive(Clone, Copy)]
-enum Wanted<'a> {
+enum HoldAction<'a> {
     /// The job begins.
     Release,
     /// It stays held, for this reason.
@@ -55,7 +55,7 @@ enum Wanted<'a> {
 }
 
 /// How a job was found, or left.
-enum Found {
+enum HoldState {
     /// It is not held: it is there to stay.
     Released,
     /// It is held for this reason, and not for the others: it is there to stay.
@@ -104,10 +104,10 @@ pub async fn make_all(
                 }
                 take(made);
             }
-            Err(error) => return Err(give_up(client, new, place, error).await),
+            Err(error) => return Err(roll_back(client, new, place, error).await),
         }
     }
-    if hold.is_some() { let_all_go(client, new, manager).await } else { Ok(()) }
+    if hold.is_some() { release_all(client, new, manager).await } else { Ok(()) }
 }
 
 /// Why each of them is held until all are there, for whoever finds it so.
@@ -150,27 +150,29 @@ async fn create_or_find(
 
 /// Lets all of them begin. Where a stop of all jobs has met one of them meanwhile, those that are left are held with it: they
 /// were not there yet when the others were stopped.
-async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(), CreateError> {
+async fn release_all(client: &Client, new: &NewJobs, manager: &str) -> Result<(), CreateError> {
     let last = new.jobs.len() - 1;
     let mut gone = None;
     let mut stop: Option<(usize, String)> = None;
     for (place, job) in new.jobs.iter().enumerate() {
         let name = new.reference(job);
-        let wanted = stop.as_ref().map_or(Wanted::Release, |(_, why)| Wanted::Hold(why));
-        let mut settled = settle(client, new, &name, wanted, manager).await;
+        let action = stop.as_ref().map_or(HoldAction::Release, |(_, why)| HoldAction::Hold(why));
+        let mut state = end_hold(client, new, &name, action, manager).await;
         let is_let_go_with_the_first = place > 0 && new.is_repeatable && stop.is_none();
-        if is_let_go_with_the_first && matches!(settled, Ok(Found::Gone)) {
-            settled = make_again(client, new, job, manager).await;
+        if is_let_go_with_the_first && matches!(state, Ok(HoldState::Gone)) {
+            state = make_again(client, new, job, manager).await;
         }
-        match settled {
-            Ok(Found::Held(why)) if stop.is_none() && Hold::read(&why).is_of_stop_all() => {
+        match state {
+            Ok(HoldState::Held(why)) if stop.is_none() && Hold::read(&why).is_of_stop_all() => {
                 stop = Some((place, why));
             }
-            Ok(Found::Released | Found::Held(_)) => {}
-            Ok(Found::Gone) if place == 0 => return Err(give_up(client, new, last, deleted(&name)).await),
-            Ok(Found::Gone) => gone = gone.or(Some(name)),
+            Ok(HoldState::Released | HoldState::Held(_)) => {}
+            Ok(HoldState::Gone) if place == 0 => {
+                return Err(roll_back(client, new, last, deleted(&name)).await);
+            }
+            Ok(HoldState::Gone) => gone = gone.or(Some(name)),
             Err(error) if place == 0 && !error.is_inconclusive() && !error.is_throttled() => {
-                return Err(give_up(client, new, last, error).await);
+                return Err(roll_back(client, new, last, error).await);
             }
             // The others would wait as long for the API server.
             Err(source) => {
@@ -191,12 +193,17 @@ async fn let_all_go(client: &Client, new: &NewJobs, manager: &str) -> Result<(),
 
 /// Makes one of them again that is gone although the first one was let go: another request that is the same was refused a
 /// job before, and is still deleting what it finds held. It deletes nothing that is not held, so this one is not.
-async fn make_again(client: &Client, new: &NewJobs, job: &NewJob, manager: &str) -> Result<Found, CallError> {
+async fn make_again(
+    client: &Client,
+    new: &NewJobs,
+    job: &NewJob,
+    manager: &str,
+) -> Result<HoldState, CallError> {
     match create_or_find(client, new, job, &new.manifest(job), manager).await {
         // One more request that is the same may have made it, held.
-        Ok(_) => settle(client, new, &new.reference(job), Wanted::Release, manager).await,
+        Ok(_) => end_hold(client, new, &new.reference(job), HoldAction::Release, manager).await,
         Err(error) if error.is_inconclusive() => Err(error),
-        Err(_) => Ok(Found::Gone),
+        Err(_) => Ok(HoldState::Gone),
     }
 }
 
@@ -215,7 +222,7 @@ fn deleted(name: &JobRef) -> CallError {
 }
 
 /// Undoes what was made. `last`: the place of the last job that was tried.
-async fn give_up(client: &Client, new: &NewJobs, last: usize, error: CallError) -> CreateError {
+async fn roll_back(client: &Client, new: &NewJobs, last: usize, error: CallError) -> CreateError {
     let is_inconclusive = error.is_inconclusive();
     let names = new.references();
     let mut left = match names.as_slice() {
@@ -223,8 +230,8 @@ async fn give_up(client: &Client, new: &NewJobs, last: usize, error: CallError) 
         // Sent again, the same request makes what is missing.
         _ if new.is_repeatable && is_inconclusive => names[..last].to_vec(),
         // The same request may have made more of them before.
-        _ if new.is_repeatable => take_back(client, new, &names).await,
-        _ => take_back(client, new, &names[..=last]).await,
+        _ if new.is_repeatable => delete_held(client, new, &names).await,
+        _ => delete_held(client, new, &names[..=last]).await,
     };
     if is_inconclusive && !left.contains(&names[last]) {
         left.push(names[last].clone());
@@ -233,30 +240,30 @@ async fn give_up(client: &Client, new: &NewJobs, last: usize, error: CallError) 
 }
 
 /// Deletes those that are still held for each other. Those that are there to stay, or may be.
-async fn take_back(client: &Client, new: &NewJobs, names: &[JobRef]) -> Vec<JobRef> {
+async fn delete_held(client: &Client, new: &NewJobs, names: &[JobRef]) -> Vec<JobRef> {
     let mut left = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        match settle(client, new, name, Wanted::Delete, "").await {
-            Ok(Found::Gone) => {}
+        match end_hold(client, new, name, HoldAction::Delete, "").await {
+            Ok(HoldState::Gone) => {}
             // It decides for all: the same request, or a person, has let it go, or holds it.
-            Ok(Found::Released | Found::Held(_)) | Err(_) if place == 0 => return names.to_vec(),
-            Ok(Found::Released | Found::Held(_)) | Err(_) => left.push(name.clone()),
+            Ok(HoldState::Released | HoldState::Held(_)) | Err(_) if place == 0 => return names.to_vec(),
+            Ok(HoldState::Released | HoldState::Held(_)) | Err(_) => left.push(name.clone()),
         }
     }
     left
 }
 
 /// Ends the hold of one of them, if it stands. What has become of the job.
-async fn settle(
+async fn end_hold(
     client: &Client,
     new: &NewJobs,
     name: &JobRef,
-    wanted: Wanted<'_>,
+    action: HoldAction<'_>,
     manager: &str,
-) -> Result<Found, CallError> {
+) -> Result<HoldState, CallError> {
     let mut pauses = PAUSES.into_iter();
     loop {
-        let error = match try_to_settle(client, new, name, wanted, manager).await {
+        let error = match try_end_hold(client, new, name, action, manager).await {
             Ok(found) => return Ok(found),
             Err(error) => error,
         };
@@ -270,26 +277,26 @@ async fn settle(
     }
 }
 
-async fn try_to_settle(
+async fn try_end_hold(
     client: &Client,
     new: &NewJobs,
     name: &JobRef,
-    wanted: Wanted<'_>,
+    action: HoldAction<'_>,
     manager: &str,
-) -> Result<Found, CallError> {
-    let Some(job) = find(client, new, name).await? else { return Ok(Found::Gone) };
+) -> Result<HoldState, CallError> {
+    let Some(job) = find(client, new, name).await? else { return Ok(HoldState::Gone) };
     match job.annotations().get(requests::HOLD) {
-        None => return Ok(Found::Released),
+        None => return Ok(HoldState::Released),
         // Another release may say the rest of it in other words; of which request it is, the job says elsewhere.
         Some(hold) if Hold::read(hold) == Hold::Together => {}
-        Some(other) => return Ok(Found::Held(other.clone())),
+        Some(other) => return Ok(HoldState::Held(other.clone())),
     }
-    match wanted {
-        Wanted::Release => replace_hold(client, &job, None, manager).await.map(|()| Found::Released),
-        Wanted::Hold(why) => {
-            replace_hold(client, &job, Some(why), manager).await.map(|()| Found::Held(why.to_owned()))
+    match action {
+        HoldAction::Release => replace_hold(client, &job, None, manager).await.map(|()| HoldState::Released),
+        HoldAction::Hold(why) => {
+            replace_hold(client, &job, Some(why), manager).await.map(|()| HoldState::Held(why.to_owned()))
         }
-        Wanted::Delete => delete(client, &job).await.map(|()| Found::Gone),
+        HoldAction::Delete => delete(client, &job).await.map(|()| HoldState::Gone),
     }
 }
 

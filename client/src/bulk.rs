@@ -249,7 +249,7 @@ pub async fn ask_all(
     manager: &str,
 ) -> Vec<ItemResult> {
     if dry_run {
-        return jobs.iter().map(|job| foresee(job, request)).collect();
+        return jobs.iter().map(|job| preview(job, request)).collect();
     }
     send_all(client, jobs, request, manager, false).await
 }
@@ -290,7 +290,7 @@ async fn send_or_tell(
 
 /// What would become of a request.
 #[must_use]
-pub fn foresee(job: &VideoJob, request: &Request) -> ItemResult {
+pub fn preview(job: &VideoJob, request: &Request) -> ItemResult {
     let name = JobRef::of(job);
     match request.plan(job) {
         Plan::Patch(_) => ItemResult::new(name, Outcome::WouldRequest, request.remark(job)),

@@ -13,7 +13,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use videofactory_api::access::Authors;
 use videofactory_api::{backup, writes};
-use videofactory_client::backup::{Backup, Kind, gather};
+use videofactory_client::backup::{Backup, Kind, export};
 use videofactory_client::connect;
 use videofactory_client::restore::{Answer, Files, Options, Outcome, RestoreError, Wanted, restore};
 use videofactory_crds::StoragePolicy;
@@ -66,7 +66,7 @@ impl Site {
             let status = json!({"observedGeneration": 3, "id": id, "run": 1});
             server.put("videojobs", object("VideoJob", name, &json!({"topic": name}), &status));
         }
-        let written = gather(&client, Some("films"), NOW.parse().unwrap()).await.unwrap();
+        let written = export(&client, Some("films"), NOW.parse().unwrap()).await.unwrap();
         let site = Self { server, client, document: String::from_utf8(written.text).unwrap() };
         for resource in RESOURCES {
             site.server.clear(resource);

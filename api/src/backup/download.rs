@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use videofactory_client::job_ref::is_label;
 use videofactory_pipeline::clock;
 
-use super::gather::gather_at_once;
+use super::export_budget::export_now;
 use super::{BackupDocument, memory};
 use crate::access::{Author, Authors};
 use crate::problem::Problem;
@@ -73,7 +73,7 @@ async fn backup(
     let namespace = query.namespace.as_deref();
     let (text, permit) = {
         let _slot = tasks.slots.backups.take()?;
-        let (written, permit) = gather_at_once(&author.0, namespace, now).await?;
+        let (written, permit) = export_now(&author.0, namespace, now).await?;
         (written.text, permit)
     };
     let disposition = format!("attachment; filename=\"{}\"", file_name(namespace, now));

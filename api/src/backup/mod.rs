@@ -3,7 +3,7 @@
 //! machine can serve them, too.
 
 mod download;
-mod gather;
+mod export_budget;
 mod memory;
 mod restore;
 
@@ -17,7 +17,7 @@ use videofactory_client::restore::Files;
 use crate::access::Authors;
 use crate::tasks::Tasks;
 
-pub use gather::gather_in_turn;
+pub use export_budget::export_queued;
 pub use restore::MOST_BYTES;
 
 /// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.

@@ -60,7 +60,7 @@ pub async fn run(args: BackupArgs, context: &mut Context) -> Result<Exit, Error>
 
 async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
     let namespace = context.cluster.namespace.clone();
-    let written = backup::gather(&context.cluster.client()?, Some(&namespace), context.now()).await?;
+    let written = backup::export(&context.cluster.client()?, Some(&namespace), context.now()).await?;
     if path == Path::new("-") {
         context.streams.out.write_all(&written.text)?;
         context.streams.out.flush()?;

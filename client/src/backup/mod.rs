@@ -7,7 +7,7 @@
 
 mod bounds;
 mod error;
-mod gather;
+mod export;
 mod item;
 mod kind;
 mod read;
@@ -15,7 +15,7 @@ mod seal;
 mod write;
 
 pub use error::ReadBackupError;
-pub use gather::{Budget, gather, gather_in};
+pub use export::{Budget, export, export_within};
 pub use item::Item;
 pub use kind::Kind;
 pub use read::Backup;

@@ -12,7 +12,7 @@ use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use videofactory_client::backup::{Backup, Item, Kind, gather};
+use videofactory_client::backup::{Backup, Item, Kind, export};
 use videofactory_client::restore::{Answer, Options, Outcome, restore};
 use videofactory_crds::condition::{Phase, StepState};
 use videofactory_crds::{Channel, ProviderAccount, StepName, StoragePolicy, VideoJob};
@@ -62,7 +62,7 @@ impl Studio {
         let drawn = until_half_drawn(&half).await?;
         half.step(StepName::NarrateScenes, StepState::Succeeded).await?;
         let scripts = attempts(&half.status().await?, StepName::WriteScript);
-        let written = gather(&env.client, Some(&env.namespace), clock::now()).await?;
+        let written = export(&env.client, Some(&env.namespace), clock::now()).await?;
         let document = String::from_utf8(written.text)?;
         let (shown, files) = (shown(&env).await?, (done.artifacts().await?, drawn));
         Ok(Self { env, grok, shown, files, scripts, document })
@@ -230,7 +230,7 @@ async fn what_was_submitted_before_a_restore_is_fetched_and_not_submitted_again(
         grok.faults(&[Fault::always(Effect::Pending).of(Service::Xai).on(Operation::Poll)]).await?;
         env.create_film(animated(3)).await?;
         grok.has_accepted(Operation::Video, 3).await?;
-        let written = gather(&env.client, Some(&env.namespace), clock::now()).await?;
+        let written = export(&env.client, Some(&env.namespace), clock::now()).await?;
         delete_all(&env).await?;
         grok.faults(&[]).await?;
         let document = String::from_utf8(written.text)?;

@@ -67,7 +67,7 @@ async fn one(
     let found = context.get(job).await?;
     Ok(match manner.trial.dry_run {
         DryRun::None => bulk::ask(client, &found, request, MANAGER).await?,
-        DryRun::Client => bulk::foresee(&found, request),
+        DryRun::Client => bulk::preview(&found, request),
         DryRun::Server => bulk::check(client, &found, request, MANAGER).await?,
     })
 }
@@ -88,20 +88,20 @@ pub async fn many(
     };
     let mut jobs = list().await?;
     jobs.sort_by_key(order);
-    let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
-    let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
+    let previewed = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
+    let meant = previewed.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
     if meant == 0 {
         context.tell(format!("There is no job to {action}."))?;
     }
     if meant == 0 || manner.trial.dry_run == DryRun::Client {
-        return tell(foreseen, request, manner, context);
+        return tell(previewed, request, manner, context);
     }
     if manner.trial.dry_run == DryRun::Server {
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
         return tell(checked, request, manner, context);
     }
     let question = format!("{} {}?", capital(action.as_str()), count(meant, "job"));
-    if !context.confirms(&preview(&jobs, &foreseen), &question, manner.yes)? {
+    if !context.confirms(&preview(&jobs, &previewed), &question, manner.yes)? {
         return Ok(Exit::Declined);
     }
     if !manner.yes && action == JobAction::Suspend {
@@ -120,8 +120,8 @@ pub async fn many(
     Ok(exit)
 }
 
-fn preview(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
-    let meant = jobs.iter().zip(foreseen).filter(|(_, item)| item.outcome == Outcome::WouldRequest);
+fn preview(jobs: &[VideoJob], previewed: &[ItemResult]) -> String {
+    let meant = jobs.iter().zip(previewed).filter(|(_, item)| item.outcome == Outcome::WouldRequest);
     let rows: Vec<Vec<String>> = meant
         .map(|(job, item)| {
             let progress = job.status.as_ref().and_then(|status| status.progress.clone());

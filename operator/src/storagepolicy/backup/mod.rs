@@ -5,7 +5,7 @@ mod names;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_api::backup::gather_in_turn;
+use videofactory_api::backup::export_queued;
 use videofactory_client::CallError;
 use videofactory_client::backup::Written;
 use videofactory_crds::StoragePolicy;
@@ -68,7 +68,7 @@ async fn write(
 ) -> Result<(BackupRun, i64), BackUpError> {
     let namespace = policy.namespace().unwrap_or_default();
     let (slots, client) = (&context.tasks.slots.backups, &context.client);
-    let (Written { text, items, jobs }, _memory) = gather_in_turn(slots, client, &namespace, now).await?;
+    let (Written { text, items, jobs }, _memory) = export_queued(slots, client, &namespace, now).await?;
     let key = key(&namespace, &policy.name_any(), slot);
     let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let options = PutOptions::of_type("application/json").with(JOBS, jobs.to_string());

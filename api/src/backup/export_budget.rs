@@ -6,17 +6,17 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use kube::Client;
 use videofactory_client::CallError;
-use videofactory_client::backup::{Budget, Written, gather_in};
+use videofactory_client::backup::{Budget, Written, export_within};
 
 use super::memory::{BACKUP_MEMORY, MemoryBudget, MemoryPermit};
 use crate::problem::Problem;
 use crate::slots::Slots;
 
 /// Memory that is there, or not.
-struct AtOnce(MemoryPermit);
+struct ImmediateBudget(MemoryPermit);
 
 #[async_trait]
-impl Budget for AtOnce {
+impl Budget for ImmediateBudget {
     type Error = Problem;
 
     async fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
@@ -31,56 +31,56 @@ impl Budget for AtOnce {
 }
 
 /// Memory that is there for the operator's own backup, or not yet. What is larger than all of it is alone.
-struct SoonOrLater(MemoryPermit);
+struct QueuedBudget(MemoryPermit);
 
 /// Why a backup of the operator's own was not written.
-enum GatherError {
+enum ExportError {
     /// So many bytes are not there yet.
     ReserveMemory(usize),
     /// The API server could not be asked.
     CallApiServer(CallError),
 }
 
-impl From<CallError> for GatherError {
+impl From<CallError> for ExportError {
     fn from(error: CallError) -> Self {
         Self::CallApiServer(error)
     }
 }
 
 #[async_trait]
-impl Budget for SoonOrLater {
-    type Error = GatherError;
+impl Budget for QueuedBudget {
+    type Error = ExportError;
 
-    async fn grow_to(&mut self, bytes: usize) -> Result<(), GatherError> {
-        self.0.try_grow_to(bytes).map_err(|_| GatherError::ReserveMemory(bytes))
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), ExportError> {
+        self.0.try_grow_to(bytes).map_err(|_| ExportError::ReserveMemory(bytes))
     }
 }
 
 /// A backup for a caller, if there is memory for it. The memory is taken until the permit is dropped.
-pub async fn gather_at_once(
+pub async fn export_now(
     client: &Client,
     namespace: Option<&str>,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), Problem> {
-    let mut memory = AtOnce(BACKUP_MEMORY.nothing());
-    let written = gather_in(client, namespace, now, &mut memory).await?;
+    let mut memory = ImmediateBudget(BACKUP_MEMORY.nothing());
+    let written = export_within(client, namespace, now, &mut memory).await?;
     Ok((written, memory.0))
 }
 
 /// A backup for the operator itself, in the memory that those of callers have, and after the one that is being made (`slots`).
 /// The memory is taken until the permit is dropped.
-pub async fn gather_in_turn(
+pub async fn export_queued(
     slots: &Slots,
     client: &Client,
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), CallError> {
-    gather_later((slots, &BACKUP_MEMORY), client, namespace, now).await
+    export_later((slots, &BACKUP_MEMORY), client, namespace, now).await
 }
 
 /// Where memory is missing, what was gathered is given up, and begun again when there is as much: a restore is not to wait
 /// for who waits for memory.
-async fn gather_later(
+async fn export_later(
     (slots, budget): (&Slots, &'static MemoryBudget),
     client: &Client,
     namespace: &str,
@@ -88,24 +88,24 @@ async fn gather_later(
 ) -> Result<(Written, MemoryPermit), CallError> {
     let mut memory = budget.nothing();
     loop {
-        match gather_now(slots, memory, client, namespace, now).await {
+        match try_export(slots, memory, client, namespace, now).await {
             Ok(gathered) => return Ok(gathered),
-            Err(GatherError::CallApiServer(error)) => return Err(error),
-            Err(GatherError::ReserveMemory(bytes)) => memory = budget.acquire(bytes).await,
+            Err(ExportError::CallApiServer(error)) => return Err(error),
+            Err(ExportError::ReserveMemory(bytes)) => memory = budget.acquire(bytes).await,
         }
     }
 }
 
-async fn gather_now(
+async fn try_export(
     slots: &Slots,
     memory: MemoryPermit,
     client: &Client,
     namespace: &str,
     now: Timestamp,
-) -> Result<(Written, MemoryPermit), GatherError> {
+) -> Result<(Written, MemoryPermit), ExportError> {
     let _slot = slots.wait().await;
-    let mut memory = SoonOrLater(memory);
-    let written = gather_in(client, Some(namespace), now, &mut memory).await?;
+    let mut memory = QueuedBudget(memory);
+    let written = export_within(client, Some(namespace), now, &mut memory).await?;
     Ok((written, memory.0))
 }
 
@@ -140,26 +140,26 @@ mod tests {
         "2026-11-29T08:00:00Z".parse().unwrap()
     }
 
-    async fn gathered(harness: &Harness, memory: &mut AtOnce) -> Result<usize, Problem> {
+    async fn gathered(harness: &Harness, memory: &mut ImmediateBudget) -> Result<usize, Problem> {
         let client = harness.state.clients.of_token(ROOT).unwrap();
-        let written = gather_in(&client, None, now(), memory).await?;
+        let written = export_within(&client, None, now(), memory).await?;
         Ok(written.text.capacity())
     }
 
     #[tokio::test]
     async fn a_backup_takes_its_memory_as_it_grows_and_is_given_up_where_there_is_none() {
         let (harness, shared) = harness().await;
-        let mut memory = AtOnce(shared.nothing());
+        let mut memory = ImmediateBudget(shared.nothing());
         let bytes = gathered(&harness, &mut memory).await.unwrap();
         assert!(bytes > 5 * MIB);
         assert!(shared.try_acquire(12 * MIB - bytes + MIB).is_err(), "what it takes is taken");
         drop(shared.try_acquire(12 * MIB - bytes - MIB).unwrap());
         // Another one beside it.
-        let refused = gathered(&harness, &mut AtOnce(shared.nothing())).await.unwrap_err();
+        let refused = gathered(&harness, &mut ImmediateBudget(shared.nothing())).await.unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.retry_after), (503, Some(10)));
         drop(memory);
         assert!(shared.try_acquire(12 * MIB).is_ok());
-        let refused = gathered(&harness, &mut AtOnce(budget(2).nothing())).await.unwrap_err();
+        let refused = gathered(&harness, &mut ImmediateBudget(budget(2).nothing())).await.unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.retry_after), (503, None), "no later time helps");
     }
 
@@ -169,7 +169,7 @@ mod tests {
         let client = harness.state.clients.of_token(ROOT).unwrap();
         let taken = shared.try_acquire(11 * MIB).unwrap();
         let slots = Slots::new(1, "backups");
-        let mut gathering = Box::pin(gather_later((&slots, shared), &client, "films", now()));
+        let mut gathering = Box::pin(export_later((&slots, shared), &client, "films", now()));
         assert!(timeout(Duration::from_millis(300), &mut gathering).await.is_err());
         tokio::select! {
             _ = &mut gathering => panic!("there is no memory for it"),
@@ -182,6 +182,6 @@ mod tests {
         assert!(shared.try_acquire(12 * MIB).is_err(), "what it takes is taken");
         drop(memory);
         assert!(shared.try_acquire(12 * MIB).is_ok());
-        assert!(gather_later((&slots, budget(2)), &client, "films", now()).await.is_ok(), "it is alone");
+        assert!(export_later((&slots, budget(2)), &client, "films", now()).await.is_ok(), "it is alone");
     }
 }

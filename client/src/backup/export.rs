@@ -37,12 +37,12 @@ impl Budget for Boundless {
 
 /// A backup of this namespace, or of all, as the API server has it for whoever the client is. What this version does not
 /// know of an object is kept too.
-pub async fn gather(client: &Client, namespace: Option<&str>, now: Timestamp) -> Result<Written, CallError> {
-    gather_in(client, namespace, now, &mut Boundless).await
+pub async fn export(client: &Client, namespace: Option<&str>, now: Timestamp) -> Result<Written, CallError> {
+    export_within(client, namespace, now, &mut Boundless).await
 }
 
 /// The same within a budget, which is asked after each page of objects.
-pub async fn gather_in<B: Budget>(
+pub async fn export_within<B: Budget>(
     client: &Client,
     namespace: Option<&str>,
     now: Timestamp,

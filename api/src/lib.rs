@@ -11,10 +11,10 @@
 pub mod access;
 pub mod backup;
 pub mod body;
+pub mod body_guard;
 pub mod changes;
 mod docs;
 pub mod health;
-pub mod held;
 pub mod limits;
 mod openapi;
 mod path;
@@ -53,7 +53,7 @@ use utoipa_axum::router::OpenApiRouter;
 use videofactory_client::JobRef;
 use videofactory_client::restore::Files;
 
-use crate::access::{Authors, Caller, Permission};
+use crate::access::{Caller, Permission, UserClientSource};
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::state::State;
@@ -95,15 +95,19 @@ pub fn router(state: State) -> Router {
 
 /// The routes, and the OpenAPI document of them all.
 fn documented(state: &State) -> (Router, Value) {
-    let authors = Authors::Tokens(state.tokens.clone(), state.clients.clone());
+    let user_clients = UserClientSource::Tokens(state.tokens.clone(), state.clients.clone());
     let files: Arc<dyn Files> = Arc::new(writes::check::Buckets(state.process.clone()));
     let (routes, of_routes) = OpenApiRouter::with_openapi(openapi::Frame::openapi())
         .merge(reads::routes())
         .with_state(state.clone())
         .merge(health::routes(state.clone()))
-        .merge(writes::routes(authors.clone(), state.tasks.clone(), Unwatched::by(state.process.clone())))
-        .merge(writes::check::routes(authors.clone(), files.clone()))
-        .merge(backup::routes(authors, Some(files), state.tasks.clone()))
+        .merge(writes::routes(
+            user_clients.clone(),
+            state.tasks.clone(),
+            Unwatched::by(state.process.clone()),
+        ))
+        .merge(writes::check::routes(user_clients.clone(), files.clone()))
+        .merge(backup::routes(user_clients, Some(files), state.tasks.clone()))
         .split_for_parts();
     let (docs, of_docs) = docs::routes().split_for_parts();
     let document = openapi::complete(&of_routes.merge_from(of_docs));
@@ -148,7 +152,7 @@ async fn authenticate(
         may_learn(&state, &caller, named).await?;
     }
     parts.extensions.insert(caller);
-    Ok(held::until_read(next.run(Request::from_parts(parts, body)).await, share))
+    Ok(body_guard::with_guard(next.run(Request::from_parts(parts, body)).await, share))
 }
 
 /// Whether somebody may learn which job has a UID: whoever may get it. To all others it is as if there were none, and they
@@ -189,7 +193,7 @@ pub async fn admit(
         return Ok(next.run(request).await);
     }
     let place = limits.request()?;
-    Ok(held::until_read(next.run(request).await, place))
+    Ok(body_guard::with_guard(next.run(request).await, place))
 }
 
 /// What is said to a method that a path does not take.

@@ -11,7 +11,7 @@ use kube::{Api, Client};
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use videofactory_api::access::Authors;
+use videofactory_api::access::UserClientSource;
 use videofactory_api::{backup, writes};
 use videofactory_client::backup::{Backup, Kind, export};
 use videofactory_client::connect;
@@ -405,7 +405,7 @@ static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(())
 
 /// Serves what the plugin's proxy serves itself; its address.
 async fn serve(client: Client) -> String {
-    let router = writes::router(Authors::One(client), None);
+    let router = writes::router(UserClientSource::One(client), None);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });

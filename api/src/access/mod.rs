@@ -1,10 +1,10 @@
 //! Who calls, and what they may: the cluster's own tokens and rules.
 
-mod author;
 mod clients;
 mod own;
 mod permissions;
 mod tokens;
+mod user_client;
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use k8s_openapi::api::authentication::v1::UserInfo;
 
-pub use author::{Author, Authors, MANAGER};
 pub use clients::Clients;
 pub use own::may;
 pub use permissions::{Authorizer, Permission};
 pub use tokens::TokenReviewer;
+pub use user_client::{MANAGER, UserClient, UserClientSource};
 
 use crate::problem::Problem;
 

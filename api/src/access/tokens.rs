@@ -17,17 +17,17 @@ use videofactory_pipeline::Digest;
 use crate::problem::Problem;
 
 /// How long a review is good for: so long a token that was revoked still counts.
-const GOOD_FOR: Duration = Duration::from_mins(1);
+const REVIEW_TTL: Duration = Duration::from_mins(1);
 /// How long a refusal is: whoever repeats it costs the API server nothing.
-const REFUSED_FOR: Duration = Duration::from_secs(10);
+const REFUSAL_TTL: Duration = Duration::from_secs(10);
 /// How long it is remembered that a token was good: whoever comes again by then does not stand in line with strangers.
-const KNOWN_FOR: Duration = Duration::from_mins(10);
+const KNOWN_TOKEN_TTL: Duration = Duration::from_mins(10);
 /// Most tokens that are remembered, and most refusals.
-const MOST_REMEMBERED: usize = 4096;
+const MAX_CACHED: usize = 4096;
 /// Reviews at once, of strangers' tokens and of known ones: strangers must not keep the API server busy through us.
-const AT_ONCE: usize = 4;
+const REVIEW_CONCURRENCY: usize = 4;
 /// Most strangers who wait for a review, and how long: requests that are answered at once are few, too.
-const MOST_WAITING: usize = 64;
+const MAX_QUEUED: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Reviews tokens that were made for one audience.
@@ -37,28 +37,31 @@ pub struct TokenReviewer {
     audience: Option<&'static str>,
     known: Mutex<HashMap<Digest, (UserInfo, Instant)>>,
     refused: Mutex<HashMap<Digest, (Problem, Instant)>>,
-    renewals: Line,
-    strangers: Line,
+    known_tokens: ReviewQueue,
+    new_tokens: ReviewQueue,
 }
 
 /// Those whose tokens are reviewed, and those who wait for it.
-struct Line {
-    reviews: Semaphore,
-    places: Semaphore,
+struct ReviewQueue {
+    slots: Semaphore,
+    queue_slots: Semaphore,
 }
 
-impl Default for Line {
+impl Default for ReviewQueue {
     fn default() -> Self {
-        Self { reviews: Semaphore::new(AT_ONCE), places: Semaphore::new(AT_ONCE + MOST_WAITING) }
+        Self {
+            slots: Semaphore::new(REVIEW_CONCURRENCY),
+            queue_slots: Semaphore::new(REVIEW_CONCURRENCY + MAX_QUEUED),
+        }
     }
 }
 
-impl Line {
-    async fn stand<T>(&self, review: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+impl ReviewQueue {
+    async fn run<T>(&self, review: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let busy = || Problem::later("too many tokens are to be checked at once; try again", 1);
-        let _place = self.places.try_acquire().map_err(|_| busy())?;
-        let turn = timeout(LONGEST_WAIT, self.reviews.acquire()).await.map_err(|_| busy())?;
-        let _turn = turn.map_err(|_| busy())?;
+        let _queue_slot = self.queue_slots.try_acquire().map_err(|_| busy())?;
+        let slot = timeout(LONGEST_WAIT, self.slots.acquire()).await.map_err(|_| busy())?;
+        let _slot = slot.map_err(|_| busy())?;
         review.await
     }
 }
@@ -82,28 +85,28 @@ impl TokenReviewer {
             audience,
             known: Mutex::default(),
             refused: Mutex::default(),
-            renewals: Line::default(),
-            strangers: Line::default(),
+            known_tokens: ReviewQueue::default(),
+            new_tokens: ReviewQueue::default(),
         }
     }
 
     /// Whose token this is.
     pub async fn review(&self, token: &str) -> Result<UserInfo, Problem> {
         let digest = Digest::of_bytes(token.as_bytes());
-        if let Some(refusal) = recall(&self.refused, &digest, REFUSED_FOR) {
+        if let Some(refusal) = cached(&self.refused, &digest, REFUSAL_TTL) {
             return Err(refusal);
         }
-        if let Some(user) = recall(&self.known, &digest, GOOD_FOR) {
+        if let Some(user) = cached(&self.known, &digest, REVIEW_TTL) {
             return Ok(user);
         }
-        let was_known = recall(&self.known, &digest, KNOWN_FOR).is_some();
-        let line = if was_known { &self.renewals } else { &self.strangers };
-        let answer = line.stand(self.ask(token)).await;
+        let was_known = cached(&self.known, &digest, KNOWN_TOKEN_TTL).is_some();
+        let queue = if was_known { &self.known_tokens } else { &self.new_tokens };
+        let answer = queue.run(self.ask(token)).await;
         match &answer {
-            Ok(user) => remember(&self.known, digest, user.clone(), KNOWN_FOR),
+            Ok(user) => insert_cached(&self.known, digest, user.clone(), KNOWN_TOKEN_TTL),
             Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
                 self.known.lock().remove(&digest);
-                remember(&self.refused, digest, refusal.clone(), REFUSED_FOR);
+                insert_cached(&self.refused, digest, refusal.clone(), REFUSAL_TTL);
             }
             Err(_) => {}
         }
@@ -139,19 +142,19 @@ impl TokenReviewer {
     }
 }
 
-type Memory<T> = Mutex<HashMap<Digest, (T, Instant)>>;
+type TokenCache<T> = Mutex<HashMap<Digest, (T, Instant)>>;
 
-fn recall<T: Clone>(memory: &Memory<T>, digest: &Digest, good_for: Duration) -> Option<T> {
-    memory.lock().get(digest).filter(|(_, at)| at.elapsed() < good_for).map(|(what, _)| what.clone())
+fn cached<T: Clone>(cache: &TokenCache<T>, digest: &Digest, good_for: Duration) -> Option<T> {
+    cache.lock().get(digest).filter(|(_, at)| at.elapsed() < good_for).map(|(what, _)| what.clone())
 }
 
-fn remember<T>(memory: &Memory<T>, digest: Digest, what: T, good_for: Duration) {
-    let mut memory = memory.lock();
-    if memory.len() >= MOST_REMEMBERED {
-        memory.retain(|_, (_, at)| at.elapsed() < good_for);
+fn insert_cached<T>(cache: &TokenCache<T>, digest: Digest, what: T, good_for: Duration) {
+    let mut cache = cache.lock();
+    if cache.len() >= MAX_CACHED {
+        cache.retain(|_, (_, at)| at.elapsed() < good_for);
     }
-    if memory.len() < MOST_REMEMBERED || memory.contains_key(&digest) {
-        memory.insert(digest, (what, Instant::now()));
+    if cache.len() < MAX_CACHED || cache.contains_key(&digest) {
+        cache.insert(digest, (what, Instant::now()));
     }
 }
 
@@ -193,9 +196,9 @@ mod tests {
 
     async fn harness() -> (Server, Arc<TokenReviewer>) {
         let server = Server { asked: Arc::default(), gate: Arc::new(Semaphore::new(0)) };
-        let reviews = server.clone();
+        let slots = server.clone();
         let path = "/apis/authentication.k8s.io/v1/tokenreviews";
-        let router = Router::new().route(path, post(move |review| reviews.clone().review(review)));
+        let router = Router::new().route(path, post(move |review| slots.clone().review(review)));
         let config = kube::Config::new(serve(router).await.parse().unwrap());
         (server, Arc::new(TokenReviewer::of_api_server(connect(config, "test").unwrap())))
     }
@@ -215,15 +218,15 @@ mod tests {
         let (server, reviewer) = harness().await;
         reviewer.review("good").await.unwrap();
         let digest = Digest::of_bytes(b"good");
-        let old = Instant::now().checked_sub(GOOD_FOR).unwrap();
+        let old = Instant::now().checked_sub(REVIEW_TTL).unwrap();
         reviewer.known.lock().get_mut(&digest).unwrap().1 = old;
-        let strangers: Vec<_> = (0..AT_ONCE + MOST_WAITING)
+        let new_tokens: Vec<_> = (0..REVIEW_CONCURRENCY + MAX_QUEUED)
             .map(|number| {
                 let reviewer = reviewer.clone();
                 tokio::spawn(async move { reviewer.review(&format!("stranger {number}")).await })
             })
             .collect();
-        while reviewer.strangers.places.available_permits() > 0 {
+        while reviewer.new_tokens.queue_slots.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         let one_more = reviewer.review("one more").await.unwrap_err();
@@ -231,15 +234,16 @@ mod tests {
         assert!(reviewer.review("good").await.is_ok(), "it is reviewed again beside them");
         assert_eq!(server.asked("good"), 2);
         server.gate.add_permits(1_000);
-        for stranger in strangers {
+        for stranger in new_tokens {
             assert!(stranger.await.unwrap().is_err());
         }
     }
 
     #[test]
     fn the_limit_of_new_tokens_is_documented() {
-        let (tokens, wait) = (AT_ONCE + MOST_WAITING, LONGEST_WAIT.as_secs());
-        let known = format!("503; tokens that were valid in the last {} minutes", KNOWN_FOR.as_secs() / 60);
+        let (tokens, wait) = (REVIEW_CONCURRENCY + MAX_QUEUED, LONGEST_WAIT.as_secs());
+        let known =
+            format!("503; tokens that were valid in the last {} minutes", KNOWN_TOKEN_TTL.as_secs() / 60);
         documented::limit(&format!(
             "Tokens that are new to the operator and being checked, or waiting for the check | {tokens}, for at most \
              {wait} s | {known}"

@@ -15,7 +15,7 @@ use videofactory_pipeline::clock;
 
 use super::export_budget::export_now;
 use super::{BackupDocument, memory};
-use crate::access::{Author, Authors};
+use crate::access::{UserClient, UserClientSource};
 use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::tasks::Tasks;
@@ -26,13 +26,13 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// What the route needs.
 #[derive(Clone)]
 struct BackupState {
-    authors: Authors,
+    user_clients: UserClientSource,
     tasks: Tasks,
 }
 
-impl FromRef<BackupState> for Authors {
+impl FromRef<BackupState> for UserClientSource {
     fn from_ref(state: &BackupState) -> Self {
-        state.authors.clone()
+        state.user_clients.clone()
     }
 }
 
@@ -43,8 +43,8 @@ impl FromRef<BackupState> for Tasks {
 }
 
 /// The route. `tasks`: whose slot a backup takes.
-pub fn routes(authors: Authors, tasks: Tasks) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(backup)).with_state(BackupState { authors, tasks })
+pub fn routes(user_clients: UserClientSource, tasks: Tasks) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(backup)).with_state(BackupState { user_clients, tasks })
 }
 
 /// Query parameters of GET `/backup`.
@@ -62,7 +62,7 @@ struct BackupQuery {
     (status = 200, description = "The backup", body = BackupDocument),
 ))]
 async fn backup(
-    author: Author,
+    user_client: UserClient,
     Shared(tasks): Shared<Tasks>,
     Parameters(query): Parameters<BackupQuery>,
 ) -> Result<Response, Problem> {
@@ -73,7 +73,7 @@ async fn backup(
     let namespace = query.namespace.as_deref();
     let (text, permit) = {
         let _slot = tasks.slots.backups.take()?;
-        let (written, permit) = export_now(&author.0, namespace, now).await?;
+        let (written, permit) = export_now(&user_client.0, namespace, now).await?;
         (written.text, permit)
     };
     let disposition = format!("attachment; filename=\"{}\"", file_name(namespace, now));

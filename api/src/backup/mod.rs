@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use videofactory_client::restore::Files;
 
-use crate::access::Authors;
+use crate::access::UserClientSource;
 use crate::tasks::Tasks;
 
 pub use export_budget::export_queued;
@@ -22,8 +22,8 @@ pub use restore::MOST_BYTES;
 
 /// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
 #[must_use]
-pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
-    download::routes(authors.clone(), tasks.clone()).merge(restore::routes(authors, files, tasks))
+pub fn routes(user_clients: UserClientSource, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
+    download::routes(user_clients.clone(), tasks.clone()).merge(restore::routes(user_clients, files, tasks))
 }
 
 // It stands for the backup in the document, and is never made.

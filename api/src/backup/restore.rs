@@ -19,7 +19,7 @@ use videofactory_pipeline::clock;
 
 use super::BackupDocument;
 use super::memory::{BACKUP_MEMORY, MemoryPermit};
-use crate::access::{Author, Authors, MANAGER, may};
+use crate::access::{MANAGER, UserClient, UserClientSource, may};
 use crate::body::is_json;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
@@ -37,15 +37,15 @@ const NO_BOUND: &str =
 /// What the route needs.
 #[derive(Clone)]
 struct RestoreState {
-    authors: Authors,
+    user_clients: UserClientSource,
     /// The way to the buckets, where there is one.
     files: Option<Arc<dyn Files>>,
     tasks: Tasks,
 }
 
 /// The route. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
-pub fn routes(authors: Authors, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(answer)).with_state(RestoreState { authors, files, tasks })
+pub fn routes(user_clients: UserClientSource, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(answer)).with_state(RestoreState { user_clients, files, tasks })
 }
 
 /// How to restore.
@@ -81,7 +81,7 @@ async fn answer(
     request: Request,
 ) -> Result<Json<Answer>, Problem> {
     let (mut parts, body) = request.into_parts();
-    let author = Author::of(&mut parts, &state.authors).await?;
+    let user_client = UserClient::of(&mut parts, &state.user_clients).await?;
     if !is_json(&parts.headers) {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be a backup, in JSON")
             .hint("send the header Content-Type: application/json"));
@@ -89,14 +89,14 @@ async fn answer(
     check_name("namespace", query.namespace.as_deref())?;
     // Asked first: a stranger's backup must not take memory from others'.
     let namespace = query.namespace.as_deref();
-    may(&author.0, Right { verb: "list", group: GROUP, resource: "videojobs", namespace }).await.map_err(
-        |problem| match namespace {
+    may(&user_client.0, Right { verb: "list", group: GROUP, resource: "videojobs", namespace })
+        .await
+        .map_err(|problem| match namespace {
             None if problem.status == StatusCode::FORBIDDEN => {
                 problem.hint("name the namespace of the backup: POST /restore?namespace=<namespace>")
             }
             _ => problem,
-        },
-    )?;
+        })?;
     let (text, permit) = read(body).await?;
     let slot = state.tasks.slots.backups.take()?;
     let options = Options {
@@ -115,7 +115,7 @@ async fn answer(
         if let Some(namespace) = &query.namespace {
             backup.retain(namespace).map_err(|error| refused(&error))?;
         }
-        let answer = restore(&author.0, &backup, &options, files.as_deref()).await?;
+        let answer = restore(&user_client.0, &backup, &options, files.as_deref()).await?;
         Ok(Json(answer))
     };
     state.tasks.run("the restore", restoring).await

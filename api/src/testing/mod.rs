@@ -35,7 +35,7 @@ pub use api_server::{Cluster, Creation, Patching, merge};
 pub use bucket::Files;
 pub use events::Events;
 
-use crate::access::Authors;
+use crate::access::UserClientSource;
 use crate::changes::{Change, ChangeFeed};
 use crate::path;
 use crate::state::{Guarded, MetricsFormat, Process, State, Stores};
@@ -118,8 +118,9 @@ impl Harness {
     pub fn through_a_proxy(self) -> Self {
         let root = self.state.clients.of_token(ROOT).unwrap();
         let nowhere = async || path::unknown_route();
-        let router =
-            writes::router(Authors::One(root), None).fallback(nowhere).method_not_allowed_fallback(nowhere);
+        let router = writes::router(UserClientSource::One(root), None)
+            .fallback(nowhere)
+            .method_not_allowed_fallback(nowhere);
         Self { router, ..self }
     }
 

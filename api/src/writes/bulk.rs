@@ -9,7 +9,7 @@ use videofactory_crds::Phase;
 use videofactory_pipeline::clock;
 
 use super::{DryRun, read_action};
-use crate::access::{Author, MANAGER};
+use crate::access::{MANAGER, UserClient};
 use crate::body::{Body, object};
 use crate::limits::LONGEST_REASON;
 use crate::problem::Problem;
@@ -81,7 +81,7 @@ impl FilterBody {
     responses((status = 200, description = "The result for each job", body = schemas::BulkAnswer)),
 )]
 pub async fn act(
-    author: Author,
+    user_client: UserClient,
     Shared(tasks): Shared<Tasks>,
     Shared(unwatched): Shared<Unwatched>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
@@ -107,11 +107,11 @@ pub async fn act(
     check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
     let request = Request::of_many(read_action(action, body.reason, None)?, clock::now());
     let slot = tasks.slots.actions.take()?;
-    let jobs = bulk::list(&author.0, &filter).await?;
+    let jobs = bulk::list(&user_client.0, &filter).await?;
     unwatched.check(filter.namespace.as_deref())?;
     let asking = async move {
         let _slot = slot;
-        let items = bulk::ask_all(&author.0, &jobs, &request, dry_run, MANAGER).await;
+        let items = bulk::ask_all(&user_client.0, &jobs, &request, dry_run, MANAGER).await;
         Ok(Results::new(action.as_str(), dry_run, items))
     };
     tasks.run("asking the jobs", asking).await.map(Json)
@@ -141,7 +141,7 @@ pub struct StopAllQuery {
     responses((status = 200, description = "The result for each job", body = schemas::BulkAnswer)),
 )]
 pub async fn stop_all(
-    author: Author,
+    user_client: UserClient,
     Shared(tasks): Shared<Tasks>,
     Shared(unwatched): Shared<Unwatched>,
     Parameters(query): Parameters<StopAllQuery>,
@@ -152,9 +152,9 @@ pub async fn stop_all(
     // Its list, too, is made without the caller: half a stop is none.
     let stopping = async move {
         let _slot = slot;
-        let jobs = bulk::unfinished(&author.0, query.namespace.clone()).await?;
+        let jobs = bulk::unfinished(&user_client.0, query.namespace.clone()).await?;
         unwatched.check(query.namespace.as_deref())?;
-        let items = bulk::ask_all(&author.0, &jobs, &request, query.dry_run, MANAGER).await;
+        let items = bulk::ask_all(&user_client.0, &jobs, &request, query.dry_run, MANAGER).await;
         Ok(Results::new(request.action.name().as_str(), query.dry_run, items))
     };
     tasks.run("the stop", stopping).await.map(Json)

@@ -21,7 +21,7 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, StorageError};
 
-use crate::access::{Author, Authors};
+use crate::access::{UserClient, UserClientSource};
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::query::check_name;
@@ -88,19 +88,19 @@ pub struct CheckAnswer {
 /// What the route needs.
 #[derive(Clone)]
 struct CheckState {
-    authors: Authors,
+    user_clients: UserClientSource,
     files: Arc<dyn Files>,
 }
 
-impl FromRef<CheckState> for Authors {
+impl FromRef<CheckState> for UserClientSource {
     fn from_ref(state: &CheckState) -> Self {
-        state.authors.clone()
+        state.user_clients.clone()
     }
 }
 
 /// The route. `files`: the way to the buckets.
-pub fn routes(authors: Authors, files: Arc<dyn Files>) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(check)).with_state(CheckState { authors, files })
+pub fn routes(user_clients: UserClientSource, files: Arc<dyn Files>) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(check)).with_state(CheckState { user_clients, files })
 }
 
 /// Checks whether files of jobs are in the bucket of a policy. Changes nothing.
@@ -116,7 +116,7 @@ pub fn routes(authors: Authors, files: Arc<dyn Files>) -> OpenApiRouter {
     ),
 )]
 async fn check(
-    author: Author,
+    user_client: UserClient,
     Shared(state): Shared<CheckState>,
     Body(body): Body<CheckBody>,
 ) -> Result<Json<CheckAnswer>, Problem> {
@@ -124,8 +124,8 @@ async fn check(
     check_name("namespace", Some(&namespace))?;
     check_name("policy", Some(&policy))?;
     check_files(&namespace, &files)?;
-    author.may("get", "videojobs", &namespace).await?;
-    let api: Api<StoragePolicy> = Api::namespaced(author.0, &namespace);
+    user_client.may("get", "videojobs", &namespace).await?;
+    let api: Api<StoragePolicy> = Api::namespaced(user_client.0, &namespace);
     let found = within(format!("get StoragePolicy {namespace}/{policy}"), api.get_opt(&policy)).await?;
     let found = found.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, format!("there is no StoragePolicy {namespace}/{policy}"))

@@ -18,7 +18,7 @@ use videofactory_crds::{Money, VideoJob};
 use videofactory_pipeline::Digest;
 
 use super::DryRun;
-use crate::access::{Author, MANAGER};
+use crate::access::{MANAGER, UserClient};
 use crate::body::Body;
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -141,7 +141,7 @@ impl CreateAnswer {
     ),
 )]
 pub async fn create(
-    author: Author,
+    user_client: UserClient,
     Shared(tasks): Shared<Tasks>,
     Shared(unwatched): Shared<Unwatched>,
     Parameters(DryRun { dry_run }): Parameters<DryRun>,
@@ -154,14 +154,14 @@ pub async fn create(
     }
     let new = new_jobs(body, key.as_deref())?;
     // Asked first: who may not make them is not to have a hundred calls made.
-    author.may("create", "videojobs", &new.namespace).await?;
+    user_client.may("create", "videojobs", &new.namespace).await?;
     if new.jobs.len() > 1 {
         // Each is held until all are there.
-        author.may("patch", "videojobs", &new.namespace).await?;
+        user_client.may("patch", "videojobs", &new.namespace).await?;
     }
     unwatched.check(Some(&new.namespace))?;
     let slot = tasks.slots.creations.take()?;
-    let (client, jobs) = (author.0, new.references());
+    let (client, jobs) = (user_client.0, new.references());
     if dry_run {
         new_job::try_all(&client, &new, MANAGER, drop).await?;
         let each = estimates(&client, &new).await?;

@@ -12,7 +12,7 @@ use videofactory_crds::VideoJob;
 use videofactory_pipeline::clock;
 
 use super::read_action;
-use crate::access::{Author, MANAGER};
+use crate::access::{MANAGER, UserClient};
 use crate::body::Body;
 use crate::limits::LONGEST_REASON;
 use crate::path::{self, JobParams, JobPath, Segments};
@@ -88,7 +88,7 @@ pub struct ActionParams {
     ),
 )]
 pub async fn act(
-    author: Author,
+    user_client: UserClient,
     Shared(unwatched): Shared<Unwatched>,
     Segments(ActionParams { namespace, name, action }): Segments<ActionParams>,
     body: Body<ActionBody>,
@@ -100,11 +100,11 @@ pub async fn act(
     check_length("result", body.result.as_deref(), LONGEST_RESULT)?;
     let request = Request::of_named(read_action(action, body.reason, body.result)?, clock::now());
     if matches!(action, JobAction::Approve | JobAction::Reject) {
-        author.may("approve", "videojobs", &namespace).await?;
+        user_client.may("approve", "videojobs", &namespace).await?;
     }
-    let job = find(&author, &path).await?;
+    let job = find(&user_client, &path).await?;
     unwatched.check(Some(&namespace))?;
-    let result = bulk::ask(&author.0, &job, &request, MANAGER).await?;
+    let result = bulk::ask(&user_client.0, &job, &request, MANAGER).await?;
     let status = match result.outcome {
         Outcome::Requested => StatusCode::ACCEPTED,
         Outcome::Refused => {
@@ -116,8 +116,8 @@ pub async fn act(
     Ok((status, Json(answer)))
 }
 
-async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
-    let api: Api<VideoJob> = Api::namespaced(author.0.clone(), &path.0.namespace);
+async fn find(user_client: &UserClient, path: &JobPath) -> Result<VideoJob, Problem> {
+    let api: Api<VideoJob> = Api::namespaced(user_client.0.clone(), &path.0.namespace);
     let found = within(format!("get VideoJob {}", path.0), api.get_opt(&path.0.name)).await?;
     found.ok_or_else(|| path.not_found())
 }
@@ -129,11 +129,11 @@ async fn find(author: &Author, path: &JobPath) -> Result<VideoJob, Problem> {
     (status = 409, description = "It cannot be deleted in its present state"),
 ))]
 pub async fn delete(
-    author: Author,
+    user_client: UserClient,
     Segments(JobParams { namespace, name }): Segments<JobParams>,
 ) -> Result<StatusCode, Problem> {
     let path = JobPath::read(&namespace, &name)?;
-    let api: Api<VideoJob> = Api::namespaced(author.0, &namespace);
+    let api: Api<VideoJob> = Api::namespaced(user_client.0, &namespace);
     let what = format!("delete VideoJob {}", path.0);
     match within(what, api.delete(&name, &DeleteParams::background())).await {
         Ok(_) => Ok(StatusCode::ACCEPTED),

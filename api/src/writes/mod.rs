@@ -22,7 +22,7 @@ pub use bulk::ActionsBody;
 pub use create::{CreateAnswer, CreateBody, CreateEstimate, CreatedItem};
 pub use job::{ActionAnswer, ActionBody};
 
-pub use crate::access::Authors;
+pub use crate::access::UserClientSource;
 use crate::backup;
 use crate::problem::Problem;
 use crate::tasks::Tasks;
@@ -31,14 +31,14 @@ use crate::unwatched::Unwatched;
 /// What the routes need.
 #[derive(Clone)]
 struct WriteState {
-    authors: Authors,
+    user_clients: UserClientSource,
     tasks: Tasks,
     unwatched: Unwatched,
 }
 
-impl FromRef<WriteState> for Authors {
+impl FromRef<WriteState> for UserClientSource {
     fn from_ref(state: &WriteState) -> Self {
-        state.authors.clone()
+        state.user_clients.clone()
     }
 }
 
@@ -56,16 +56,16 @@ impl FromRef<WriteState> for Unwatched {
 
 /// All that needs nothing but its author: what a proxy on somebody's machine serves itself, backups included. `files`: its
 /// way to the buckets.
-pub fn router(authors: Authors, files: Option<Arc<dyn Files>>) -> Router {
+pub fn router(user_clients: UserClientSource, files: Option<Arc<dyn Files>>) -> Router {
     let tasks = Tasks::default();
-    routes(authors.clone(), tasks.clone(), Unwatched::default())
-        .merge(backup::routes(authors, files, tasks))
+    routes(user_clients.clone(), tasks.clone(), Unwatched::default())
+        .merge(backup::routes(user_clients, files, tasks))
         .into()
 }
 
 /// The routes with their documentation. `tasks`: where batches go on to their end. `unwatched`: where nobody acts on what is
 /// written.
-pub fn routes(authors: Authors, tasks: Tasks, unwatched: Unwatched) -> OpenApiRouter {
+pub fn routes(user_clients: UserClientSource, tasks: Tasks, unwatched: Unwatched) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create::create))
         .routes(routes!(bulk::act))
@@ -73,7 +73,7 @@ pub fn routes(authors: Authors, tasks: Tasks, unwatched: Unwatched) -> OpenApiRo
         .routes(routes!(job::delete))
         .routes(routes!(job::act))
         .routes(routes!(storage::clean_up))
-        .with_state(WriteState { authors, tasks, unwatched })
+        .with_state(WriteState { user_clients, tasks, unwatched })
 }
 
 /// Why a job is suspended, if the caller does not say it.

@@ -12,7 +12,7 @@ use videofactory_client::{Results, list};
 use videofactory_crds::{Duration, StoragePolicy};
 use videofactory_pipeline::clock;
 
-use crate::access::{Author, MANAGER};
+use crate::access::{MANAGER, UserClient};
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
 use crate::schemas;
@@ -59,18 +59,18 @@ impl From<AskError> for Problem {
     (status = 409, description = "An earlier request that wants something else waits to begin; nothing was requested"),
 ))]
 pub async fn clean_up(
-    author: Author,
+    user_client: UserClient,
     Shared(tasks): Shared<Tasks>,
     Shared(unwatched): Shared<Unwatched>,
     Parameters(query): Parameters<CleanupQuery>,
 ) -> Result<(StatusCode, Json<Results<PolicyResult>>), Problem> {
-    let results = ask(author, &tasks, &unwatched, &query).await?;
+    let results = ask(user_client, &tasks, &unwatched, &query).await?;
     Ok((StatusCode::ACCEPTED, Json(results)))
 }
 
 /// Asks the policies, if there is a slot for it.
 async fn ask(
-    author: Author,
+    user_client: UserClient,
     tasks: &Tasks,
     unwatched: &Unwatched,
     query: &CleanupQuery,
@@ -81,7 +81,7 @@ async fn ask(
         return Err(Problem::bad_request(format!("days is at most {MOST_DAYS}")));
     }
     let slot = tasks.slots.cleanups.take()?;
-    let policies = policies(&author, query).await?;
+    let policies = policies(&user_client, query).await?;
     unwatched.check(query.namespace.as_deref())?;
     if policies.is_empty() {
         let detail = "there is no StoragePolicy to be asked";
@@ -93,7 +93,7 @@ async fn ask(
     let wish = Cleanup { now: clock::now(), older_than, dry_run: query.dry_run };
     let asking = async move {
         let _slot = slot;
-        let mut asked = storage_action::clean_up(&author.0, &policies, wish, MANAGER).await;
+        let mut asked = storage_action::clean_up(&user_client.0, &policies, wish, MANAGER).await;
         // Where nothing was asked of anybody, the answer is why.
         if asked.iter().all(|asked| asked.answer.is_err()) {
             asked.swap_remove(0).answer?;
@@ -104,9 +104,9 @@ async fn ask(
     tasks.run("asking the policies", asking).await
 }
 
-async fn policies(author: &Author, query: &CleanupQuery) -> Result<Vec<StoragePolicy>, Problem> {
+async fn policies(user_client: &UserClient, query: &CleanupQuery) -> Result<Vec<StoragePolicy>, Problem> {
     let mut policies: Vec<StoragePolicy> =
-        list(&author.0, query.namespace.as_deref(), &ListParams::default()).await?;
+        list(&user_client.0, query.namespace.as_deref(), &ListParams::default()).await?;
     policies.retain(|policy| query.policy.as_ref().is_none_or(|name| *name == policy.name_any()));
     Ok(policies)
 }
@@ -133,10 +133,10 @@ mod tests {
     async fn where_no_slot_is_free_no_policy_is_listed() {
         // Its list is empty, which would be the answer.
         let harness = Harness::new().await;
-        let author = Author(harness.state.clients.of_token(ROOT).unwrap());
+        let user_client = UserClient(harness.state.clients.of_token(ROOT).unwrap());
         let (tasks, query) = (&harness.state.tasks, CleanupQuery::default());
         let _taken: Vec<_> = iter::from_fn(|| tasks.slots.cleanups.take().ok()).collect();
-        let refused = ask(author, tasks, &Unwatched::default(), &query).await.unwrap_err();
+        let refused = ask(user_client, tasks, &Unwatched::default(), &query).await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
     }
 }

@@ -19,7 +19,7 @@ use videofactory_api::access::{Caller, TokenReviewer};
 use videofactory_api::changes::Change;
 use videofactory_api::limits::Limits;
 use videofactory_api::problem::Problem;
-use videofactory_api::{body, held};
+use videofactory_api::{body, body_guard};
 use videofactory_client::JobRef;
 use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{Progress, TOKEN_AUDIENCE};
@@ -72,7 +72,7 @@ pub async fn authenticate(
         return Err(no_pod());
     }
     parts.extensions.insert(caller);
-    Ok(held::until_read(next.run(Request::from_parts(parts, body)).await, share))
+    Ok(body_guard::with_guard(next.run(Request::from_parts(parts, body)).await, share))
 }
 
 /// Takes a report.

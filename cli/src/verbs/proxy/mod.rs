@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use videofactory_api::PORT;
 use videofactory_api::body::MOST_BYTES;
 use videofactory_api::problem::Problem;
-use videofactory_api::writes::{self, Authors};
+use videofactory_api::writes::{self, UserClientSource};
 
 use self::guard::Guard;
 use self::jobs::Finder;
@@ -54,7 +54,7 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
     let finder = Finder::new(client.clone(), context.cluster.namespace.clone());
     let guard = Guard::new(port, session.clone());
     let files = OperatorFiles { upstream: operator };
-    let app = router(Authors::One(client), files, finder, guard);
+    let app = router(UserClientSource::One(client), files, finder, guard);
     context.tell(format!("Serving on http://localhost:{port}, as yourself, until Ctrl-C."))?;
     context.tell(format!("For a browser: http://localhost:{port}{}", first_page(&session)))?;
     let also = app.clone();
@@ -102,7 +102,12 @@ async fn has_ipv6() -> bool {
 }
 
 /// All routes: what changes objects is done here, and the rest is asked of the operator.
-fn router<U: Upstream>(authors: Authors, files: OperatorFiles<U>, finder: Finder, guard: Guard) -> Router {
+fn router<U: Upstream>(
+    user_clients: UserClientSource,
+    files: OperatorFiles<U>,
+    finder: Finder,
+    guard: Guard,
+) -> Router {
     let forward = |upstream: Arc<U>| {
         move |request: Request| {
             let upstream = upstream.clone();
@@ -110,7 +115,7 @@ fn router<U: Upstream>(authors: Authors, files: OperatorFiles<U>, finder: Finder
         }
     };
     let upstream = Arc::clone(&files.upstream);
-    let routes = writes::router(authors, Some(Arc::new(files)))
+    let routes = writes::router(user_clients, Some(Arc::new(files)))
         .fallback(forward(upstream.clone()))
         .method_not_allowed_fallback(forward(upstream))
         .layer(DefaultBodyLimit::max(MOST_BYTES));
@@ -190,7 +195,7 @@ mod tests {
         let finder = Finder::new(fake.client(), "films".to_owned());
         let guard = Guard::new(port, SESSION.to_owned());
         let files = OperatorFiles { upstream: Arc::new(Echo) };
-        let app = router(Authors::One(fake.client()), files, finder, guard);
+        let app = router(UserClientSource::One(fake.client()), files, finder, guard);
         let mut request = Request::builder().method(method).uri(target);
         if !headers.iter().any(|(name, _)| *name == "host") {
             request = request.header(HOST, "localhost:8000");

@@ -16,7 +16,7 @@ pub const MANAGER: &str = "videofactory-api";
 
 /// Who writes.
 #[derive(Clone)]
-pub enum Authors {
+pub enum UserClientSource {
     /// Whoever shows a token, with it.
     Tokens(Arc<TokenReviewer>, Arc<Clients>),
     /// Always the same person: the one on whose machine this runs.
@@ -24,25 +24,25 @@ pub enum Authors {
 }
 
 /// A way to the API server in the name of whoever asks.
-pub struct Author(pub Client);
+pub struct UserClient(pub Client);
 
-impl<S: Send + Sync> FromRequestParts<S> for Author
+impl<S: Send + Sync> FromRequestParts<S> for UserClient
 where
-    Authors: FromRef<S>,
+    UserClientSource: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Self::of(parts, &Authors::from_ref(state)).await
+        Self::of(parts, &UserClientSource::from_ref(state)).await
     }
 }
 
-impl Author {
+impl UserClient {
     /// Whoever asks.
-    pub async fn of(parts: &mut Parts, authors: &Authors) -> Result<Self, Problem> {
-        match authors {
-            Authors::One(client) => Ok(Self(client.clone())),
-            Authors::Tokens(tokens, clients) => {
+    pub async fn of(parts: &mut Parts, user_clients: &UserClientSource) -> Result<Self, Problem> {
+        match user_clients {
+            UserClientSource::One(client) => Ok(Self(client.clone())),
+            UserClientSource::Tokens(tokens, clients) => {
                 let token = bearer(&parts.headers)
                     .ok_or_else(|| Problem::unauthorized("there is no bearer token"))?;
                 // Asked first: a stranger's word must not cost connections to the API server.

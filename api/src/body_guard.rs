@@ -14,18 +14,18 @@ use http_body::{Frame, SizeHint};
 const PIECE: usize = 64 * 1024;
 
 /// The same answer, which holds this place until its last byte is taken or nobody reads it any more.
-pub fn until_read<P: Send + Unpin + 'static>(response: Response, place: P) -> Response {
-    response.map(|body| Body::new(Held { body, rest: Bytes::new(), _place: place }))
+pub fn with_guard<P: Send + Unpin + 'static>(response: Response, guard: P) -> Response {
+    response.map(|body| Body::new(GuardedBody { body, rest: Bytes::new(), _guard: guard }))
 }
 
-struct Held<P> {
+struct GuardedBody<P> {
     body: Body,
     /// What the body has given, and the connection has not taken.
     rest: Bytes,
-    _place: P,
+    _guard: P,
 }
 
-impl<P: Unpin> HttpBody for Held<P> {
+impl<P: Unpin> HttpBody for GuardedBody<P> {
     type Data = Bytes;
     type Error = Error;
 
@@ -72,17 +72,17 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_holds_its_place_until_its_last_byte_is_taken() {
-        let (all, place) = (vec![7; 2 * PIECE + 1], Arc::new(()));
-        let mut body = until_read(Response::new(Body::from(all.clone())), Arc::clone(&place)).into_body();
+        let (all, guard) = (vec![7; 2 * PIECE + 1], Arc::new(()));
+        let mut body = with_guard(Response::new(Body::from(all.clone())), Arc::clone(&guard)).into_body();
         let mut read = Vec::new();
         while !body.is_end_stream() {
             assert_eq!(body.size_hint().exact(), Some((all.len() - read.len()) as u64));
-            assert_eq!(Arc::strong_count(&place), 2);
+            assert_eq!(Arc::strong_count(&guard), 2);
             let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
             assert!(piece.len() <= PIECE);
             read.extend_from_slice(&piece);
         }
         drop(body);
-        assert_eq!((read, Arc::strong_count(&place)), (all, 1));
+        assert_eq!((read, Arc::strong_count(&guard)), (all, 1));
     }
 }

@@ -16,7 +16,6 @@ mod completion;
 mod context;
 mod exit;
 mod file;
-mod film;
 mod flags;
 mod health;
 mod operator;
@@ -26,6 +25,7 @@ mod policies;
 mod testing;
 mod text;
 mod verbs;
+mod videojob;
 
 use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 use std::process::ExitCode;

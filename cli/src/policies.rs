@@ -86,7 +86,7 @@ pub async fn until<T>(
     found: impl Fn(&StoragePolicy) -> Option<Result<T, Error>>,
 ) -> Result<T, Error> {
     let namespace = policy.namespace().unwrap_or_default();
-    let api: Api<StoragePolicy> = Api::namespaced(context.cluster.patient_client()?, &namespace);
+    let api: Api<StoragePolicy> = Api::namespaced(context.cluster.streaming_client()?, &namespace);
     let mut seen = watcher::watch_object(api, &policy.name_any()).default_backoff().boxed();
     let look = async {
         while let Some(seen) = seen.next().await {

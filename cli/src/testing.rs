@@ -35,7 +35,7 @@ pub struct Seen {
 }
 
 #[derive(Default)]
-struct Book {
+struct Recorded {
     answers: HashMap<String, Vec<(StatusCode, String)>>,
     /// What was made, by the call that reads it.
     made: HashMap<String, Value>,
@@ -44,7 +44,7 @@ struct Book {
 
 /// An API server that says what a test tells it. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Fake(Arc<Mutex<Book>>);
+pub struct Fake(Arc<Mutex<Recorded>>);
 
 impl Fake {
     /// Answers a call, such as `GET /apis/…`, with this object. Told several times, it says one after the other, and the
@@ -101,18 +101,18 @@ impl Fake {
         let (parts, body) = request.into_parts();
         let bytes = body.collect_bytes().await.unwrap();
         let what = format!("{} {}", parts.method, parts.uri.path());
-        let mut book = self.0.lock().unwrap();
+        let mut recorded = self.0.lock().unwrap();
         let query = parts.uri.query().unwrap_or_default().to_owned();
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let makes = parts.method == Method::POST && !query.contains("dryRun");
         let made_at = body["metadata"]["name"].as_str().filter(|_| makes);
         let made_at = made_at.map(|name| (format!("GET {}/{name}", parts.uri.path()), body.clone()));
         let watch = format!("WATCH {}", parts.uri.path());
-        let is_watch = query.contains("watch=true") && book.answers.contains_key(&watch);
-        book.seen.push(Seen { what: what.clone(), query, body });
+        let is_watch = query.contains("watch=true") && recorded.answers.contains_key(&watch);
+        recorded.seen.push(Seen { what: what.clone(), query, body });
         let what = if is_watch { watch } else { what };
-        let made = book.made.get(&what).map(Value::to_string);
-        let (code, text) = match book.answers.get_mut(&what) {
+        let made = recorded.made.get(&what).map(Value::to_string);
+        let (code, text) = match recorded.answers.get_mut(&what) {
             Some(answers) if answers.len() > 1 => answers.remove(0),
             Some(answers) => answers[0].clone(),
             // What is written is taken.
@@ -127,7 +127,7 @@ impl Fake {
             None => (StatusCode::NOT_FOUND, status(404, "NotFound", &format!("{what} not found"))),
         };
         if code.is_success() && text != HANGS {
-            book.made.extend(made_at);
+            recorded.made.extend(made_at);
         }
         let body = if text == HANGS {
             axum::body::Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>())

@@ -33,7 +33,7 @@ pub struct Cluster {
     /// How to reach it; `None`: the clients are given.
     config: Option<Config>,
     client: OnceLock<Client>,
-    patient: OnceLock<Client>,
+    streaming: OnceLock<Client>,
 }
 
 impl Cluster {
@@ -60,7 +60,7 @@ impl Cluster {
             impersonates: config.auth_info.impersonate.is_some(),
             config: Some(config),
             client: OnceLock::new(),
-            patient: OnceLock::new(),
+            streaming: OnceLock::new(),
         })
     }
 
@@ -74,7 +74,7 @@ impl Cluster {
             impersonates: false,
             config: None,
             client: OnceLock::new(),
-            patient: OnceLock::new(),
+            streaming: OnceLock::new(),
         }
     }
 
@@ -88,7 +88,7 @@ impl Cluster {
             impersonates: false,
             config: None,
             client: OnceLock::from(client.clone()),
-            patient: OnceLock::from(client),
+            streaming: OnceLock::from(client),
         }
     }
 
@@ -98,8 +98,8 @@ impl Cluster {
     }
 
     /// A client whose answers may be silent for long: watches, logs, forwarded ports.
-    pub fn patient_client(&self) -> Result<Client, Error> {
-        self.get(&self.patient, |config| {
+    pub fn streaming_client(&self) -> Result<Client, Error> {
+        self.get(&self.streaming, |config| {
             let mut config = config;
             config.connect_timeout = Some(std::time::Duration::from_secs(5));
             config.read_timeout = None;

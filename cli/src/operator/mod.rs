@@ -55,7 +55,7 @@ impl Operator {
             .hint("leave --as out, or use a kubeconfig of that user"));
         }
         let namespace = pods::namespace_of(cluster).await?;
-        let connector = Connector::new(cluster.patient_client()?, namespace.clone());
+        let connector = Connector::new(cluster.streaming_client()?, namespace.clone());
         connector.find().await?;
         let http = legacy::Client::builder(TokioExecutor::new()).build(connector.clone());
         Ok(Self { http, connector, tokens: Tokens::new(cluster, namespace)? })

@@ -6,10 +6,10 @@ use videofactory_crds::videojob::ArtifactStatus;
 
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::film::artifacts::{self, Artifact};
 use crate::flags::JobName;
 use crate::output::{self, Document};
 use crate::text::{bytes, or_none, table};
+use crate::videojob::artifacts::{self, Artifact};
 
 /// List the finished files of a job
 ///

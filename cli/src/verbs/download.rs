@@ -6,9 +6,9 @@ use clap::Args;
 
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::film::fetch::{What, beside, chosen, copy, keep, url};
 use crate::flags::JobName;
 use crate::operator::Operator;
+use crate::videojob::fetch::{What, beside, chosen, copy, keep, url};
 
 /// Download a film, its thumbnail or its captions
 ///

@@ -75,10 +75,10 @@ pub async fn run(args: LogsArgs, context: &mut Context) -> Result<Exit, Error> {
     if found.is_empty() {
         return kept(&job, &args, context).await;
     }
-    let patient: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
+    let streaming: Api<Pod> = Api::namespaced(context.cluster.streaming_client()?, &name.namespace);
     let mut all = true;
     for pod in &found {
-        let Some(mut lines) = open(patient.clone(), pod, &args, false, context).await? else {
+        let Some(mut lines) = open(streaming.clone(), pod, &args, false, context).await? else {
             all = false;
             continue;
         };
@@ -173,7 +173,7 @@ enum News {
 }
 
 fn news(name: &JobRef, selector: &str, context: &Context) -> Result<impl Stream<Item = News> + use<>, Error> {
-    let client = context.cluster.patient_client()?;
+    let client = context.cluster.streaming_client()?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), &name.namespace);
     let jobs: Api<VideoJob> = Api::namespaced(client, &name.namespace);
     let pods = watcher(pods, watcher::Config::default().labels(selector)).default_backoff().map(of_pods);
@@ -209,7 +209,7 @@ async fn follow(
     context: &mut Context,
 ) -> Result<Exit, Error> {
     let mut news = news(name, selector, context)?;
-    let api: Api<Pod> = Api::namespaced(context.cluster.patient_client()?, &name.namespace);
+    let api: Api<Pod> = Api::namespaced(context.cluster.streaming_client()?, &name.namespace);
     let mut lines: SelectAll<Lines> = SelectAll::new();
     let (mut seen, mut all, mut trouble) = (BTreeSet::new(), true, None);
     let (mut ended, mut has_succeeded, mut give_up) = (false, false, None);

@@ -30,10 +30,10 @@ impl Api {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let book = asked.clone();
+        let recorded = asked.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, operator, book.clone()));
+                tokio::spawn(serve(stream, operator, recorded.clone()));
             }
         });
         Self { port, asked }
@@ -46,7 +46,7 @@ impl Api {
     }
 }
 
-async fn serve(stream: TcpStream, operator: u16, book: Arc<Mutex<Vec<String>>>) {
+async fn serve(stream: TcpStream, operator: u16, recorded: Arc<Mutex<Vec<String>>>) {
     // One request a connection: its first line says which way it goes.
     let mut head = [0; 512];
     let mut seen = 0;
@@ -62,8 +62,8 @@ async fn serve(stream: TcpStream, operator: u16, book: Arc<Mutex<Vec<String>>>) 
         return;
     }
     let service = service_fn(move |request: Request<Incoming>| {
-        let book = book.clone();
-        async move { Ok::<_, hyper::Error>(answer(request, &book).await) }
+        let recorded = recorded.clone();
+        async move { Ok::<_, hyper::Error>(answer(request, &recorded).await) }
     });
     // A client that goes away is no failure.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -72,11 +72,11 @@ async fn serve(stream: TcpStream, operator: u16, book: Arc<Mutex<Vec<String>>>) 
         .await;
 }
 
-async fn answer(request: Request<Incoming>, book: &Mutex<Vec<String>>) -> Response<Full<Bytes>> {
+async fn answer(request: Request<Incoming>, recorded: &Mutex<Vec<String>>) -> Response<Full<Bytes>> {
     let what = format!("{} {}", request.method(), request.uri().path());
-    book.lock().unwrap().push(what.clone());
+    recorded.lock().unwrap().push(what.clone());
     let is_new =
-        book.lock().unwrap().iter().any(|call| call.starts_with("POST ") && call.ends_with("/videojobs"));
+        recorded.lock().unwrap().iter().any(|call| call.starts_with("POST ") && call.ends_with("/videojobs"));
     let film = || film(if is_new { "Succeeded" } else { "Failed" });
     let _ = request.into_body().collect().await;
     let films = "/apis/videofactory.dev/v1alpha1/namespaces/films/videojobs/ocean";

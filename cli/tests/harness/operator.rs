@@ -24,7 +24,7 @@ pub struct Asked {
 }
 
 #[derive(Default)]
-struct Book {
+struct Recorded {
     asked: Mutex<Vec<Asked>>,
     broke_off: AtomicBool,
 }
@@ -32,26 +32,26 @@ struct Book {
 pub struct Operator {
     /// Where it listens.
     pub port: u16,
-    book: Arc<Book>,
+    recorded: Arc<Recorded>,
 }
 
 impl Operator {
     pub async fn begin() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let book: Arc<Book> = Arc::default();
-        let app = axum::Router::new().fallback(answer).with_state(book.clone());
+        let recorded: Arc<Recorded> = Arc::default();
+        let app = axum::Router::new().fallback(answer).with_state(recorded.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { port, book }
+        Self { port, recorded }
     }
 
     /// The requests that came.
     pub fn asked(&self) -> Vec<Asked> {
-        self.book.asked.lock().unwrap().clone()
+        self.recorded.asked.lock().unwrap().clone()
     }
 }
 
-async fn answer(State(book): State<Arc<Book>>, request: Request) -> Response {
+async fn answer(State(recorded): State<Arc<Recorded>>, request: Request) -> Response {
     let header =
         |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let asked = Asked {
@@ -60,7 +60,7 @@ async fn answer(State(book): State<Arc<Book>>, request: Request) -> Response {
         authorization: header("authorization").unwrap_or_default(),
         range: header("range").filter(|_| header("if-range").as_deref() == Some(TAG)),
     };
-    book.asked.lock().unwrap().push(asked.clone());
+    recorded.asked.lock().unwrap().push(asked.clone());
     if asked.authorization == "Bearer stranger" {
         let problem =
             r#"{"title": "Unauthorized", "status": 401, "detail": "the cluster does not know this token"}"#;
@@ -78,12 +78,12 @@ async fn answer(State(book): State<Arc<Book>>, request: Request) -> Response {
                 stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"data: hello\n\n")) });
             Response::new(Body::from_stream(hello.chain(stream::pending())))
         }
-        "/jobs/films/ocean/artifacts/video" => film(&book, &asked),
+        "/jobs/films/ocean/artifacts/video" => film(&recorded, &asked),
         _ => Response::builder().status(404).body(Body::from("{}")).unwrap(),
     }
 }
 
-fn film(book: &Book, asked: &Asked) -> Response {
+fn film(recorded: &Recorded, asked: &Asked) -> Response {
     let from = asked
         .range
         .as_deref()
@@ -101,7 +101,7 @@ fn film(book: &Book, asked: &Asked) -> Response {
     if asked.method == "HEAD" {
         return response.body(Body::empty()).unwrap();
     }
-    if book.broke_off.swap(true, Ordering::SeqCst) {
+    if recorded.broke_off.swap(true, Ordering::SeqCst) {
         return response.body(Body::from(rest)).unwrap();
     }
     let first = stream::once(async { Ok(Bytes::from_static(&FILM[..FIRST])) });

@@ -7,7 +7,7 @@ use videofactory_client::{
 };
 use videofactory_crds::VideoJob;
 
-use super::{Manner, Selection};
+use super::{ActFlags, Selection};
 use crate::cluster::MANAGER;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
@@ -19,14 +19,14 @@ use crate::text::{count, plain, table};
 pub async fn act(
     action: Action,
     chosen: Selection,
-    manner: Manner,
+    act_flags: ActFlags,
     context: &mut Context,
 ) -> Result<Exit, Error> {
     let client = context.cluster.client()?;
     if !chosen.names.is_empty() {
         let request = Request::of_named(action, context.now());
-        let results = each(&client, &chosen.names, &request, manner, context).await?;
-        return tell(results, &request, manner, context);
+        let results = each(&client, &chosen.names, &request, act_flags, context).await?;
+        return tell(results, &request, act_flags, context);
     }
     if !chosen.all && !chosen.filter.says_something() {
         let message = format!("say which jobs to {}", action.name());
@@ -34,7 +34,7 @@ pub async fn act(
     }
     let filter = chosen.filter.within(context, chosen.scope);
     let list = async || bulk::list(&client, &filter).await.map_err(Error::from);
-    many(&client, list, &Request::of_many(action, context.now()), manner, context).await
+    many(&client, list, &Request::of_many(action, context.now()), act_flags, context).await
 }
 
 /// Asks jobs that were named, one after the other.
@@ -42,13 +42,13 @@ async fn each(
     client: &Client,
     names: &[String],
     request: &Request,
-    manner: Manner,
+    act_flags: ActFlags,
     context: &Context,
 ) -> Result<Vec<ItemResult>, Error> {
     let jobs = names.iter().map(|name| context.job(name)).collect::<Result<Vec<_>, _>>()?;
     let mut results = Vec::new();
     for job in jobs {
-        let asked = one(client, &job, request, manner, context).await;
+        let asked = one(client, &job, request, act_flags, context).await;
         results.push(asked.unwrap_or_else(|error| {
             let words: Vec<String> = [Some(error.message), error.hint].into_iter().flatten().collect();
             ItemResult { id: job, outcome: Outcome::Failed, detail: Some(words.join("; ")) }
@@ -61,11 +61,11 @@ async fn one(
     client: &Client,
     job: &JobRef,
     request: &Request,
-    manner: Manner,
+    act_flags: ActFlags,
     context: &Context,
 ) -> Result<ItemResult, Error> {
     let found = context.get(job).await?;
-    Ok(match manner.trial.dry_run {
+    Ok(match act_flags.trial.dry_run {
         DryRun::None => bulk::ask(client, &found, request, MANAGER).await?,
         DryRun::Client => bulk::preview(&found, request),
         DryRun::Server => bulk::check(client, &found, request, MANAGER).await?,
@@ -77,7 +77,7 @@ pub async fn many(
     client: &Client,
     list: impl AsyncFn() -> Result<Vec<VideoJob>, Error>,
     request: &Request,
-    manner: Manner,
+    act_flags: ActFlags,
     context: &mut Context,
 ) -> Result<Exit, Error> {
     let action = request.action.name();
@@ -93,25 +93,25 @@ pub async fn many(
     if meant == 0 {
         context.tell(format!("There is no job to {action}."))?;
     }
-    if meant == 0 || manner.trial.dry_run == DryRun::Client {
-        return tell(previewed, request, manner, context);
+    if meant == 0 || act_flags.trial.dry_run == DryRun::Client {
+        return tell(previewed, request, act_flags, context);
     }
-    if manner.trial.dry_run == DryRun::Server {
+    if act_flags.trial.dry_run == DryRun::Server {
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
-        return tell(checked, request, manner, context);
+        return tell(checked, request, act_flags, context);
     }
     let question = format!("{} {}?", capital(action.as_str()), count(meant, "job"));
-    if !context.confirms(&preview(&jobs, &previewed), &question, manner.yes)? {
+    if !context.confirms(&preview(&jobs, &previewed), &question, act_flags.yes)? {
         return Ok(Exit::Declined);
     }
-    if !manner.yes && action == JobAction::Suspend {
+    if !act_flags.yes && action == JobAction::Suspend {
         // What has begun while the question stood is to stop, too.
         jobs = list().await?;
         jobs.sort_by_key(order);
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
     let some_failed = results.iter().any(|item| item.outcome == Outcome::Failed);
-    let exit = tell(results, request, manner, context)?;
+    let exit = tell(results, request, act_flags, context)?;
     if some_failed {
         context.tell(
             "Not all requests were made: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
@@ -135,10 +135,10 @@ fn preview(jobs: &[VideoJob], previewed: &[ItemResult]) -> String {
 fn tell(
     items: Vec<ItemResult>,
     request: &Request,
-    manner: Manner,
+    act_flags: ActFlags,
     context: &mut Context,
 ) -> Result<Exit, Error> {
-    let Manner { trial, output, .. } = manner;
+    let ActFlags { trial, output, .. } = act_flags;
     let action = request.action.name();
     let results = Results::new(action.as_str(), trial.dry_run != DryRun::None, items);
     let exit = Exit::of_all(results.are_all_done());

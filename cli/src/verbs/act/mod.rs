@@ -35,7 +35,7 @@ pub struct Selection {
 
 /// How to ask.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub struct Manner {
+pub struct ActFlags {
     #[command(flatten)]
     trial: Trial,
     /// Do not ask for confirmation
@@ -52,7 +52,7 @@ pub struct ActArgs {
     #[command(flatten)]
     jobs: Selection,
     #[command(flatten)]
-    manner: Manner,
+    act_flags: ActFlags,
 }
 
 /// `suspend`.
@@ -85,7 +85,7 @@ pub struct DecideArgs {
     #[arg(long)]
     result: Option<String>,
     #[command(flatten)]
-    manner: Manner,
+    act_flags: ActFlags,
 }
 
 /// Suspend every job that has not ended
@@ -103,12 +103,12 @@ pub struct StopAllArgs {
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
-    manner: Manner,
+    act_flags: ActFlags,
 }
 
 /// `retry`, `restart`.
 pub async fn run(action: Action, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
-    ask::act(action, args.jobs, args.manner, context).await
+    ask::act(action, args.jobs, args.act_flags, context).await
 }
 
 /// `suspend`.
@@ -127,7 +127,7 @@ pub async fn decide(
     args: DecideArgs,
     context: &mut Context,
 ) -> Result<Exit, Error> {
-    let DecideArgs { names, result, manner } = args;
+    let DecideArgs { names, result, act_flags } = args;
     if result.is_some() && names.len() > 1 {
         return Err(Error::usage("--result is of one job: name only that one"));
     }
@@ -146,7 +146,7 @@ pub async fn decide(
             }
         })?;
     }
-    ask::act(decision(result), Selection { names, ..Selection::default() }, manner, context).await
+    ask::act(decision(result), Selection { names, ..Selection::default() }, act_flags, context).await
 }
 
 /// Stops all jobs.
@@ -155,5 +155,5 @@ pub async fn stop_all(args: StopAllArgs, context: &mut Context) -> Result<Exit, 
     let namespace = context.scope(args.scope.all_namespaces);
     let list = async || bulk::unfinished(&client, namespace.clone()).await.map_err(Error::from);
     let request = Request::stop_all(context.now(), args.reason);
-    ask::many(&client, list, &request, args.manner, context).await
+    ask::many(&client, list, &request, args.act_flags, context).await
 }

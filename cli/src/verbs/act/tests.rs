@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::testing::{Ended, Fake, job, list_of, path, run};
 
-fn films() -> Fake {
+fn with_jobs() -> Fake {
     let jobs = [
         job("ocean", json!({"phase": "Failed", "progress": "3/9"})),
         job("sea", json!({"phase": "Succeeded"})),
@@ -31,7 +31,7 @@ fn parts(ended: &Ended) -> (Exit, &str, &str) {
 
 #[tokio::test]
 async fn a_film_that_is_named_is_asked_at_once() {
-    let fake = films();
+    let fake = with_jobs();
     let ended = run(&fake, "retry ocean", None).await;
     assert_eq!(parts(&ended), (Exit::Done, "videojob.videofactory.dev/ocean retried\n", ""));
     let annotations = json!({"videofactory.dev/retry-requested-at": "2026-12-24T18:00:00Z"});
@@ -41,7 +41,7 @@ async fn a_film_that_is_named_is_asked_at_once() {
 
 #[tokio::test]
 async fn what_cannot_be_asked_is_said_beside_what_can() {
-    let fake = films();
+    let fake = with_jobs();
     let ended = run(&fake, "retry ocean sea moon", None).await;
     assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "videojob.videofactory.dev/ocean retried\n"));
     let lines: Vec<&str> = ended.err.lines().collect();
@@ -53,7 +53,7 @@ async fn what_cannot_be_asked_is_said_beside_what_can() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_without_an_answer_is_looked_for_and_is_not_to_be_tried_again() {
     let patch = format!("PATCH {}", path("films", "videojobs", "sea"));
-    let ended = run(&films().hangs(&patch), "restart sea", None).await;
+    let ended = run(&with_jobs().hangs(&patch), "restart sea", None).await;
     assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, ""));
     assert!(
         ended.err.contains("look whether run 1 of films/sea has begun before you ask again"),
@@ -73,7 +73,7 @@ async fn a_restart_without_an_answer_is_looked_for_and_is_not_to_be_tried_again(
 
 #[tokio::test]
 async fn many_films_are_listed_and_asked_about_first() {
-    let fake = films();
+    let fake = with_jobs();
     let ended = run(&fake, "retry --all", Some("y\n")).await;
     assert_eq!(
         ended.err,
@@ -145,13 +145,13 @@ async fn what_has_begun_while_the_question_stood_is_stopped_too() {
 #[tokio::test]
 async fn anything_but_a_yes_changes_nothing() {
     for answer in ["", "n\n", "maybe\n", "yep\n"] {
-        let fake = films();
+        let fake = with_jobs();
         let ended = run(&fake, "restart --all", Some(answer)).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Declined, ""));
         assert!(ended.err.ends_with("Nothing was changed.\n"), "{}", ended.err);
         assert_eq!(patched(&fake), []);
     }
-    let fake = films();
+    let fake = with_jobs();
     let ended = run(&fake, "restart --phase failed", None).await;
     assert_eq!(ended.exit, Exit::Usage);
     assert!(ended.err.contains("say --yes"), "{}", ended.err);
@@ -160,7 +160,7 @@ async fn anything_but_a_yes_changes_nothing() {
 
 #[tokio::test]
 async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
-    let fake = films();
+    let fake = with_jobs();
     let dry = run(&fake, "restart --phase failed --dry-run", None).await;
     assert_eq!(
         parts(&dry),
@@ -176,7 +176,7 @@ async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
     assert_eq!(parts(&checked), (Exit::Done, said, ""));
     let writes = fake.writes();
     assert!(writes.len() == 1 && writes[0].query.contains("dryRun=All"), "{writes:?}");
-    let fake = films();
+    let fake = with_jobs();
     let names = run(&fake, "restart --phase failed --dry-run=client -o name", None).await;
     assert_eq!(names.out, "videojob.videofactory.dev/lake\nvideojob.videofactory.dev/ocean\n");
     let yes = run(&fake, "restart --phase failed --yes -o json", None).await;
@@ -190,18 +190,18 @@ async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
 
 #[tokio::test]
 async fn nobody_is_meant_without_a_name_or_a_filter() {
-    let ended = run(&films(), "restart", None).await;
+    let ended = run(&with_jobs(), "restart", None).await;
     assert_eq!(ended.exit, Exit::Usage);
     let told =
         "error: say which jobs to restart\nname them, filter by --phase, --channel or -l, or say --all\n";
     assert_eq!(ended.err, told);
-    assert_eq!(run(&films(), "approve", None).await.exit, Exit::Usage);
+    assert_eq!(run(&with_jobs(), "approve", None).await.exit, Exit::Usage);
     for unset in ["-l=", "--selector=", "--channel="] {
-        let ended = run(&films(), &format!("restart --yes {unset}"), None).await;
+        let ended = run(&with_jobs(), &format!("restart --yes {unset}"), None).await;
         assert_eq!(ended.exit, Exit::Usage, "{unset}");
         assert!(ended.err.contains("which would mean all jobs"), "{}", ended.err);
     }
-    assert_eq!(run(&films(), "retry ocean --all", None).await.exit, Exit::Usage);
+    assert_eq!(run(&with_jobs(), "retry ocean --all", None).await.exit, Exit::Usage);
 }
 
 fn review(allowed: bool) -> Fake {

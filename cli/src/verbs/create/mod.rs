@@ -23,12 +23,12 @@ use crate::completion::names;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::file;
-use crate::film::fetch::{self, What};
-use crate::film::follow::{self, Until};
-use crate::film::next;
 use crate::flags::{DryRun, Trial};
 use crate::output::{self, Written};
 use crate::text::{count, read_timeout};
+use crate::videojob::fetch::{self, What};
+use crate::videojob::follow::{self, Until};
+use crate::videojob::next;
 
 /// Make a film from a topic, many from a file of topics, or one from a storyboard
 #[derive(Args, Debug)]
@@ -363,7 +363,7 @@ spec:
         let [first, second, let_go @ ..] = made.as_slice() else { panic!("{made:?}") };
         for film in [first, second] {
             let why = hold(film).unwrap_or_default();
-            assert!(why.as_str().is_some_and(|why| why.starts_with("created together")), "{film:?}");
+            assert!(why.as_str().is_some_and(|why| why.starts_with("created together")), "{videojob:?}");
         }
         let let_go: Vec<_> =
             let_go.iter().map(|seen| (seen.what.starts_with("PATCH "), hold(seen))).collect();

@@ -11,10 +11,10 @@ use videofactory_crds::Phase;
 
 use crate::context::Context;
 use crate::exit::{Error, Exit};
-use crate::film::follow::{self, Until};
 use crate::flags::JobName;
 use crate::output::{self, Document};
 use crate::text::read_timeout;
+use crate::videojob::follow::{self, Until};
 
 /// Show where a job stands, what it waits for, and what to do
 #[derive(Args, Debug)]

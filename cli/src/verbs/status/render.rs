@@ -9,9 +9,9 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::videojob::{ArtifactStatus, Publication};
 use videofactory_crds::{StepStatus, VideoJob, VideoJobStatus};
 
-use crate::film::next;
-use crate::film::state::{count_scenes, is_stale};
 use crate::text::{NONE, age, bytes, or_none, plain, span, table, until};
+use crate::videojob::next;
+use crate::videojob::state::{count_scenes, is_stale};
 
 /// The whole view, ending with a newline.
 #[must_use]

@@ -17,8 +17,8 @@ use videofactory_crds::{Phase, StepState, StepStatus, VideoJob};
 
 use crate::context::Context;
 use crate::exit::{Error, causes, lasting};
-use crate::film::state::{count_scenes, is_stale};
 use crate::text::plain;
+use crate::videojob::state::{count_scenes, is_stale};
 
 /// How long films are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub async fn follow(
     timeout: Duration,
     context: &mut Context,
 ) -> Result<Vec<VideoJob>, Error> {
-    let client = context.cluster.patient_client()?;
+    let client = context.cluster.streaming_client()?;
     let watches = jobs.iter().map(|job| {
         let api: Api<VideoJob> = Api::namespaced(client.clone(), &job.namespace);
         let job = job.clone();

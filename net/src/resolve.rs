@@ -93,9 +93,9 @@ mod tests {
 
     /// Names and their addresses.
     #[derive(Debug)]
-    struct Book(BTreeMap<&'static str, &'static [&'static str]>);
+    struct Hosts(BTreeMap<&'static str, &'static [&'static str]>);
 
-    impl Lookup for Book {
+    impl Lookup for Hosts {
         fn lookup<'a>(&'a self, name: &'a str) -> Found<'a> {
             let found = self.0.get(name).map(|all| all.iter().map(|text| text.parse().unwrap()).collect());
             Box::pin(async move { found.ok_or_else(|| io::Error::other("no such name")) })
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn resolver() -> Resolver {
-        let book = BTreeMap::from([
+        let hosts = BTreeMap::from([
             ("rebind.example", &["169.254.169.254"][..]),
             ("both.example", &["10.0.0.1", "8.8.8.8"]),
             ("s3.demo.svc", &["10.96.0.1"]),
@@ -111,7 +111,7 @@ mod tests {
             ("s3.demo.svc.cluster.local.", &["10.96.0.1"]),
             ("evil.com", &["10.96.0.1"]),
         ]);
-        Resolver { destinations: Arc::default(), lookup: Arc::new(Book(book)) }
+        Resolver { destinations: Arc::default(), lookup: Arc::new(Hosts(hosts)) }
     }
 
     async fn resolved(name: &str) -> Result<String, String> {

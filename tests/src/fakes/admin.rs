@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use super::State;
-use super::book::Settings;
+use super::accounts::Settings;
 use super::client::Stranger;
 use super::faults::Fault;
 use super::ledger::{Ledger, Stray};
@@ -48,11 +48,11 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
 }
 
 async fn ledger(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> Json<Ledger> {
-    Json(state.book.open().ledger(which.key.as_deref()))
+    Json(state.store.open().ledger(which.key.as_deref()))
 }
 
 async fn limits(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> Json<Vec<Limit>> {
-    Json(state.book.open().limits(which.key.as_deref()))
+    Json(state.store.open().limits(which.key.as_deref()))
 }
 
 async fn set_limits(
@@ -60,7 +60,7 @@ async fn set_limits(
     Query(which): Query<Which>,
     Json(limits): Json<Vec<Limit>>,
 ) -> (StatusCode, String) {
-    answer(state.book.open().set_limits(which.key.as_deref(), limits))
+    answer(state.store.open().set_limits(which.key.as_deref(), limits))
 }
 
 async fn faults(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> Json<Vec<Fault>> {
@@ -76,7 +76,7 @@ async fn set_faults(
 }
 
 async fn settings(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> Json<Settings> {
-    Json(state.book.open().settings_of(which.key.as_deref().unwrap_or_default()))
+    Json(state.store.open().settings_of(which.key.as_deref().unwrap_or_default()))
 }
 
 async fn set_settings(
@@ -84,18 +84,18 @@ async fn set_settings(
     Query(which): Query<Which>,
     Json(settings): Json<Settings>,
 ) -> StatusCode {
-    state.book.open().set(which.key.as_deref(), settings);
+    state.store.open().set(which.key.as_deref(), settings);
     StatusCode::NO_CONTENT
 }
 
 async fn spend(Shared(state): Shared<Arc<State>>, Json(stranger): Json<Stranger>) -> StatusCode {
     let Stranger { key, service, operation, units } = stranger;
-    state.book.open().spend(&key, service, operation, units, state.clock.now());
+    state.store.open().spend(&key, service, operation, units, state.clock.now());
     StatusCode::NO_CONTENT
 }
 
 async fn reset(Shared(state): Shared<Arc<State>>, Query(which): Query<Which>) -> (StatusCode, String) {
-    state.book.open().reset(which.key.as_deref());
+    state.store.open().reset(which.key.as_deref());
     answer(state.faults.replace(which.key.as_deref(), Vec::new()))
 }
 
@@ -117,7 +117,7 @@ async fn elsewhere(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let Some(work) = pages.work(&id).cloned() else { return StatusCode::NOT_FOUND.into_response() };
     let came = CREDENTIALS.into_iter().filter(|name| headers.contains_key(*name)).map(str::to_owned);
     pages.strayed(&work.ask.key, Stray { id: id.clone(), credentials: came.collect() });

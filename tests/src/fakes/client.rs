@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::book::Settings;
+use super::accounts::Settings;
 use super::faults::Fault;
 use super::ledger::Ledger;
 use super::limits::Limit;

@@ -6,8 +6,8 @@ use hyper::header::RETRY_AFTER;
 use serde_json::{Value, json};
 
 use super::State;
+use super::accounts::Work;
 use super::answer::Answer;
-use super::book::Work;
 use super::call::{Ask, Call, Product};
 use super::faults::{Effect, Shape};
 use super::limits::Exceeded;

@@ -16,9 +16,9 @@
 //!
 //! An account is an API key; of `YouTube` a refresh token; of webhooks the NAME, or `webhook`.
 
+mod accounts;
 mod admin;
 mod answer;
-mod book;
 mod call;
 mod client;
 mod clock;
@@ -44,7 +44,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use book::Settings;
+pub use accounts::Settings;
 pub use client::{FakesAdmin, Stranger};
 pub use faults::{Effect, Fault, Shape};
 pub use ledger::{Captions, Delivery, Ledger, Refusal, Stray, Submission, Upload};
@@ -52,7 +52,7 @@ pub use limits::{Kind, Limit};
 pub use service::{Operation, Service};
 
 use crate::otlp::Collected;
-use book::Book;
+use accounts::AccountStore;
 use clock::Clock;
 use faults::FaultBox;
 
@@ -86,7 +86,7 @@ pub struct Fakes {
 #[derive(Debug)]
 pub(crate) struct State {
     clock: Clock,
-    book: Book,
+    store: AccountStore,
     faults: FaultBox,
     /// Of the second port.
     admin_port: u16,
@@ -102,7 +102,7 @@ impl Fakes {
         let (address, admin) = (listener.local_addr()?, admin_listener.local_addr()?);
         let state = Arc::new(State {
             clock: Clock::start(),
-            book: Book::default(),
+            store: AccountStore::default(),
             faults: FaultBox::default(),
             admin_port: admin.port(),
             spans: Collected::default(),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::State;
+use super::accounts::Work;
 use super::answer::Answer;
-use super::book::Work;
 use super::call::{Ask, Call};
 use super::faults::{Effect, Shape};
 use super::limits::{Exceeded, Kind};

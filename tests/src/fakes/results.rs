@@ -13,7 +13,7 @@ use super::media;
 /// A request for what was submitted earlier, which has its account, prompt and model, if it is known.
 pub(crate) fn of_result(state: &State, ask: Ask, name: &str) -> Ask {
     let id = name.split_once('.').map_or(name, |(id, _)| id);
-    let pages = state.book.open();
+    let pages = state.store.open();
     let Some(work) = pages.work(id) else { return ask.after(id) };
     let (prompt, digest, model) = (work.ask.prompt.clone(), work.ask.digest.clone(), work.ask.model.clone());
     let key = work.ask.key.clone();
@@ -22,7 +22,7 @@ pub(crate) fn of_result(state: &State, ask: Ask, name: &str) -> Ask {
 
 /// The result of a submission, to everybody who knows its URL.
 pub(crate) fn download(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Answer {
-    let Some(work) = state.book.open().work(&ask.id).cloned() else { return Answer::empty(404) };
+    let Some(work) = state.store.open().work(&ask.id).cloned() else { return Answer::empty(404) };
     if fault == Some(&Effect::Redirect) {
         return Answer::empty(302).with(hyper::header::LOCATION, elsewhere(state, call, &work.id));
     }

@@ -9,8 +9,8 @@ use hyper::{Method, Request, Response};
 use serde_json::json;
 
 use super::State;
+use super::accounts::Work;
 use super::answer::Answer;
-use super::book::Work;
 use super::call::{Ask, Call};
 use super::faults::{Effect, Met};
 use super::gemini::Gemini;
@@ -54,12 +54,12 @@ async fn go<P: Protocol>(state: &State, mut call: Call) -> anyhow::Result<Respon
         Ok(ask) => ask,
         Err(Misread::NoRoute) => return Ok(no_route().into_response(None)),
         Err(Misread::Refused(ask, why)) => {
-            state.book.open().came(&ask);
+            state.store.open().came(&ask);
             drain(&mut call).await;
             return Ok(refuse::<P>(state, &ask, &why, why.kind().to_owned()).into_response(None));
         }
     };
-    state.book.open().came(&ask);
+    state.store.open().came(&ask);
     let met = state.faults.met_by(&ask);
     let fault = met.as_ref().map(|met| &met.effect);
     if let Some(refusal) = before::<P>(state, &ask, met.as_ref()).await? {
@@ -81,7 +81,7 @@ async fn go<P: Protocol>(state: &State, mut call: Call) -> anyhow::Result<Respon
         let answer = P::perform(state, &mut call, &ask, work.as_ref(), fault).await?;
         if answer.status >= 400 {
             let kind = if fault.is_some() { kind_of(fault) } else { "invalid".to_owned() };
-            state.book.open().refuse(&ask, state.clock.now(), answer.status, kind);
+            state.store.open().refuse(&ask, state.clock.now(), answer.status, kind);
         }
         answer
     };
@@ -94,11 +94,11 @@ async fn before<P: Protocol>(state: &State, ask: &Ask, met: Option<&Met>) -> any
     match &met.effect {
         Effect::Hold => hold(state, ask, met).await,
         Effect::Reset => {
-            state.book.open().refuse(ask, state.clock.now(), 0, kind_of(Some(&met.effect)));
+            state.store.open().refuse(ask, state.clock.now(), 0, kind_of(Some(&met.effect)));
             anyhow::bail!("a fault was ordered: the connection is reset");
         }
         Effect::Html { code } => {
-            state.book.open().refuse(ask, state.clock.now(), *code, kind_of(Some(&met.effect)));
+            state.store.open().refuse(ask, state.clock.now(), *code, kind_of(Some(&met.effect)));
             return Ok(Some(Answer::html(*code)));
         }
         effect => {
@@ -113,7 +113,7 @@ async fn before<P: Protocol>(state: &State, ask: &Ask, met: Option<&Met>) -> any
 /// counts as used, and that is all.
 fn admit(state: &State, ask: &Ask, fault: Option<&Effect>) -> Result<Option<Work>, Box<Exceeded>> {
     let now = state.clock.now();
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     pages.admit(ask, now)?;
     let accepted = ask.operation.submits() && fault != Some(&Effect::Moderated);
     Ok(accepted.then(|| pages.accept(ask, now)))
@@ -138,7 +138,7 @@ async fn after<P: Protocol>(
         _ => {}
     }
     if let Some(id) = &answer.delivers {
-        state.book.open().delivered(id);
+        state.store.open().delivered(id);
     }
     Ok(answer.into_response(fault))
 }
@@ -148,10 +148,10 @@ async fn hold(state: &State, ask: &Ask, met: &Met) {
     struct Held<'a>(&'a State, &'a str);
     impl Drop for Held<'_> {
         fn drop(&mut self) {
-            self.0.book.open().hold(self.1, false);
+            self.0.store.open().hold(self.1, false);
         }
     }
-    state.book.open().hold(&ask.key, true);
+    state.store.open().hold(&ask.key, true);
     let held = Held(state, &ask.key);
     state.faults.replaced(met).await;
     drop(held);
@@ -159,7 +159,7 @@ async fn hold(state: &State, ask: &Ask, met: &Met) {
 
 fn refuse<P: Protocol>(state: &State, ask: &Ask, why: &Refused, kind: String) -> Answer {
     let answer = P::refuse(ask, why);
-    state.book.open().refuse(ask, state.clock.now(), answer.status, kind);
+    state.store.open().refuse(ask, state.clock.now(), answer.status, kind);
     answer
 }
 

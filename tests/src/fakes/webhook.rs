@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::State;
+use super::accounts::Work;
 use super::answer::Answer;
-use super::book::Work;
 use super::call::{Ask, Call};
 use super::faults::{Effect, Shape};
 use super::ledger::Delivery;
@@ -70,7 +70,7 @@ impl Protocol for Webhook {
             headers,
             body: String::from_utf8_lossy(&call.body).into_owned(),
         };
-        let repeated = state.book.open().called(&ask.key, delivery);
+        let repeated = state.store.open().called(&ask.key, delivery);
         Ok(Answer::json(200, json!({"received": true, "repeated": repeated})).delivering(&work.id))
     }
 }

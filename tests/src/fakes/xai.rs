@@ -8,8 +8,8 @@ use hyper::header::RETRY_AFTER;
 use serde_json::{Value, json};
 
 use super::State;
+use super::accounts::Work;
 use super::answer::Answer;
-use super::book::Work;
 use super::call::{Ask, Call, Product};
 use super::faults::{Effect, Shape};
 use super::limits::{Exceeded, Kind};
@@ -220,7 +220,7 @@ fn pictures(call: &Call, work: &Work) -> Answer {
 fn poll(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Answer {
     let now = state.clock.now();
     let (work, generation) = {
-        let mut pages = state.book.open();
+        let mut pages = state.store.open();
         let generation = pages.settings_of(&ask.key).generation();
         (pages.polled(ask), generation)
     };

@@ -22,7 +22,7 @@ use super::faults::Effect;
 use super::operation::Operation;
 use super::outgoing::outgoing;
 use super::resign::without_preconditions;
-use super::rules::RuleBook;
+use super::rules::RuleState;
 use super::{State, batch, lies};
 
 /// Largest list of keys or parts that is read, in bytes.
@@ -103,7 +103,7 @@ async fn pass(
     parts: Parts,
     body: Incoming,
 ) -> anyhow::Result<Passed> {
-    if let Err(refusal) = RuleBook::check_head(operation, &parts.headers) {
+    if let Err(refusal) = RuleState::check_head(operation, &parts.headers) {
         return Ok(Err((refusal, Body::new(body))));
     }
     let body = match operation.name {

@@ -32,7 +32,7 @@ pub(crate) use resign::sign_anew;
 use counters::Ledger;
 use faults::FaultBox;
 use forward::{Client, new_client};
-use rules::RuleBook;
+use rules::RuleState;
 
 /// How a proxy is started.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ struct State {
     upstream: hyper::Uri,
     keys: Option<Keys>,
     client: Client,
-    rules: RuleBook,
+    rules: RuleState,
     ledger: Ledger,
     faults: FaultBox,
 }
@@ -92,7 +92,7 @@ impl R2Proxy {
             upstream,
             keys: options.keys,
             client: new_client(),
-            rules: RuleBook::default(),
+            rules: RuleState::default(),
             ledger: Ledger::default(),
             faults: FaultBox::default(),
         });

@@ -46,7 +46,7 @@ const NOT_IMPLEMENTED: Refusal = Refusal::new(
 
 /// What the rules have to remember.
 #[derive(Debug, Default)]
-pub(crate) struct RuleBook {
+pub(crate) struct RuleState {
     writes: Mutex<HashMap<String, Write>>,
     /// Part lengths by upload, then by part number.
     parts: Mutex<HashMap<String, BTreeMap<u32, u64>>>,
@@ -61,11 +61,11 @@ enum Write {
 /// Holds a key while a write to it is under way; dropped without success, it frees the key.
 #[derive(Debug)]
 pub(crate) struct Admission<'a> {
-    book: &'a RuleBook,
+    rules: &'a RuleState,
     key: Option<String>,
 }
 
-impl RuleBook {
+impl RuleState {
     /// Checks what the head of a request tells.
     pub(crate) fn check_head(operation: &Operation, headers: &HeaderMap) -> Result<(), Refusal> {
         let parameters =
@@ -123,7 +123,7 @@ impl RuleBook {
     /// Lets a write to a key begin, or refuses it for its rate. Other operations are always let through.
     pub(crate) fn admit(&self, operation: &Operation, now: Instant) -> Result<Admission<'_>, Refusal> {
         if !operation.writes_key() {
-            return Ok(Admission { book: self, key: None });
+            return Ok(Admission { rules: self, key: None });
         }
         let mut writes = locked(&self.writes);
         if writes.len() > SWEEP_ABOVE {
@@ -133,7 +133,7 @@ impl RuleBook {
             return Err(TOO_FAST);
         }
         writes.insert(operation.key.clone(), Write::UnderWay);
-        Ok(Admission { book: self, key: Some(operation.key.clone()) })
+        Ok(Admission { rules: self, key: Some(operation.key.clone()) })
     }
 
     /// Remembers what a successful request tells the rules, and says whether it gave its key new content: a
@@ -162,7 +162,7 @@ impl Admission<'_> {
     /// The write happened: the key rests for a second.
     pub(crate) fn succeeded(mut self, now: Instant) {
         if let Some(key) = self.key.take() {
-            locked(&self.book.writes).insert(key, Write::DoneAt(now));
+            locked(&self.rules.writes).insert(key, Write::DoneAt(now));
         }
     }
 }
@@ -170,7 +170,7 @@ impl Admission<'_> {
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            locked(&self.book.writes).remove(&key);
+            locked(&self.rules.writes).remove(&key);
         }
     }
 }
@@ -220,16 +220,16 @@ mod tests {
 
     /// Whether parts of these lengths can be completed.
     fn complete(lengths: &[u64]) -> Result<(), Refusal> {
-        let book = RuleBook::default();
+        let rules = RuleState::default();
         let mut body = String::new();
         for (index, length) in lengths.iter().enumerate() {
             let number = index + 1;
             let part = request(&Method::PUT, &format!("/films/a?uploadId=u&partNumber={number}"));
             let headers = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(*length))]);
-            book.succeeded(&part, &headers);
+            rules.succeeded(&part, &headers);
             body.extend(["<Part><PartNumber>", &number.to_string(), "</PartNumber></Part>"]);
         }
-        book.check_body(&request(&Method::POST, "/films/a?uploadId=u"), &body)
+        rules.check_body(&request(&Method::POST, "/films/a?uploadId=u"), &body)
     }
 
     #[test]
@@ -243,22 +243,22 @@ mod tests {
 
     #[test]
     fn a_key_takes_one_write_a_second() {
-        let (book, now) = (RuleBook::default(), Instant::now());
+        let (rules, now) = (RuleState::default(), Instant::now());
         let put = request(&Method::PUT, "/films/a");
-        book.admit(&put, now).unwrap().succeeded(now);
-        assert_eq!(book.admit(&put, now + WRITE_INTERVAL / 2).unwrap_err(), TOO_FAST);
-        assert!(book.admit(&request(&Method::PUT, "/films/b"), now).is_ok());
-        assert!(book.admit(&put, now + WRITE_INTERVAL).is_ok());
+        rules.admit(&put, now).unwrap().succeeded(now);
+        assert_eq!(rules.admit(&put, now + WRITE_INTERVAL / 2).unwrap_err(), TOO_FAST);
+        assert!(rules.admit(&request(&Method::PUT, "/films/b"), now).is_ok());
+        assert!(rules.admit(&put, now + WRITE_INTERVAL).is_ok());
     }
 
     #[test]
     fn a_write_under_way_holds_its_key_and_a_failed_one_frees_it() {
-        let (book, now) = (RuleBook::default(), Instant::now());
+        let (rules, now) = (RuleState::default(), Instant::now());
         let put = request(&Method::PUT, "/films/a");
-        let first = book.admit(&put, now).unwrap();
-        assert_eq!(book.admit(&put, now + 2 * WRITE_INTERVAL).unwrap_err(), TOO_FAST);
+        let first = rules.admit(&put, now).unwrap();
+        assert_eq!(rules.admit(&put, now + 2 * WRITE_INTERVAL).unwrap_err(), TOO_FAST);
         drop(first);
-        assert!(book.admit(&put, now).is_ok());
+        assert!(rules.admit(&put, now).is_ok());
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
         let plain = HeaderMap::new();
         for target in ["/films/a?tagging", "/films/a?acl", "/films/a?retention", "/films?object-lock"] {
             assert_eq!(
-                RuleBook::check_head(&request(&Method::PUT, target), &plain),
+                RuleState::check_head(&request(&Method::PUT, target), &plain),
                 Err(NOT_IMPLEMENTED),
                 "{target}"
             );
@@ -278,26 +278,26 @@ mod tests {
             )])
         };
         let put = request(&Method::PUT, "/films/a");
-        assert_eq!(RuleBook::check_head(&put, &with("x-amz-tagging")), Err(NOT_IMPLEMENTED));
-        assert_eq!(RuleBook::check_head(&put, &with("if-none-match")), Ok(()));
+        assert_eq!(RuleState::check_head(&put, &with("x-amz-tagging")), Err(NOT_IMPLEMENTED));
+        assert_eq!(RuleState::check_head(&put, &with("if-none-match")), Ok(()));
         let delete = request(&Method::DELETE, "/films/a");
-        assert_eq!(RuleBook::check_head(&delete, &with("if-match")), Err(NOT_IMPLEMENTED));
-        assert_eq!(RuleBook::check_head(&delete, &plain), Ok(()));
+        assert_eq!(RuleState::check_head(&delete, &with("if-match")), Err(NOT_IMPLEMENTED));
+        assert_eq!(RuleState::check_head(&delete, &plain), Ok(()));
     }
 
     #[test]
     fn sizes_are_limited() {
-        let book = RuleBook::default();
+        let rules = RuleState::default();
         let long = request(&Method::PUT, &format!("/films/{}", "k".repeat(1025)));
-        assert_eq!(RuleBook::check_head(&long, &HeaderMap::new()), Err(KEY_TOO_LONG));
+        assert_eq!(RuleState::check_head(&long, &HeaderMap::new()), Err(KEY_TOO_LONG));
         let length = |bytes: u64| HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(bytes))]);
         let put = request(&Method::PUT, "/films/a");
-        assert_eq!(RuleBook::check_head(&put, &length(MAX_PUT_BYTES)), Ok(()));
-        assert_eq!(RuleBook::check_head(&put, &length(MAX_PUT_BYTES + 1)), Err(TOO_LARGE));
+        assert_eq!(RuleState::check_head(&put, &length(MAX_PUT_BYTES)), Ok(()));
+        assert_eq!(RuleState::check_head(&put, &length(MAX_PUT_BYTES + 1)), Err(TOO_LARGE));
         let part = request(&Method::PUT, "/films/a?uploadId=u&partNumber=10001");
-        assert_eq!(RuleBook::check_head(&part, &length(1)), Err(BAD_PART_NUMBER));
+        assert_eq!(RuleState::check_head(&part, &length(1)), Err(BAD_PART_NUMBER));
         let delete = request(&Method::POST, "/films?delete");
-        assert_eq!(book.check_body(&delete, &"<Object>".repeat(1000)), Ok(()));
-        assert_eq!(book.check_body(&delete, &"<Object>".repeat(1001)), Err(TOO_MANY_KEYS));
+        assert_eq!(rules.check_body(&delete, &"<Object>".repeat(1000)), Ok(()));
+        assert_eq!(rules.check_body(&delete, &"<Object>".repeat(1001)), Err(TOO_MANY_KEYS));
     }
 }

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::super::accounts::Work;
 use super::super::answer::Answer;
-use super::super::book::Work;
 use super::super::call::{Ask, Call, Product};
 use super::super::faults::Effect;
 use super::super::media;

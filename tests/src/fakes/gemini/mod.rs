@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::State;
+use super::accounts::Work;
 use super::answer::Answer;
-use super::book::Work;
 use super::call::{Ask, Call};
 use super::faults::{Effect, Shape};
 use super::limits::Exceeded;
@@ -143,7 +143,7 @@ impl Protocol for Gemini {
 
 /// A result, to the account alone that it was made for.
 fn own_download(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Answer {
-    let mine = state.book.open().work(&ask.id).is_some_and(|work| work.ask.key == ask.key);
+    let mine = state.store.open().work(&ask.id).is_some_and(|work| work.ask.key == ask.key);
     if mine {
         download(state, call, ask, fault)
     } else {

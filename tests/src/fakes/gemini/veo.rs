@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::State;
+use super::super::accounts::Work;
 use super::super::answer::Answer;
-use super::super::book::Work;
 use super::super::call::{Ask, Call, Product};
 use super::super::faults::Effect;
 use super::super::protocol::{Misread, Protocol, Refused};
@@ -72,7 +72,7 @@ pub(super) fn submitted(work: &Work) -> Answer {
 
 pub(super) fn poll(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Answer {
     let now = state.clock.now();
-    let work = state.book.open().polled(ask);
+    let work = state.store.open().polled(ask);
     let Some(work) = work.filter(|_| fault != Some(&Effect::Expired)) else {
         return Gemini::refuse(ask, &Refused::NotFound("Requested entity was not found.".to_owned()));
     };

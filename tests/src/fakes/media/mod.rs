@@ -12,7 +12,7 @@ pub(crate) use clip::{RATIOS, clip};
 pub(crate) use picture::picture;
 pub(crate) use speech::{SAMPLE_RATE, speech};
 
-use super::book::Work;
+use super::accounts::Work;
 use super::call::Product;
 
 /// What a submission made: its type and its bytes.

@@ -16,7 +16,7 @@ pub(super) const UPLOADS: &str = "UUfakefakefakefakefakefa";
 /// `videos.list`; about the title of the first video.
 pub(super) fn read_videos(state: &State, call: &Call, ask: Ask) -> Ask {
     let ids = call.query.get("id").map(String::as_str).unwrap_or_default().to_owned();
-    let pages = state.book.open();
+    let pages = state.store.open();
     let first =
         pages.sessions.values().find(|session| has_id(session, ids.split(',').next().unwrap_or_default()));
     let title = first.and_then(|session| session.snippet["title"].as_str()).unwrap_or_default();
@@ -26,7 +26,7 @@ pub(super) fn read_videos(state: &State, call: &Call, ask: Ask) -> Ask {
 /// `videos.list`
 pub(super) fn videos(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Answer {
     let now = state.clock.now().instant;
-    let pages = state.book.open();
+    let pages = state.store.open();
     let mut items = Vec::new();
     for id in ask.id.split(',').filter(|_| fault != Some(&Effect::NoOutput)) {
         let found = pages.sessions.values().find(|session| session.key == ask.key && has_id(session, id));

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::State;
+use super::super::accounts::Work;
 use super::super::answer::Answer;
-use super::super::book::Work;
 use super::super::call::{Ask, Call};
 use super::super::ledger::Captions;
 use super::super::protocol::{Misread, Refused};
@@ -34,7 +34,7 @@ pub(super) fn read_thumbnail(state: &State, call: &Call, ask: Ask) -> Result<Ask
 }
 
 pub(super) fn set_thumbnail(state: &State, call: &Call, work: &Work) -> Answer {
-    if let Some(session) = session_of(&mut state.book.open().sessions, &work.ask.id) {
+    if let Some(session) = session_of(&mut state.store.open().sessions, &work.ask.id) {
         session.thumbnail = Some(hex::encode(Sha256::digest(&call.body)));
     }
     let url = format!("https://i.ytimg.com/vi/{}/default.jpg", work.ask.id);
@@ -60,7 +60,7 @@ pub(super) fn read_captions(state: &State, call: &Call, ask: Ask) -> Result<Ask,
     let (Some(language), Some(name)) = (snippet["language"].as_str(), snippet["name"].as_str()) else {
         return Err(Misread::invalid(ask, "invalidMetadata: language and name are required."));
     };
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let exists = session_of(&mut pages.sessions, &ask.id).is_some_and(|session| {
         session.captions.iter().any(|track| track.language == language && track.name == name)
     });
@@ -81,7 +81,7 @@ pub(super) fn insert_captions(state: &State, call: &Call, work: &Work) -> Answer
         name: field("name"),
         text: String::from_utf8_lossy(&text).into_owned(),
     };
-    if let Some(session) = session_of(&mut state.book.open().sessions, &work.ask.id) {
+    if let Some(session) = session_of(&mut state.store.open().sessions, &work.ask.id) {
         session.captions.push(track);
     }
     let snippet = json!({
@@ -94,7 +94,7 @@ pub(super) fn insert_captions(state: &State, call: &Call, work: &Work) -> Answer
 
 /// A request about a video of the account's channel.
 pub(super) fn of_video(state: &State, ask: Ask, id: &str) -> Result<Ask, Misread> {
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let session = session_of(&mut pages.sessions, id).filter(|session| session.key == ask.key);
     let Some(session) = session else {
         let what = "videoNotFound: The video that you are trying to change cannot be found.".to_owned();

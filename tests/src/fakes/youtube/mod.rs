@@ -11,8 +11,8 @@ mod upload;
 use serde_json::json;
 
 use super::State;
+use super::accounts::Work;
 use super::answer::Answer;
-use super::book::Work;
 use super::call::{Ask, Call, pairs};
 use super::faults::{Effect, Shape};
 use super::limits::Exceeded;
@@ -122,7 +122,7 @@ impl Protocol for YouTube {
 
 /// A request that needs an access token, in the name of the account that it was given to.
 fn signed(state: &State, call: &Call, operation: Operation) -> Result<Ask, Misread> {
-    let given = call.bearer().and_then(|token| state.book.open().tokens.get(token).cloned());
+    let given = call.bearer().and_then(|token| state.store.open().tokens.get(token).cloned());
     let ask = Ask::new(Service::YouTube, operation, given.as_deref().unwrap_or_default());
     if ask.key.is_empty() { Err(Misread::refused(ask, Refused::NoKey)) } else { Ok(ask) }
 }
@@ -142,7 +142,7 @@ fn read_token(call: &Call) -> Result<Ask, Misread> {
 
 fn token(state: &State, ask: &Ask) -> Answer {
     let token = format!("ya29.{}", uuid::Uuid::new_v4().simple());
-    state.book.open().tokens.insert(token.clone(), ask.key.clone());
+    state.store.open().tokens.insert(token.clone(), ask.key.clone());
     Answer::json(
         200,
         json!({

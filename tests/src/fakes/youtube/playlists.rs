@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::super::State;
+use super::super::accounts::Work;
 use super::super::answer::Answer;
-use super::super::book::Work;
 use super::super::call::{Ask, Call};
 use super::super::faults::Effect;
 use super::super::protocol::{Misread, Refused};
@@ -39,7 +39,7 @@ fn exists(ask: Ask, playlist: &str) -> Result<Ask, Misread> {
 pub(super) fn insert(state: &State, call: &Call, work: &Work) -> Answer {
     let body = call.json().unwrap_or_default();
     let playlist = body["snippet"]["playlistId"].as_str().unwrap_or_default().to_owned();
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let Some(session) = extras::session_of(&mut pages.sessions, &work.ask.id) else {
         return Answer::empty(404);
     };
@@ -52,7 +52,7 @@ pub(super) fn insert(state: &State, call: &Call, work: &Work) -> Answer {
 pub(super) fn list(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Answer {
     let playlist = call.query.get("playlistId").map(String::as_str).unwrap_or_default();
     let only = call.query.get("videoId");
-    let pages = state.book.open();
+    let pages = state.store.open();
     let mut all: Vec<(&Session, &Video)> = pages
         .sessions
         .values()

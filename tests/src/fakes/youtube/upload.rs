@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::super::State;
+use super::super::accounts::Work;
 use super::super::answer::Answer;
-use super::super::book::Work;
 use super::super::call::{Ask, Call};
 use super::super::faults::Effect;
 use super::super::protocol::{Misread, Protocol, Refused};
@@ -83,7 +83,7 @@ pub(super) fn open(state: &State, call: &Call, work: &Work) -> Answer {
         captions: Vec::new(),
         playlists: Vec::new(),
     };
-    state.book.open().sessions.insert(work.id.clone(), session);
+    state.store.open().sessions.insert(work.id.clone(), session);
     let part = call.query.get("part").map(String::as_str).unwrap_or_default().replace(',', "%2C");
     let location = format!(
         "{}/youtube/upload/youtube/v3/videos?uploadType=resumable&part={part}&upload_id={}",
@@ -101,7 +101,7 @@ pub(super) fn read_part(state: &State, call: &Call) -> Ask {
     let id = call.query.get("upload_id").map(String::as_str).unwrap_or_default();
     let asks = call.header("content-range").starts_with("bytes */");
     let operation = if asks { Operation::Query } else { Operation::Chunk };
-    let pages = state.book.open();
+    let pages = state.store.open();
     let session = pages.sessions.get(id);
     let key = session.map(|session| session.key.as_str()).unwrap_or_default();
     let title = session.map(|session| session.text("title")).unwrap_or_default();
@@ -116,7 +116,7 @@ fn lost(ask: &Ask) -> Answer {
 }
 
 pub(super) fn query(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Answer {
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let Some(session) = pages.sessions.get_mut(&ask.id) else { return lost(ask) };
     session.gone |= fault == Some(&Effect::SessionGone);
     answer(call, ask, session, state.clock.now().instant)
@@ -170,7 +170,7 @@ pub(super) async fn put(
 
 /// Holds a part against the session that it belongs to.
 fn begin(state: &State, call: &Call, ask: &Ask, fault: Option<&Effect>) -> Result<Span, Answer> {
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let Some(session) = pages.sessions.get_mut(&ask.id) else { return Err(lost(ask)) };
     if fault == Some(&Effect::SessionGone) || call.method == hyper::Method::DELETE {
         session.gone = true;
@@ -216,7 +216,7 @@ fn span_of(call: &Call) -> Option<Span> {
 
 /// Takes in bytes of a part from this place of the file on; what is stored already is passed over.
 fn take(state: &State, ask: &Ask, place: u64, bytes: &[u8]) {
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let Some(session) = pages.sessions.get_mut(&ask.id).filter(|session| !session.gone) else { return };
     let expected = session.stored + session.pending.len() as u64;
     let known = usize::try_from(expected.saturating_sub(place)).unwrap_or(usize::MAX);
@@ -228,7 +228,7 @@ fn take(state: &State, ask: &Ask, place: u64, bytes: &[u8]) {
 /// The whole part has come.
 fn end(state: &State, call: &Call, ask: &Ask, span: Span, fault: Option<&Effect>) -> Answer {
     let now = state.clock.now();
-    let mut pages = state.book.open();
+    let mut pages = state.store.open();
     let processing = pages.settings_of(&ask.key).processing();
     let Some(session) = pages.sessions.get_mut(&ask.id) else { return lost(ask) };
     if fault == Some(&Effect::NoRange) {

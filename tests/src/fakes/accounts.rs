@@ -31,11 +31,11 @@ const FIRST: Duration = Duration::from_millis(500);
 
 /// All accounts.
 #[derive(Debug, Default)]
-pub(crate) struct Book(Mutex<Pages>);
+pub(crate) struct AccountStore(Mutex<Accounts>);
 
 /// What the book's lock guards.
 #[derive(Debug, Default)]
-pub(crate) struct Pages {
+pub(crate) struct Accounts {
     accounts: BTreeMap<String, Account>,
     /// For accounts that have none of their own.
     settings: Settings,
@@ -67,13 +67,13 @@ pub(crate) struct Work {
     pub(crate) polls: u64,
 }
 
-impl Book {
-    pub(crate) fn open(&self) -> MutexGuard<'_, Pages> {
+impl AccountStore {
+    pub(crate) fn open(&self) -> MutexGuard<'_, Accounts> {
         locked(&self.0)
     }
 }
 
-impl Pages {
+impl Accounts {
     fn account(&mut self, key: &str) -> &mut Account {
         self.accounts.entry(key.to_owned()).or_default()
     }

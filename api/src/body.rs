@@ -10,14 +10,14 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
-use videofactory_client::json::{MOST_VALUES, values};
+use videofactory_client::json::{MAX_VALUES, values};
 
 use crate::problem::Problem;
 
 /// Most bytes of a body, but for backups: a storyboard of 200 scenes is smaller.
-pub const MOST_BYTES: usize = 1024 * 1024;
+pub const MAX_BYTES: usize = 1024 * 1024;
 /// Longest time in which a body must have come: who is slow must not keep others out.
-pub const LONGEST: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is said to somebody whose body has not come in this time.
 #[must_use]
@@ -44,8 +44,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let reading = timeout(LONGEST, Bytes::from_request(request, state));
-        let bytes = reading.await.map_err(|_| too_slow(LONGEST))?.map_err(|error| {
+        let reading = timeout(TIMEOUT, Bytes::from_request(request, state));
+        let bytes = reading.await.map_err(|_| too_slow(TIMEOUT))?.map_err(|error| {
             Problem::new(error.status(), "the body is too large, or ended before it was complete")
         })?;
         if bytes.is_empty() {
@@ -60,8 +60,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<T> {
             // What serde derives takes an array of the fields' values for an object.
             return Err(unreadable("the body must be a JSON object".to_owned()));
         }
-        if values(&bytes) > MOST_VALUES {
-            return Err(unreadable(format!("the body has more than {MOST_VALUES} values")));
+        if values(&bytes) > MAX_VALUES {
+            return Err(unreadable(format!("the body has more than {MAX_VALUES} values")));
         }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| unreadable(error.to_string()))
     }

@@ -4,7 +4,7 @@ use tokio::sync::broadcast::{self, Receiver, Sender};
 use videofactory_client::JobRef;
 
 /// Changes that a follower may be behind; one that is further behind looks at all jobs again.
-const MOST_BEHIND: usize = 1024;
+const MAX_BEHIND: usize = 1024;
 
 /// What may have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct ChangeFeed(Sender<Change>);
 
 impl Default for ChangeFeed {
     fn default() -> Self {
-        Self(broadcast::channel(MOST_BEHIND).0)
+        Self(broadcast::channel(MAX_BEHIND).0)
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     async fn who_is_too_far_behind_hears_that_all_may_have_changed() {
         let changes = ChangeFeed::default();
         let (mut quick, mut slow) = (changes.subscribe(), changes.subscribe());
-        for number in 0..=MOST_BEHIND {
+        for number in 0..=MAX_BEHIND {
             changes.publish(|| job(number));
             assert_eq!(quick.next().await, job(number));
         }

@@ -28,7 +28,7 @@ use crate::state::{NOT_READY, State};
 use crate::unwatched;
 
 /// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
-const GOOD_FOR: Duration = Duration::from_secs(5);
+const TTL: Duration = Duration::from_secs(5);
 
 // Scripts read its fields by the names that the system before this one gave them, so they are in snake case.
 /// One check.
@@ -129,7 +129,7 @@ impl Checks {
         // Held while asking: of many who ask at once, one asks the API server.
         let mut last = self.last.lock().await;
         if let Some((at, checks)) = &*last
-            && at.elapsed() < GOOD_FOR
+            && at.elapsed() < TTL
         {
             return checks.clone();
         }

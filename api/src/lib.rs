@@ -80,7 +80,7 @@ pub fn router(state: State) -> Router {
         .method_not_allowed_fallback(async || other_methods())
         .layer(from_fn_with_state(state.clone(), authenticate))
         .layer(from_fn_with_state(state.clone(), measure))
-        .layer(DefaultBodyLimit::max(body::MOST_BYTES));
+        .layer(DefaultBodyLimit::max(body::MAX_BYTES));
     // Around the others: a path must be as it is meant before it is matched.
     Router::new()
         .fallback_service(routes)

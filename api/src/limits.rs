@@ -19,17 +19,17 @@ use tokio::time::timeout;
 use crate::problem::Problem;
 
 /// Longest label selector, in characters.
-pub const LONGEST_SELECTOR: usize = 1024;
+pub const MAX_SELECTOR: usize = 1024;
 /// Longest reason of a suspension, in characters.
-pub const LONGEST_REASON: usize = 1024;
+pub const MAX_REASON: usize = 1024;
 /// Requests a second that a caller may make for long, and at once after a pause.
 const PER_SECOND: NonZeroU32 = at_least_one(50);
 const BURST: NonZeroU32 = at_least_one(100);
 /// Callers that are remembered before those are forgotten who have not come for a while.
-const MOST_REMEMBERED: usize = 4096;
+const MAX_REMEMBERED: usize = 4096;
 /// Requests that are answered at once, and those of one caller.
-const AT_ONCE: usize = 256;
-const AT_ONCE_EACH: usize = 64;
+const CONCURRENCY: usize = 256;
+const CONCURRENCY_PER_CALLER: usize = 64;
 /// Films and logs that are streamed at once, and those of one caller: each holds a connection to the bucket or the API
 /// server.
 const STREAMS: usize = 64;
@@ -80,8 +80,8 @@ impl<C: Clock + Clone> Limits<C> {
         Self {
             callers: RateLimiter::hashmap_with_clock(quota, clock.clone()),
             clock,
-            requests: Arc::new(Semaphore::new(AT_ONCE)),
-            requests_each: KeyedSemaphore::new(AT_ONCE_EACH),
+            requests: Arc::new(Semaphore::new(CONCURRENCY)),
+            requests_each: KeyedSemaphore::new(CONCURRENCY_PER_CALLER),
             streams: Arc::new(Semaphore::new(STREAMS)),
             streams_each: KeyedSemaphore::new(STREAMS_EACH),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
@@ -93,7 +93,7 @@ impl<C: Clock + Clone> Limits<C> {
 
     /// Counts a request of this caller; fails if there were too many.
     pub fn count(&self, caller: &str) -> Result<(), Problem> {
-        if self.callers.len() > MOST_REMEMBERED {
+        if self.callers.len() > MAX_REMEMBERED {
             self.callers.retain_recent();
         }
         self.callers.check_key(&caller.to_owned()).map_err(|until| {
@@ -281,7 +281,7 @@ mod tests {
         assert!(limits.follower("bob").is_ok() && limits.stream("ada").is_ok());
         drop(held);
         assert!(limits.follower("ada").is_ok());
-        let held: Vec<_> = (0..AT_ONCE_EACH).map(|_| limits.request_of("ada").unwrap()).collect();
+        let held: Vec<_> = (0..CONCURRENCY_PER_CALLER).map(|_| limits.request_of("ada").unwrap()).collect();
         assert!(limits.request_of("ada").is_err() && limits.request_of("bob").is_ok());
         drop(held);
         assert!(limits.requests_each.taken.lock().is_empty(), "nobody is remembered for nothing");

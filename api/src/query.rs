@@ -9,7 +9,7 @@ use videofactory_client::job_ref::is_label;
 use videofactory_client::{JobFilter, selector};
 use videofactory_crds::Phase;
 
-use crate::limits::LONGEST_SELECTOR;
+use crate::limits::MAX_SELECTOR;
 use crate::problem::Problem;
 
 /// A query, or what is wrong with it.
@@ -46,7 +46,7 @@ pub fn job_filter(
 ) -> Result<JobFilter, Problem> {
     check_name(&format!("{within}namespace"), namespace.as_deref())?;
     check_name(&format!("{within}channel"), channel.as_deref())?;
-    check_length("a label selector", labels, LONGEST_SELECTOR)?;
+    check_length("a label selector", labels, MAX_SELECTOR)?;
     let labels = selector::read(labels.unwrap_or_default())
         .map_err(|error| Problem::bad_request(error.to_string()))?;
     Ok(JobFilter { namespace, phase, channel, labels })

@@ -10,7 +10,7 @@ use tracing::Instrument;
 /// The header that carries it.
 pub const HEADER: &str = "x-request-id";
 /// Longest id that is taken from a caller.
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 
 /// Drops an id of the caller's that does not fit into a log line; another one is then made.
 pub async fn check(mut request: Request) -> Request {
@@ -22,7 +22,7 @@ pub async fn check(mut request: Request) -> Request {
 
 /// Whether an id is short, and of visible characters.
 fn is_fit(id: &HeaderValue) -> bool {
-    (1..=LONGEST).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    (1..=MAX_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
 /// Answers within a span of the log that names the request.
@@ -44,8 +44,8 @@ mod tests {
             let request = Request::builder().header(HEADER, HeaderValue::from_bytes(id).unwrap());
             check(request.body(Body::empty()).unwrap()).await.headers().contains_key(HEADER)
         };
-        assert!(taken(b"3f9c-2a1e").await && taken(&[b'a'; LONGEST]).await);
-        assert!(!taken(b"").await && !taken(b"a b").await && !taken(&[b'a'; LONGEST + 1]).await);
+        assert!(taken(b"3f9c-2a1e").await && taken(&[b'a'; MAX_LENGTH]).await);
+        assert!(!taken(b"").await && !taken(b"a b").await && !taken(&[b'a'; MAX_LENGTH + 1]).await);
         assert!(!taken("\u{e9}".as_bytes()).await);
     }
 }

@@ -9,15 +9,15 @@ use crate::problem::Problem;
 /// Seconds after which a slot may be free again.
 const NEXT_SLOT: u32 = 5;
 /// Requests that make jobs: each has a manifest in memory.
-const MOST_CREATIONS: usize = 32;
+const MAX_CREATIONS: usize = 32;
 /// Requests to many jobs: each holds a list of them.
-const MOST_ACTIONS: usize = 2;
+const MAX_ACTIONS: usize = 2;
 /// Stops of all jobs, which no other request keeps waiting.
-const MOST_STOPS: usize = 4;
+const MAX_STOPS: usize = 4;
 /// Requests to prune: each may wait for runs to begin.
-const MOST_CLEANUPS: usize = 4;
+const MAX_CLEANUPS: usize = 4;
 /// Backups and restores: each reads objects by the hundred.
-const MOST_BACKUPS: usize = 1;
+const MAX_BACKUPS: usize = 1;
 
 /// The slots of one kind of requests, whoever sends them. Clones share them.
 #[derive(Clone, Debug)]
@@ -64,11 +64,11 @@ pub struct TaskSlots {
 impl Default for TaskSlots {
     fn default() -> Self {
         Self {
-            creations: Slots::new(MOST_CREATIONS, "requests to make jobs"),
-            actions: Slots::new(MOST_ACTIONS, "requests to many jobs"),
-            stops: Slots::new(MOST_STOPS, "requests to many jobs"),
-            cleanups: Slots::new(MOST_CLEANUPS, "requests to prune"),
-            backups: Slots::new(MOST_BACKUPS, "backups or restores"),
+            creations: Slots::new(MAX_CREATIONS, "requests to make jobs"),
+            actions: Slots::new(MAX_ACTIONS, "requests to many jobs"),
+            stops: Slots::new(MAX_STOPS, "requests to many jobs"),
+            cleanups: Slots::new(MAX_CLEANUPS, "requests to prune"),
+            backups: Slots::new(MAX_BACKUPS, "backups or restores"),
         }
     }
 }
@@ -93,11 +93,11 @@ mod tests {
 
     #[test]
     fn how_many_are_at_work_at_a_time_is_documented() {
-        documented::limit(&format!("Requests that make jobs (`POST /jobs`) | {MOST_CREATIONS} at a time |"));
-        let (paths, stops) = ("`/jobs/actions`; `/jobs/force-stop-all`", format!("{MOST_STOPS} at a time"));
-        documented::limit(&format!("Requests to many jobs: {paths} | {MOST_ACTIONS} at a time; {stops} |"));
+        documented::limit(&format!("Requests that make jobs (`POST /jobs`) | {MAX_CREATIONS} at a time |"));
+        let (paths, stops) = ("`/jobs/actions`; `/jobs/force-stop-all`", format!("{MAX_STOPS} at a time"));
+        documented::limit(&format!("Requests to many jobs: {paths} | {MAX_ACTIONS} at a time; {stops} |"));
         documented::limit(&format!(
-            "Requests to prune (`POST /storage/cleanup`) | {MOST_CLEANUPS} at a time |"
+            "Requests to prune (`POST /storage/cleanup`) | {MAX_CLEANUPS} at a time |"
         ));
     }
 }

@@ -12,7 +12,7 @@ use videofactory_crds::bounds::cut;
 use videofactory_crds::{VideoJob, requests};
 
 use crate::call::{CallError, PAUSES, within};
-use crate::job_action::{Hold, MOST_REASON_BYTES, TOGETHER};
+use crate::job_action::{Hold, MAX_REASON_BYTES, TOGETHER};
 use crate::job_ref::JobRef;
 use crate::new_job::{NewJob, NewJobs, create, find, try_all};
 
@@ -209,7 +209,7 @@ async fn make_again(
 
 /// Somebody has stopped all jobs while these were made.
 fn stopped(name: &JobRef, why: &str) -> CallError {
-    let why = cut(why, MOST_REASON_BYTES);
+    let why = cut(why, MAX_REASON_BYTES);
     let status =
         Status::failure(&format!("all jobs were stopped meanwhile ({why})"), "Conflict").with_code(409);
     CallError::of(format!("let VideoJob {name} begin"), kube::Error::Api(Box::new(status)))

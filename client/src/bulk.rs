@@ -18,7 +18,7 @@ use crate::lean::lean;
 use crate::results::ItemOutcome;
 
 /// Jobs that are written to at once: a hundred take a second or two, and the API server has time for others.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// How often a job is asked that changes meanwhile.
 const ATTEMPTS: usize = 5;
 
@@ -273,7 +273,7 @@ async fn send_all(
 ) -> Vec<ItemResult> {
     // Collected first: a stream that maps references is good for one lifetime only, and a handler needs any.
     let sent: Vec<_> = jobs.iter().map(|job| send_or_tell(client, job, request, manager, dry_run)).collect();
-    stream::iter(sent).buffered(AT_ONCE).collect().await
+    stream::iter(sent).buffered(CONCURRENCY).collect().await
 }
 
 async fn send_or_tell(

@@ -62,14 +62,14 @@ impl FromStr for JobRef {
 }
 
 /// Most characters of a DNS label.
-pub const LONGEST_LABEL: usize = 63;
+pub const MAX_LABEL: usize = 63;
 
 /// Whether a text can be the name of a namespace or of a `VideoJob`: a DNS label.
 #[must_use]
 pub fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let edges = !text.starts_with('-') && !text.ends_with('-');
-    (1..=LONGEST_LABEL).contains(&text.len()) && edges && text.bytes().all(inner)
+    (1..=MAX_LABEL).contains(&text.len()) && edges && text.bytes().all(inner)
 }
 
 /// Whether a text has the form of a UID: 8-4-4-4-12 hexadecimal digits, in lower case.

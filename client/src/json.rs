@@ -1,7 +1,7 @@
 //! How much JSON may hold that somebody sends: a text that was made to fill the memory is refused before it is read. Pure.
 
 /// Most values of an object, of which each takes a hundred bytes in memory: four times those of the longest film.
-pub const MOST_VALUES: usize = 20_000;
+pub const MAX_VALUES: usize = 20_000;
 
 /// About how many values stand in a text of JSON: what separates them is counted.
 #[must_use]

@@ -11,7 +11,7 @@ use crate::call::{CallError, PAUSES, within};
 use crate::job_ref::JobRef;
 
 /// Longest name of a `VideoJob`.
-pub const LONGEST_NAME: usize = 52;
+pub const MAX_NAME: usize = 52;
 /// Annotation of a job: which request made it.
 const REQUEST: &str = "videofactory.dev/created-by-request";
 
@@ -94,7 +94,7 @@ pub fn name_of(topic: &str, suffix: &str) -> String {
             name.push('-');
         }
     }
-    name.truncate(LONGEST_NAME - suffix.len() - 1);
+    name.truncate(MAX_NAME - suffix.len() - 1);
     let name = name.trim_matches('-');
     if name.is_empty() { format!("film-{suffix}") } else { format!("{name}-{suffix}") }
 }
@@ -188,7 +188,7 @@ mod tests {
     fn names_are_labels_whatever_the_topic() {
         for topic in ["", "…", "大海", "-a-", &"long ".repeat(40), "Ärger im Paradies!"] {
             let name = name_of(topic, "0123456789");
-            assert!(is_label(&name) && name.len() <= LONGEST_NAME, "{topic:?}: {name}");
+            assert!(is_label(&name) && name.len() <= MAX_NAME, "{topic:?}: {name}");
         }
     }
 

@@ -4,9 +4,9 @@
 use kube::core::{Expression, Selector};
 
 /// Most characters of a label's name or value.
-const MOST_NAME: usize = 63;
+const MAX_NAME: usize = 63;
 /// Most characters of the domain before a name.
-const MOST_PREFIX: usize = 253;
+const MAX_PREFIX: usize = 253;
 
 /// A text that is no selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,7 +63,7 @@ fn is_key(text: &str) -> bool {
     let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
     let is_domain = |domain: &str| {
         let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        domain.len() <= MOST_PREFIX
+        domain.len() <= MAX_PREFIX
             && domain.split('.').all(|part| !part.is_empty() && part.bytes().all(inner))
     };
     !name.is_empty() && is_value(name) && prefix.is_none_or(is_domain)
@@ -73,7 +73,7 @@ fn is_key(text: &str) -> bool {
 fn is_value(text: &str) -> bool {
     let ends = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
     let mut bytes = text.bytes();
-    text.len() <= MOST_NAME
+    text.len() <= MAX_NAME
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         && ends(bytes.next())
         && ends(bytes.next_back())

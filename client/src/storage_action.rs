@@ -16,7 +16,7 @@ use crate::call::{CallError, within};
 use crate::results::ItemOutcome;
 
 /// How long a request waits for an earlier one, which it would replace, to begin.
-const PATIENCE: StdDuration = StdDuration::from_secs(10);
+const TIMEOUT: StdDuration = StdDuration::from_secs(10);
 /// How soon the policy is looked at again.
 const AGAIN: StdDuration = StdDuration::from_secs(1);
 
@@ -232,7 +232,7 @@ async fn ask<T>(
                 busy
             }
         };
-        if begun.elapsed() >= PATIENCE && latest.is_some() {
+        if begun.elapsed() >= TIMEOUT && latest.is_some() {
             return Err(why);
         }
         latest = Some(within(format!("get StoragePolicy {namespace}/{name}"), api.get(&name)).await?);

@@ -17,19 +17,19 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::generate;
-pub use crate::limits::{MOST_ITEMS, MOST_TEXT_BYTES};
+pub use crate::limits::{MAX_ITEMS, MAX_TEXT_BYTES};
 
 /// Most bytes of a status, as JSON.
-pub const MOST_STATUS_BYTES: usize = 256 * 1024;
+pub const MAX_STATUS_BYTES: usize = 256 * 1024;
 
 /// Most bytes of a Channel's spec as a run keeps it. What a step can be told is less.
-pub const MOST_CHANNEL_BYTES: usize = 48 * 1024;
+pub const MAX_CHANNEL_BYTES: usize = 48 * 1024;
 /// Most times at which one attempt tells that it has submitted something, to all its accounts together. Its step keeps
 /// them until the accounts have booked them, and asks for nothing more before.
-pub const MOST_SPENT: usize = 20;
+pub const MAX_SPENT: usize = 20;
 
 /// Most bytes of the prune runs that a policy's status remembers, whatever `spec.history` says.
-pub const MOST_HISTORY_BYTES: usize = 144 * 1024;
+pub const MAX_HISTORY_BYTES: usize = 144 * 1024;
 
 /// The schemas of all kinds' statuses.
 static STATUSES: LazyLock<BTreeMap<String, JSONSchemaProps>> = LazyLock::new(|| {
@@ -195,7 +195,7 @@ mod tests {
         let fitted = fit::<VideoJob, _>(status.clone());
         let step = &fitted.steps[0];
         for text in [step.message.as_ref().unwrap(), &fitted.conditions[0].message] {
-            assert!(text.len() <= MOST_TEXT_BYTES && text.ends_with('…'), "{} bytes", text.len());
+            assert!(text.len() <= MAX_TEXT_BYTES && text.ends_with('…'), "{} bytes", text.len());
         }
         assert!(step.demands[0].model.as_ref().unwrap().len() <= 200);
         assert_eq!(step.job.as_deref(), Some("j"));
@@ -246,7 +246,7 @@ mod tests {
                 vec![largest(&format!("{path}[]"), items, filler, lists); many].into()
             }
             _ if schema.x_kubernetes_preserve_unknown_fields == Some(true) => {
-                json!({"x": "x".repeat(MOST_CHANNEL_BYTES)})
+                json!({"x": "x".repeat(MAX_CHANNEL_BYTES)})
             }
             _ => {
                 let fields = schema.properties.iter().flatten();
@@ -272,21 +272,21 @@ mod tests {
     #[test]
     fn every_status_that_is_filled_to_its_bounds_has_less_than_256_kib() {
         let demands = most_items("VideoJob", &["steps", "demands"]);
-        assert_eq!(most_items("VideoJob", &["steps", "demands", "spent"]), MOST_SPENT, "all of one account");
+        assert_eq!(most_items("VideoJob", &["steps", "demands", "spent"]), MAX_SPENT, "all of one account");
         // What an attempt has spent is shared among its demands; each may have been written off in one entry more.
-        let spent = (MOST_SPENT + demands).div_ceil(demands);
+        let spent = (MAX_SPENT + demands).div_ceil(demands);
         let job = size_of_largest("VideoJob", &[(".steps[].demands[].spent", spent)]);
         // What has a room in bytes is added as that. The account's own parts are filled by its own tests.
-        let policy = size_of_largest("StoragePolicy", &[(".runs", 0)]) + MOST_HISTORY_BYTES;
+        let policy = size_of_largest("StoragePolicy", &[(".runs", 0)]) + MAX_HISTORY_BYTES;
         let account =
             [(".grants", 0), (".quotas[].spent", 0), (".turns", 0), (".waiters", 0), (".spend.spent", 0)];
         let account = size_of_largest("ProviderAccount", &account);
         println!(
             "at most: VideoJob {job}, StoragePolicy {policy}, ProviderAccount without its lists {account} bytes"
         );
-        assert!(job < MOST_STATUS_BYTES, "VideoJob: {job}");
-        assert!(policy < MOST_STATUS_BYTES, "StoragePolicy: {policy}");
-        assert!(account < MOST_STATUS_BYTES / 4, "ProviderAccount: {account}");
+        assert!(job < MAX_STATUS_BYTES, "VideoJob: {job}");
+        assert!(policy < MAX_STATUS_BYTES, "StoragePolicy: {policy}");
+        assert!(account < MAX_STATUS_BYTES / 4, "ProviderAccount: {account}");
     }
 
     /// The bound of a list of lists.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use videofactory_pipeline::timeline::{Easing, Frames, MOST_STRETCH, Motion, Rect};
+use videofactory_pipeline::timeline::{Easing, Frames, MAX_STRETCH, Motion, Rect};
 
 use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, threads};
@@ -105,7 +105,7 @@ pub fn fit_clip(clip: &Clip, fit: ClipFit, whole: Frames, format: Format) -> (f6
     let wanted = format.fps.seconds(whole);
     let stretch = match fit {
         ClipFit::Slow | ClipFit::Regenerate if clip.seconds < wanted => {
-            (wanted / clip.seconds).min(MOST_STRETCH)
+            (wanted / clip.seconds).min(MAX_STRETCH)
         }
         _ => 1.0,
     };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use videofactory_pipeline::digest::{Digest, InPieces};
 use videofactory_pipeline::timeline::{
-    Frames, MOST_SCENES_A_SECTION, Motion, ScenePart, Section, Span, Timeline,
+    Frames, MAX_SCENES_A_SECTION, Motion, ScenePart, Section, Span, Timeline,
 };
 
 use super::captions::Captions;
@@ -120,7 +120,7 @@ impl Studio<'_> {
         let cache = self.request.section_cache.as_deref();
         let whole = self.timeline.frames();
         let mut files = Vec::new();
-        for (place, section) in self.timeline.sections(MOST_SCENES_A_SECTION).iter().enumerate() {
+        for (place, section) in self.timeline.sections(MAX_SCENES_A_SECTION).iter().enumerate() {
             let plan = self.plan(captions, section);
             let digest = digest(&plan)?;
             let found = find(cache, &digest, plan.frames).await;

@@ -195,7 +195,7 @@ pub struct BackOff {
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 /// Failures further apart than this are not in a row.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 
@@ -205,7 +205,7 @@ impl BackOff {
         let mut failures = self.failures.lock();
         failures.retain(|_, (_, at)| at.elapsed() < FORGOTTEN_AFTER);
         let (count, at) = failures.entry(uid.to_owned()).or_insert((0, Instant::now()));
-        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST_WAIT);
+        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(*count)).min(MAX_WAIT);
         *count = count.saturating_add(1);
         *at = Instant::now();
         wait

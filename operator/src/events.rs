@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use videofactory_client::call::within;
 
 /// Kubernetes' own limit on a note is ours on every text.
-pub use videofactory_crds::bounds::{MOST_TEXT_BYTES, cut};
+pub use videofactory_crds::bounds::{MAX_TEXT_BYTES, cut};
 /// How long a sentence is remembered here; the API server keeps Events for an hour by default.
 const REMEMBERED: Duration = Duration::from_hours(1);
 /// Events that may wait to be written.
@@ -205,7 +205,7 @@ fn build(about: &ObjectReference, event: &Event, instance: &str) -> KubeEvent {
         },
         action: Some(event.action.clone()),
         reason: Some(reason),
-        note: Some(cut(&event.note, MOST_TEXT_BYTES)),
+        note: Some(cut(&event.note, MAX_TEXT_BYTES)),
         type_: Some(if event.warning { "Warning" } else { "Normal" }.to_owned()),
         event_time: Some(MicroTime(clock::now())),
         regarding: Some(about.clone()),
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_long_note_is_cut_where_a_character_ends() {
-        let cut = cut(&"é".repeat(600), MOST_TEXT_BYTES);
-        assert!(cut.len() <= MOST_TEXT_BYTES && cut.ends_with('…'));
+        let cut = cut(&"é".repeat(600), MAX_TEXT_BYTES);
+        assert!(cut.len() <= MAX_TEXT_BYTES && cut.ends_with('…'));
     }
 }

@@ -23,7 +23,7 @@ pub const STATUS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// How long a restore may take before people are told how to go on.
 const TOO_LONG: SignedDuration = SignedDuration::from_hours(1);
 /// Least time between two looks that nothing but the clock asks for.
-const LEAST_WAIT: Duration = Duration::from_secs(1);
+const MIN_WAIT: Duration = Duration::from_secs(1);
 
 /// An object that a restore may bring without its status.
 pub trait Restorable: Resource<DynamicType = ()> {
@@ -150,7 +150,7 @@ pub fn wait<K: Restorable>(object: &K, events: &Publisher, now: Timestamp) -> Op
     tracing::debug!("it is being restored, and left alone");
     Some(wake_at.map_or_else(Requeue::await_change, |at| {
         let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
-        Requeue::requeue(wait.max(LEAST_WAIT))
+        Requeue::requeue(wait.max(MIN_WAIT))
     }))
 }
 

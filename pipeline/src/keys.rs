@@ -243,9 +243,9 @@ pub const KINDS: [ObjectKind; 6] = [
     ObjectKind::Published,
 ];
 /// Most characters of a namespace's name.
-const LONGEST_NAMESPACE: usize = 63;
+const MAX_NAMESPACE: usize = 63;
 /// Most characters of a `VideoJob`'s name.
-const LONGEST_NAME: usize = 52;
+const MAX_NAME: usize = 52;
 /// Digits of an id.
 const ID_DIGITS: usize = 8;
 
@@ -318,7 +318,7 @@ impl<'a> KeyParts<'a> {
         let kind = kind_of(folder)?;
         // An id has no dash, a name may have some.
         let (name, id) = owner.rsplit_once('-')?;
-        if !is_label(namespace, LONGEST_NAMESPACE) || !is_label(name, LONGEST_NAME) || !is_id(id) {
+        if !is_label(namespace, MAX_NAMESPACE) || !is_label(name, MAX_NAME) || !is_id(id) {
             return None;
         }
         File::read(kind, file)?;

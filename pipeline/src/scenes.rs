@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// More scenes than any video has; a text that names a higher place is refused.
-const MOST: u32 = 10_000;
+const MAX: u32 = 10_000;
 
 /// A set of scene places, counted from 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl FromStr for SceneSet {
             let (start, end) = part.split_once('-').unwrap_or((part, part));
             let (start, end): (u32, u32) =
                 (start.parse().map_err(|_| refuse())?, end.parse().map_err(|_| refuse())?);
-            if start < after || end < start || end >= MOST {
+            if start < after || end < start || end >= MAX {
                 return Err(refuse());
             }
             set.extend(start..=end);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::error::Resume;
 
 /// The longest wait that is believed: whoever asks for more has sent nonsense.
-const LONGEST_WAIT: f64 = 31.0 * 86_400.0;
+const MAX_WAIT: f64 = 31.0 * 86_400.0;
 
 /// California's clock since 2007.
 const PACIFIC_RULE: &str = "PST8PDT,M3.2.0,M11.1.0";
@@ -112,7 +112,7 @@ fn midnight(now: Timestamp, zone: TimeZone) -> Result<Timestamp, jiff::Error> {
 /// A duration as protobuf writes it in JSON: `26s`, `0.5s`.
 fn seconds(text: &str) -> Option<Duration> {
     let number: f64 = text.strip_suffix('s')?.parse().ok()?;
-    (0.0..=LONGEST_WAIT).contains(&number).then(|| Duration::from_secs_f64(number))
+    (0.0..=MAX_WAIT).contains(&number).then(|| Duration::from_secs_f64(number))
 }
 
 fn text(value: &Value) -> String {

@@ -41,7 +41,7 @@ const DOWNLOAD_PAUSES: Duration = Duration::from_mins(1);
 /// Most bytes of an answer where a call does not say otherwise.
 const ANSWER_BYTES: usize = 1024 * 1024;
 /// Most redirects in a row.
-const MOST_REDIRECTS: usize = 3;
+const MAX_REDIRECTS: usize = 3;
 /// Longer bodies are results, not sentences about a request: no secret is looked for in them.
 const MASKED_BYTES: usize = ANSWER_BYTES;
 
@@ -260,7 +260,7 @@ impl Http {
 
     /// Sends the request, and again to where the answer says.
     async fn follow(&self, mut url: Url, mut request: Request) -> Result<Response, ProviderError> {
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             self.network.judge(&url).await.map_err(|refused| self.refused(&refused))?;
             if url.origin() != self.base.origin() {
                 request.forget_secrets();
@@ -280,7 +280,7 @@ impl Http {
             }
             url = next;
         }
-        Err(self.unexpected(format!("{} redirects more than {MOST_REDIRECTS} times", origin(&self.base))))
+        Err(self.unexpected(format!("{} redirects more than {MAX_REDIRECTS} times", origin(&self.base))))
     }
 
     async fn send(&self, url: Url, request: &Request) -> Result<Response, ProviderError> {

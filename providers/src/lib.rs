@@ -41,8 +41,8 @@ pub use xai::Xai;
 pub use youtube::YouTube;
 
 /// The longest that any provider waits for the answer to a request that is paid for.
-pub const LONGEST_ANSWER: Duration = Duration::from_mins(5);
+pub const MAX_ANSWER: Duration = Duration::from_mins(5);
 /// The longest that any waits until a clip is accepted, which is fetched by its id later.
-pub const LONGEST_ACCEPTANCE: Duration = Duration::from_mins(3);
+pub const MAX_ACCEPTANCE: Duration = Duration::from_mins(3);
 /// The longest that any waits for an upload session to open, or for an announcement to be taken.
-pub const LONGEST_OPENING: Duration = Duration::from_mins(1);
+pub const MAX_OPENING: Duration = Duration::from_mins(1);

@@ -7,7 +7,7 @@ use std::io::Cursor;
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 /// Where a header ends at the latest, in bytes.
-const MOST_HEADER: usize = 4096;
+const MAX_HEADER: usize = 4096;
 /// The size of samples that are still being made, behind the name of their chunk.
 const OPEN: &[u8; 8] = b"data\xff\xff\xff\xff";
 /// The largest size that is whole samples of 1 to 4 bytes on up to six channels.
@@ -66,7 +66,7 @@ pub fn write(samples: &[i16], rate: u32) -> Vec<u8> {
 
 /// The file with a size instead of an open one, because hound refuses a size that is no whole number of samples.
 fn with_whole_samples(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let Some(at) = bytes.windows(OPEN.len()).take(MOST_HEADER).position(|part| part == OPEN) else {
+    let Some(at) = bytes.windows(OPEN.len()).take(MAX_HEADER).position(|part| part == OPEN) else {
         return bytes.into();
     };
     let mut file = bytes.to_vec();

@@ -14,7 +14,7 @@ use crate::error::{Result, StorageError, from_code, unshown};
 /// Most keys of one request.
 pub const KEYS_A_REQUEST: usize = 1000;
 /// Single deletes under way at a time.
-const SINGLE_AT_A_TIME: usize = 8;
+const SINGLE_CONCURRENCY: usize = 8;
 
 /// What became of each key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Bucket {
                 let end = self.delete_one(&key).await;
                 (key, end)
             })
-            .buffer_unordered(SINGLE_AT_A_TIME);
+            .buffer_unordered(SINGLE_CONCURRENCY);
         while let Some((key, end)) = ends.next().await {
             report.requests += 1;
             match end {

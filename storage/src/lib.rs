@@ -30,7 +30,7 @@ pub use key::PROBES;
 pub use list::TopLevel;
 pub use multipart::{MAX_OBJECT_BYTES, MAX_PARTS, MIN_PART_BYTES, PART_BYTES, SINGLE_PUT_BYTES};
 pub use object::{ObjectInfo, PutOnce, PutOptions, Stored};
-pub use presign::{LONGEST_LINK, PresignedLink};
+pub use presign::{MAX_LINK, PresignedLink};
 pub use probe::{ProbeReport, Rung};
 pub use reach::{Access, Addressing};
 pub use tally::Written;

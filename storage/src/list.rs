@@ -13,7 +13,7 @@ use crate::error::{Result, StorageError};
 use crate::object::ObjectInfo;
 
 /// Pages without any object after which a server is taken to go round in circles.
-const MOST_EMPTY_PAGES: u32 = 1000;
+const MAX_EMPTY_PAGES: u32 = 1000;
 
 /// What lies right under the bucket's prefix, without what is in the folders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Listing {
         let Some(token) = page.next_continuation_token().filter(|token| !token.is_empty()) else {
             return Err(self.lost("it says that there is more, but not from where"));
         };
-        if !self.seen.insert(token.to_owned()) || self.empty_pages >= MOST_EMPTY_PAGES {
+        if !self.seen.insert(token.to_owned()) || self.empty_pages >= MAX_EMPTY_PAGES {
             return Err(self.lost("it goes round in circles"));
         }
         Ok(objects)

@@ -30,7 +30,7 @@ pub const MAX_PARTS: u64 = 10_000;
 pub const MAX_OBJECT_BYTES: u64 = 5 * 1024 * 1024 * MIB;
 const MIB: u64 = 1024 * 1024;
 /// Parts that are sent, and so held in memory, at a time.
-const PARTS_AT_A_TIME: usize = 3;
+const PART_CONCURRENCY: usize = 3;
 
 /// One upload under way.
 struct Upload<'a> {
@@ -154,7 +154,7 @@ impl Upload<'_> {
                 let body = read_part(path, offset, part_size.min(size - offset)).await?;
                 self.send_part(index + 1, body).await
             })
-            .buffer_unordered(PARTS_AT_A_TIME)
+            .buffer_unordered(PART_CONCURRENCY)
             .try_collect()
             .await?;
         parts.sort_by_key(CompletedPart::part_number);

@@ -11,7 +11,7 @@ use crate::bucket::Bucket;
 use crate::error::{Result, StorageError};
 
 /// Longest time that a link may be valid, by S3's rule: seven days.
-pub const LONGEST_LINK: Duration = Duration::from_hours(7 * 24);
+pub const MAX_LINK: Duration = Duration::from_hours(7 * 24);
 
 /// A presigned URL, and the headers that must be sent with it. `Debug` hides the URL.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl fmt::Debug for PresignedLink {
 }
 
 impl Bucket {
-    /// A link by which anybody can read one object for a time of at most [`LONGEST_LINK`].
+    /// A link by which anybody can read one object for a time of at most [`MAX_LINK`].
     pub async fn presign_get(&self, key: &str, valid_for: Duration) -> Result<PresignedLink> {
         let terms = terms(valid_for)?;
         let request = self.public().get_object().bucket(self.name()).key(self.keys().full(key)?);
@@ -38,7 +38,7 @@ impl Bucket {
     }
 
     /// A link by which anybody can write one object, of the media type if one is given, for a time of at most
-    /// [`LONGEST_LINK`].
+    /// [`MAX_LINK`].
     pub async fn presign_put(
         &self,
         key: &str,

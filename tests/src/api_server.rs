@@ -18,9 +18,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 
 /// Largest body of a request.
-const MOST_BODY: usize = 4 * 1024 * 1024;
+const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Events that a watch may be behind; one that is further behind is ended, and the client lists anew.
-const MOST_BEHIND: usize = 100_000;
+const MAX_BEHIND: usize = 100_000;
 /// The name by which all objects of a resource are refused.
 const EVERY: &str = "*";
 
@@ -66,7 +66,7 @@ struct Resource {
 
 impl Default for Resource {
     fn default() -> Self {
-        Self { objects: BTreeMap::new(), log: Vec::new(), news: broadcast::channel(MOST_BEHIND).0 }
+        Self { objects: BTreeMap::new(), log: Vec::new(), news: broadcast::channel(MAX_BEHIND).0 }
     }
 }
 
@@ -254,7 +254,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let Some(target) = target(parts.uri.path()) else {
         return failure(StatusCode::NOT_FOUND, "NotFound", parts.uri.path());
     };
-    let Ok(body) = axum::body::to_bytes(body, MOST_BODY).await else {
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
         return failure(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "the body is too large");
     };
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();

@@ -49,9 +49,9 @@ pub struct Received {
 }
 
 /// Most spans that are kept; older ones are forgotten.
-const MOST_SPANS: usize = 20_000;
+const MAX_SPANS: usize = 20_000;
 /// Longest time that may pass until what a test awaits has come.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The spans that have come, in their order.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Collected {
         let new = received(body)?;
         let mut spans = self.0.lock();
         spans.extend(new);
-        let over = spans.len().saturating_sub(MOST_SPANS);
+        let over = spans.len().saturating_sub(MAX_SPANS);
         spans.drain(..over);
         Ok(())
     }
@@ -150,9 +150,7 @@ impl Receiver {
                 asked.await;
             }
         };
-        timeout(PATIENCE, waiting)
-            .await
-            .with_context(|| format!("{what}: not within {} s", PATIENCE.as_secs()))
+        timeout(TIMEOUT, waiting).await.with_context(|| format!("{what}: not within {} s", TIMEOUT.as_secs()))
     }
 
     /// How many requests were refused.

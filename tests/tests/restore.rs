@@ -401,7 +401,7 @@ async fn what_is_there_is_left_as_it_is() {
 }
 
 /// One backup or restore at a time is served in a process.
-static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+static SERIAL: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Serves what the plugin's proxy serves itself; its address.
 async fn serve(client: Client) -> String {
@@ -421,7 +421,7 @@ async fn post(url: &str, content_type: &str, body: String) -> (StatusCode, Value
 
 #[tokio::test]
 async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
-    let _alone = ONE_AT_A_TIME.lock().await;
+    let _alone = SERIAL.lock().await;
     let site = Site::open().await;
     let url = serve(site.client.clone()).await;
     let (status, answer) =
@@ -441,7 +441,7 @@ async fn over_http_what_is_backed_up_is_restored_and_each_object_answers() {
 
 #[tokio::test]
 async fn over_http_what_is_no_backup_is_refused_and_a_large_one_is_not() {
-    let _alone = ONE_AT_A_TIME.lock().await;
+    let _alone = SERIAL.lock().await;
     let site = Site::open().await;
     let url = format!("{}/restore", serve(site.client.clone()).await);
     let (status, _) = post(&url, "text/plain", site.document.clone()).await;
@@ -453,7 +453,7 @@ async fn over_http_what_is_no_backup_is_refused_and_a_large_one_is_not() {
     let (status, _) = post(&format!("{url}?dryrun=true"), "application/json", site.document.clone()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "a misspelt dry run would be a real one");
     assert_eq!(site.writes(), 0);
-    let (status, problem) = post(&url, "application/json", " ".repeat(backup::MOST_BYTES + 1)).await;
+    let (status, problem) = post(&url, "application/json", " ".repeat(backup::MAX_BYTES + 1)).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     let hint = problem["hint"].as_str().unwrap();
     assert!(

@@ -19,7 +19,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// … or when so much time has passed.
 const CHUNK_EVERY: Duration = Duration::from_secs(3);
 /// Lines beyond this wait no longer: they are left out of the bucket.
-const MOST_WAITING_BYTES: usize = 4 * 1024 * 1024;
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// How long the last chunk may take.
 const LAST_CHUNK_TAKES: Duration = Duration::from_secs(5);
 
@@ -114,7 +114,7 @@ fn held(bytes: &[u8], there: &ObjectInfo) -> usize {
 
 impl Waiting {
     fn add(&mut self, line: &[u8]) {
-        if self.bytes.len() + line.len() > MOST_WAITING_BYTES {
+        if self.bytes.len() + line.len() > MAX_WAITING_BYTES {
             self.dropped += 1;
             return;
         }
@@ -265,12 +265,12 @@ mod tests {
     #[test]
     fn a_log_that_cannot_be_stored_stays_small_and_says_what_is_missing() {
         let mut waiting = Waiting::default();
-        let line = vec![b'x'; MOST_WAITING_BYTES / 2];
+        let line = vec![b'x'; MAX_WAITING_BYTES / 2];
         for _ in 0..5 {
             waiting.add(&line);
         }
         let taken = String::from_utf8(waiting.take()).unwrap();
-        assert!(taken.len() < MOST_WAITING_BYTES + 200);
+        assert!(taken.len() < MAX_WAITING_BYTES + 200);
         assert!(taken.contains("3 lines are missing here"), "no line tells of the loss");
         assert!(waiting.take().is_empty());
     }

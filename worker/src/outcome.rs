@@ -340,7 +340,7 @@ fn tell_price(failed: &[(String, StepError)]) -> String {
         _ => None,
     });
     let prices: BTreeMap<&Digest, Money> = questions.collect();
-    let asked = prices.values().take(Unresolved::MOST);
+    let asked = prices.values().take(Unresolved::MAX);
     let (count, sum) = (asked.clone().count(), asked.copied().sum::<Money>());
     match count {
         0 | 1 => String::new(),
@@ -391,7 +391,7 @@ pub fn of_attempt(
             outcome.unresolved = error.unresolved();
             outcome.unresolved.sort_by(|one, other| one.digest.cmp(&other.digest));
             outcome.unresolved.dedup();
-            outcome.unresolved.truncate(Unresolved::MOST);
+            outcome.unresolved.truncate(Unresolved::MAX);
             // Of several kinds of trouble with the bucket, the one that a person can do something about.
             outcome.full = outcome.exit == ExitCode::Storage && error.is_full();
             if cut == CutShort::Interrupted {

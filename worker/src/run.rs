@@ -220,7 +220,7 @@ mod tests {
     use crate::traces::SENDING_TAKES;
     use videofactory_crds::StepName;
     use videofactory_pipeline::contract::longest_answer;
-    use videofactory_providers::{LONGEST_ACCEPTANCE, LONGEST_ANSWER, LONGEST_OPENING};
+    use videofactory_providers::{MAX_ACCEPTANCE, MAX_ANSWER, MAX_OPENING};
 
     use super::*;
 
@@ -266,11 +266,11 @@ mod tests {
     #[test]
     fn services_are_given_their_time_and_the_pod_outlives_its_worker() {
         for (step, takes) in [
-            (StepName::WriteScript, LONGEST_ANSWER),
-            (StepName::GenerateImages, LONGEST_ANSWER),
-            (StepName::NarrateScenes, LONGEST_ANSWER),
-            (StepName::AnimateScenes, LONGEST_ACCEPTANCE),
-            (StepName::PublishVideo, LONGEST_OPENING),
+            (StepName::WriteScript, MAX_ANSWER),
+            (StepName::GenerateImages, MAX_ANSWER),
+            (StepName::NarrateScenes, MAX_ANSWER),
+            (StepName::AnimateScenes, MAX_ACCEPTANCE),
+            (StepName::PublishVideo, MAX_OPENING),
         ] {
             assert!(takes <= longest_answer(step), "{step} is given less than its services take");
         }

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// How long an unused client is kept, with its connections.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 /// Most clients that are kept.
-const MOST_KEPT: usize = 64;
+const MAX_KEPT: usize = 64;
 
 /// Makes and keeps them.
 pub struct Clients {
@@ -46,7 +46,7 @@ impl Clients {
         config.auth_info.token = Some(token.to_owned().into());
         let client = connect(config, self.agent)
             .map_err(|error| Problem::internal("the API server cannot be asked in your name", &error))?;
-        if kept.len() < MOST_KEPT {
+        if kept.len() < MAX_KEPT {
             kept.insert(digest, (client.clone(), Instant::now()));
         }
         Ok(client)

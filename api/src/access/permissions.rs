@@ -19,11 +19,11 @@ use videofactory_crds::GROUP;
 use crate::problem::Problem;
 
 /// How long an answer is good for: so long a permission that was taken away still counts.
-const GOOD_FOR: Duration = Duration::from_secs(10);
+const TTL: Duration = Duration::from_secs(10);
 /// Most answers that are remembered.
-const MOST_REMEMBERED: usize = 8192;
+const MAX_REMEMBERED: usize = 8192;
 /// Questions that the API server is asked at once.
-const AT_ONCE: usize = 32;
+const CONCURRENCY: usize = 32;
 
 /// Something that a person may or may not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,7 +105,7 @@ impl Authorizer {
     /// One that asks through this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, asking: Semaphore::new(AT_ONCE), known: Mutex::new(HashMap::new()) }
+        Self { client, asking: Semaphore::new(CONCURRENCY), known: Mutex::new(HashMap::new()) }
     }
 
     /// Fails with what to ask for, unless the user may.
@@ -122,7 +122,7 @@ impl Authorizer {
 
     fn remembered(&self, key: &(String, Permission)) -> Option<bool> {
         let known = self.known.lock();
-        known.get(key).filter(|(_, at)| at.elapsed() < GOOD_FOR).map(|(allowed, _)| *allowed)
+        known.get(key).filter(|(_, at)| at.elapsed() < TTL).map(|(allowed, _)| *allowed)
     }
 
     async fn learn(&self, user: &UserInfo, key: (String, Permission)) -> Result<bool, Problem> {
@@ -133,10 +133,10 @@ impl Authorizer {
         }
         let allowed = self.ask(user, &key.1).await?;
         let mut known = self.known.lock();
-        if known.len() >= MOST_REMEMBERED {
-            known.retain(|_, (_, at)| at.elapsed() < GOOD_FOR);
+        if known.len() >= MAX_REMEMBERED {
+            known.retain(|_, (_, at)| at.elapsed() < TTL);
         }
-        if known.len() < MOST_REMEMBERED {
+        if known.len() < MAX_REMEMBERED {
             known.insert(key, (allowed, Instant::now()));
         }
         Ok(allowed)

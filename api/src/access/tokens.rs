@@ -28,7 +28,7 @@ const MAX_CACHED: usize = 4096;
 const REVIEW_CONCURRENCY: usize = 4;
 /// Most strangers who wait for a review, and how long: requests that are answered at once are few, too.
 const MAX_QUEUED: usize = 64;
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// Reviews tokens that were made for one audience.
 pub struct TokenReviewer {
@@ -60,7 +60,7 @@ impl ReviewQueue {
     async fn run<T>(&self, review: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let busy = || Problem::later("too many tokens are to be checked at once; try again", 1);
         let _queue_slot = self.queue_slots.try_acquire().map_err(|_| busy())?;
-        let slot = timeout(LONGEST_WAIT, self.slots.acquire()).await.map_err(|_| busy())?;
+        let slot = timeout(MAX_WAIT, self.slots.acquire()).await.map_err(|_| busy())?;
         let _slot = slot.map_err(|_| busy())?;
         review.await
     }
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_limit_of_new_tokens_is_documented() {
-        let (tokens, wait) = (REVIEW_CONCURRENCY + MAX_QUEUED, LONGEST_WAIT.as_secs());
+        let (tokens, wait) = (REVIEW_CONCURRENCY + MAX_QUEUED, MAX_WAIT.as_secs());
         let known =
             format!("503; tokens that were valid in the last {} minutes", KNOWN_TOKEN_TTL.as_secs() / 60);
         documented::limit(&format!(

@@ -21,7 +21,7 @@ use crate::query::Parameters;
 use crate::tasks::Tasks;
 
 /// Longest time in which a backup must have been read: so long it is in memory.
-const LONGEST: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What the route needs.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ async fn backup(
         .header(CONTENT_TYPE, "application/json")
         .header(CONTENT_DISPOSITION, disposition)
         .header(CACHE_CONTROL, "no-store")
-        .body(memory::body(text, permit, LONGEST))
+        .body(memory::body(text, permit, TIMEOUT))
         .map_err(|error| Problem::internal("the backup cannot be sent", &error))
 }
 
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_time_to_read_a_backup_is_documented() {
-        let minutes = LONGEST.as_secs() / 60;
+        let minutes = TIMEOUT.as_secs() / 60;
         documented::limit(&format!("Time to read the answer of `GET /backup` | {minutes} minutes |"));
     }
 }

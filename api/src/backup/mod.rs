@@ -18,7 +18,7 @@ use crate::access::UserClientSource;
 use crate::tasks::Tasks;
 
 pub use export_budget::export_queued;
-pub use restore::MOST_BYTES;
+pub use restore::MAX_BYTES;
 
 /// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
 #[must_use]

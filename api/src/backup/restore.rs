@@ -27,9 +27,9 @@ use crate::schemas;
 use crate::tasks::Tasks;
 
 /// Most bytes of a backup: some thousand jobs.
-pub const MOST_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Longest time in which a backup must have come.
-const LONGEST: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 /// What takes any backup.
 const NO_BOUND: &str =
     "kubectl videofactory restore -f FILE takes a backup of any size, and with -n one namespace of it";
@@ -134,7 +134,7 @@ impl From<RestoreError> for Problem {
 }
 
 async fn read(body: Body) -> Result<(String, MemoryPermit), Problem> {
-    let (bytes, permit) = BACKUP_MEMORY.read(body, MOST_BYTES, LONGEST).await.map_err(|problem| {
+    let (bytes, permit) = BACKUP_MEMORY.read(body, MAX_BYTES, TIMEOUT).await.map_err(|problem| {
         if problem.status == StatusCode::PAYLOAD_TOO_LARGE {
             return problem.hint(NO_BOUND);
         }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_limits_of_a_backup_are_documented() {
-        let (size, minutes) = (documented::mib(MOST_BYTES), LONGEST.as_secs() / 60);
+        let (size, minutes) = (documented::mib(MAX_BYTES), TIMEOUT.as_secs() / 60);
         documented::limit(&format!("Body of `POST /restore` | {size}, {minutes} minutes |"));
     }
 }

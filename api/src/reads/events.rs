@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::state::State;
 
 /// Most events of an answer: the newest.
-const MOST_EVENTS: usize = 500;
+const MAX_EVENTS: usize = 500;
 
 /// The events of a job.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -96,14 +96,14 @@ struct Newest(Vec<JobEvent>);
 impl Newest {
     fn add(&mut self, event: JobEvent) {
         self.0.push(event);
-        if self.0.len() >= 2 * MOST_EVENTS {
+        if self.0.len() >= 2 * MAX_EVENTS {
             self.cut();
         }
     }
 
     fn cut(&mut self) {
         self.0.sort_by_key(|event| event.last_seen_at);
-        self.0.drain(..self.0.len().saturating_sub(MOST_EVENTS));
+        self.0.drain(..self.0.len().saturating_sub(MAX_EVENTS));
     }
 
     fn sorted(mut self) -> Vec<JobEvent> {
@@ -204,7 +204,7 @@ mod tests {
         // 7,919 is prime: each minute comes once.
         for number in 0..10_000 {
             newest.add(event(number * 7_919 % 10_000));
-            assert!(newest.0.len() < 2 * MOST_EVENTS);
+            assert!(newest.0.len() < 2 * MAX_EVENTS);
         }
         assert_eq!(newest.sorted(), (9_500..10_000).map(event).collect::<Vec<_>>());
     }

@@ -16,7 +16,7 @@ use videofactory_pipeline::Digest;
 
 use super::etag;
 use super::filter::Filter;
-use super::page::{self, LONGEST_TOKEN, Page, Place};
+use super::page::{self, MAX_TOKEN, Page, Place};
 use super::scope::{self, Scope};
 use super::summary::JobSummary;
 use crate::access::Caller;
@@ -28,7 +28,7 @@ use crate::state::{Guarded, State};
 /// Items of a page, unless the caller says how many.
 const USUAL_LIMIT: usize = 100;
 /// Most items of a page.
-const MOST_ITEMS: usize = 500;
+const MAX_ITEMS: usize = 500;
 
 /// Query parameters of GET `/jobs`: filters and paging. A filter that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -106,10 +106,10 @@ impl Asked {
         let JobsQuery { phase, channel, namespace, label_selector, ended_after, .. } = query;
         let jobs = job_filter("", namespace.clone(), *phase, channel.clone(), label_selector.as_deref())?;
         let filter = Filter { jobs, ended_after: *ended_after };
-        check_length("continue", query.token.as_deref(), LONGEST_TOKEN)?;
+        check_length("continue", query.token.as_deref(), MAX_TOKEN)?;
         let limit = query.limit.unwrap_or(USUAL_LIMIT);
-        if !(1..=MOST_ITEMS).contains(&limit) {
-            return Err(Problem::bad_request(format!("limit is 1 to {MOST_ITEMS}")));
+        if !(1..=MAX_ITEMS).contains(&limit) {
+            return Err(Problem::bad_request(format!("limit is 1 to {MAX_ITEMS}")));
         }
         let digest = json!([phase, channel, namespace, label_selector, ended_after]).to_string();
         let digest = Digest::of_bytes(digest.as_bytes());
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_limits_of_parameters_are_documented() {
-        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MOST_ITEMS);
-        assert_eq!(parameter::<JobsQuery>("continue")["maxLength"], LONGEST_TOKEN);
+        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MAX_ITEMS);
+        assert_eq!(parameter::<JobsQuery>("continue")["maxLength"], MAX_TOKEN);
     }
 }

@@ -13,16 +13,16 @@ use super::media::of_bucket;
 use crate::problem::Problem;
 
 /// Most chunks of an attempt: days of a worker that never stops talking.
-const MOST_CHUNKS: usize = 10_000;
+const MAX_CHUNKS: usize = 10_000;
 /// Most bytes of one chunk: a worker writes it when a quarter of a MiB waits, 4 MiB at the most.
-const MOST_CHUNK_BYTES: u64 = 8 * 1024 * 1024;
+const MAX_CHUNK_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The chunks of the log with this prefix.
 pub async fn chunks(bucket: &Bucket, prefix: &str) -> Result<Vec<ObjectInfo>, Problem> {
-    let listed: Result<Vec<_>, StorageError> = bucket.list(prefix).take(MOST_CHUNKS + 1).try_collect().await;
+    let listed: Result<Vec<_>, StorageError> = bucket.list(prefix).take(MAX_CHUNKS + 1).try_collect().await;
     let chunks = listed.map_err(|error| of_bucket(&error))?;
-    let is_sound = |chunk: &ObjectInfo| chunk.size <= MOST_CHUNK_BYTES;
-    if chunks.len() > MOST_CHUNKS || !chunks.iter().all(is_sound) { Err(not_ours()) } else { Ok(chunks) }
+    let is_sound = |chunk: &ObjectInfo| chunk.size <= MAX_CHUNK_BYTES;
+    if chunks.len() > MAX_CHUNKS || !chunks.iter().all(is_sound) { Err(not_ours()) } else { Ok(chunks) }
 }
 
 fn not_ours() -> Problem {
@@ -65,7 +65,7 @@ pub async fn start_of_last(bucket: &Bucket, chunks: &[ObjectInfo], lines: usize)
         let mut ends = Ends::default();
         while let Some(piece) = pieces.next().await {
             ends.take(&piece.map_err(|error| of_bucket(&error))?, lines);
-            if ends.bytes > MOST_CHUNK_BYTES {
+            if ends.bytes > MAX_CHUNK_BYTES {
                 return Err(not_ours());
             }
         }
@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn the_limits_of_a_log_are_documented() {
-        let chunks = documented::thousands(MOST_CHUNKS);
-        let size = documented::mib(usize::try_from(MOST_CHUNK_BYTES).unwrap());
+        let chunks = documented::thousands(MAX_CHUNKS);
+        let size = documented::mib(usize::try_from(MAX_CHUNK_BYTES).unwrap());
         documented::limit(&format!("A step's log in the bucket | {chunks} files of {size} |"));
     }
 }

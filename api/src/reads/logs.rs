@@ -32,7 +32,7 @@ use crate::schemas;
 use crate::state::State;
 
 /// Most lines that can be asked for from the end.
-const MOST_LINES: u32 = 10_000;
+const MAX_LINES: u32 = 10_000;
 /// Bytes that are read from a pod's log at once.
 const PIECE: usize = 16 * 1024;
 
@@ -64,8 +64,8 @@ pub async fn read(
     Segments(params): Segments<JobParams>,
     Parameters(query): Parameters<LogsQuery>,
 ) -> Result<Response, Problem> {
-    if query.tail.is_some_and(|lines| !(1..=MOST_LINES).contains(&lines)) {
-        return Err(Problem::bad_request(format!("tail is 1 to {MOST_LINES}")));
+    if query.tail.is_some_and(|lines| !(1..=MAX_LINES).contains(&lines)) {
+        return Err(Problem::bad_request(format!("tail is 1 to {MAX_LINES}")));
     }
     let path = params.job()?;
     let found = readable(&state, &caller, &path).await?;
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_number_of_lines_is_documented() {
-        assert_eq!(crate::testing::documented::parameter::<LogsQuery>("tail")["maximum"], MOST_LINES);
+        assert_eq!(crate::testing::documented::parameter::<LogsQuery>("tail")["maximum"], MAX_LINES);
     }
 
     #[test]

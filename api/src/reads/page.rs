@@ -10,7 +10,7 @@ use videofactory_pipeline::Digest;
 use crate::problem::Problem;
 
 /// Longest token that is read: names are short.
-pub const LONGEST_TOKEN: usize = 512;
+pub const MAX_TOKEN: usize = 512;
 
 /// Where an item stands in the order: its namespace, then its name.
 pub type Place<'a> = (&'a str, &'a str);
@@ -115,7 +115,7 @@ mod tests {
                 let after_token = after
                     .map(|(namespace, name)| JobRef { namespace: namespace.into(), name: name.into() })
                     .map(|last| token(last, &filter("all")).unwrap());
-                prop_assert!(after_token.is_none_or(|token| token.len() < LONGEST_TOKEN));
+                prop_assert!(after_token.is_none_or(|token| token.len() < MAX_TOKEN));
                 let page = take(now, place, after, limit);
                 prop_assert!(page.items.len() <= limit);
                 seen.extend(page.items);

@@ -11,9 +11,9 @@ use crate::state::State;
 use crate::unwatched::Unwatched;
 
 /// Most namespaces that are asked about one by one. Where there are more, the caller names one.
-const MOST_NAMESPACES: usize = 500;
+const MAX_NAMESPACES: usize = 500;
 /// Namespaces that are asked about at a time.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// Where a caller may look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,13 +54,13 @@ pub async fn of(
         Err(refusal) if refusal.status == StatusCode::FORBIDDEN => refusal,
         Err(problem) => return Err(problem),
     };
-    if there.len() > MOST_NAMESPACES {
+    if there.len() > MAX_NAMESPACES {
         // Some of them would be a list that looks whole and is not.
         return Err(refusal);
     }
     let asks: Vec<_> =
         there.into_iter().map(|namespace| may_list(state, caller, resource, namespace)).collect();
-    let allowed: Vec<Option<String>> = stream::iter(asks).buffer_unordered(AT_ONCE).try_collect().await?;
+    let allowed: Vec<Option<String>> = stream::iter(asks).buffer_unordered(CONCURRENCY).try_collect().await?;
     let allowed: BTreeSet<String> = allowed.into_iter().flatten().collect();
     if allowed.is_empty() { Err(refusal) } else { Ok(Scope::In(allowed)) }
 }

@@ -9,13 +9,13 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use videofactory_client::backup::Kind;
-use videofactory_client::job_ref::LONGEST_LABEL;
-use videofactory_client::new_job::LONGEST_NAME;
+use videofactory_client::job_ref::MAX_LABEL;
+use videofactory_client::new_job::MAX_NAME;
 use videofactory_client::{JobAction, Outcome, restore};
 use videofactory_crds as crds;
 
 pub use self::answers::{BackupStats, BulkAnswer, CleanupAnswer, RestoreAnswer, RunStats};
-use crate::limits::{LONGEST_REASON, LONGEST_SELECTOR};
+use crate::limits::{MAX_REASON, MAX_SELECTOR};
 
 /// The words that a type of the custom resources knows, from the schema of its own.
 fn words<T: schemars::JsonSchema>() -> Object {
@@ -128,13 +128,13 @@ stand_ins! {
     /// How a job is named.
     JobId = text("A job, as <namespace>/<name>", &format!("^{LABEL}/{LABEL}$"), "demo/ocean-facts");
     /// A name of a namespace, or of an object in one.
-    ObjectName = name("Lower-case letters, digits and hyphens", LONGEST_LABEL);
+    ObjectName = name("Lower-case letters, digits and hyphens", MAX_LABEL);
     /// A name that a job can be given.
-    JobName = name("Lower-case letters, digits and hyphens; pods are named after it", LONGEST_NAME);
+    JobName = name("Lower-case letters, digits and hyphens; pods are named after it", MAX_NAME);
     /// Which labels jobs have.
-    LabelSelector = prose("Label selector, as Kubernetes writes it", LONGEST_SELECTOR, "team=films,!draft");
+    LabelSelector = prose("Label selector, as Kubernetes writes it", MAX_SELECTOR, "team=films,!draft");
     /// Why a job is suspended.
-    SuspensionReason = prose("Why jobs are suspended", LONGEST_REASON, "the bill");
+    SuspensionReason = prose("Why jobs are suspended", MAX_REASON, "the bill");
     /// Bytes.
     Binary = ObjectBuilder::new()
         .schema_type(Type::String)

@@ -1,12 +1,12 @@
 //! Compares limits with their table in docs/operating.md, and with the OpenAPI document, whose macros take no constants.
 //! Each module compares its own.
 
-use videofactory_client::json::MOST_VALUES;
+use videofactory_client::json::MAX_VALUES;
 
 use serde_json::Value;
 use utoipa::{IntoParams, PartialSchema};
 
-use crate::body::{LONGEST, MOST_BYTES};
+use crate::body::{MAX_BYTES, TIMEOUT};
 
 /// Fails unless the table of limits has this row, as far as given.
 #[track_caller]
@@ -51,6 +51,6 @@ pub fn mib(bytes: usize) -> String {
 
 #[test]
 fn the_limits_of_bodies_are_documented() {
-    let (bytes, values, seconds) = (mib(MOST_BYTES), thousands(MOST_VALUES), LONGEST.as_secs());
+    let (bytes, values, seconds) = (mib(MAX_BYTES), thousands(MAX_VALUES), TIMEOUT.as_secs());
     limit(&format!("Body of a request | {bytes}, {values} values, {seconds} s |"));
 }

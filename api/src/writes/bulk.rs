@@ -11,7 +11,7 @@ use videofactory_pipeline::clock;
 use super::{DryRun, read_action};
 use crate::access::{MANAGER, UserClient};
 use crate::body::{Body, object};
-use crate::limits::LONGEST_REASON;
+use crate::limits::MAX_REASON;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_length, check_name, job_filter};
 use crate::schemas;
@@ -104,7 +104,7 @@ pub async fn act(
         let hint = "name a phase, channel, label or namespace; POST /jobs/force-stop-all stops all there is";
         return Err(Problem::bad_request(detail).hint(hint));
     }
-    check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
+    check_length("reason", body.reason.as_deref(), MAX_REASON)?;
     let request = Request::of_many(read_action(action, body.reason, None)?, clock::now());
     let slot = tasks.slots.actions.take()?;
     let jobs = bulk::list(&user_client.0, &filter).await?;

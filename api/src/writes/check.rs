@@ -30,9 +30,9 @@ use crate::state::Process;
 /// The path of the route.
 pub const PATH: &str = "/storage/check";
 /// Most files of one request.
-pub const MOST_FILES: usize = 1_000;
+pub const MAX_FILES: usize = 1_000;
 /// Files that are looked for at a time.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// Seconds after which to try again where a bucket does not answer.
 const TRY_AGAIN: u32 = 10;
 
@@ -139,8 +139,8 @@ async fn check(
 
 /// Nothing of others' is looked for: whoever may read jobs of a namespace may know of their files, and of no others.
 fn check_files(namespace: &str, files: &[CheckedFile]) -> Result<(), Problem> {
-    if files.len() > MOST_FILES {
-        return Err(Problem::bad_request(format!("files has at most {MOST_FILES} items")));
+    if files.len() > MAX_FILES {
+        return Err(Problem::bad_request(format!("files has at most {MAX_FILES} items")));
     }
     for CheckedFile { key, digest } in files {
         if KeyParts::of(key).is_none_or(|parts| parts.namespace != namespace) {
@@ -164,7 +164,7 @@ impl Files for Buckets {
         let bucket = self.0.bucket(policy).await?.with_short_timeouts();
         let looks: Vec<_> = wanted.iter().map(|file| is_there(&bucket, file)).collect();
         let there: Result<Vec<bool>, StorageError> =
-            stream::iter(looks).buffered(AT_ONCE).try_collect().await;
+            stream::iter(looks).buffered(CONCURRENCY).try_collect().await;
         let there = there.map_err(|error| error.to_string())?;
         let files = wanted.iter().zip(there);
         Ok(files.filter(|(_, is_there)| !is_there).map(|(file, _)| file.clone()).collect())
@@ -192,6 +192,6 @@ mod tests {
 
     #[test]
     fn the_number_of_files_is_documented() {
-        assert_eq!(documented::field::<CheckBody>("files")["maxItems"], MOST_FILES);
+        assert_eq!(documented::field::<CheckBody>("files")["maxItems"], MAX_FILES);
     }
 }

@@ -26,9 +26,9 @@ use crate::tasks::Tasks;
 use crate::unwatched::Unwatched;
 
 /// Most jobs of one request.
-const MOST_TOPICS: usize = 100;
+const MAX_TOPICS: usize = 100;
 /// Longest `Idempotency-Key`.
-const LONGEST_KEY: usize = 128;
+const MAX_KEY: usize = 128;
 
 /// A job to create, or one for each of several topics.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -149,8 +149,8 @@ pub async fn create(
     Body(body): Body<CreateBody>,
 ) -> Result<(StatusCode, Json<CreateAnswer>), Problem> {
     let key = headers.get("idempotency-key").map(|key| key.as_bytes().to_vec());
-    if key.as_ref().is_some_and(|key| !(1..=LONGEST_KEY).contains(&key.len())) {
-        return Err(Problem::bad_request(format!("Idempotency-Key is 1 to {LONGEST_KEY} characters long")));
+    if key.as_ref().is_some_and(|key| !(1..=MAX_KEY).contains(&key.len())) {
+        return Err(Problem::bad_request(format!("Idempotency-Key is 1 to {MAX_KEY} characters long")));
     }
     let new = new_jobs(body, key.as_deref())?;
     // Asked first: who may not make them is not to have a hundred calls made.
@@ -223,8 +223,8 @@ fn new_jobs(body: CreateBody, key: Option<&[u8]>) -> Result<NewJobs, Problem> {
     {
         return bad("topics stands alone: leave out topic, name and spec.topic");
     }
-    if body.topics.len() > MOST_TOPICS {
-        return bad(&format!("topics: at most {MOST_TOPICS} at once"));
+    if body.topics.len() > MAX_TOPICS {
+        return bad(&format!("topics: at most {MAX_TOPICS} at once"));
     }
     if body.topic.is_some() && body.spec.contains_key("topic") {
         return bad("topic stands twice: leave out topic or spec.topic");
@@ -314,7 +314,7 @@ mod tests {
             json!({"namespace": "films", "topic": "a", "topics": ["b"]}),
             json!({"namespace": "films", "name": "a", "topics": ["b"]}),
             json!({"namespace": "films", "topic": "a", "spec": {"topic": "b"}}),
-            json!({"namespace": "films", "topics": vec!["a"; MOST_TOPICS + 1]}),
+            json!({"namespace": "films", "topics": vec!["a"; MAX_TOPICS + 1]}),
         ] {
             let refused = new_jobs(body(fields.clone()), None).unwrap_err();
             assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{fields}");
@@ -323,6 +323,6 @@ mod tests {
 
     #[test]
     fn the_number_of_topics_is_documented() {
-        assert_eq!(documented::field::<CreateBody>("topics")["maxItems"], MOST_TOPICS);
+        assert_eq!(documented::field::<CreateBody>("topics")["maxItems"], MAX_TOPICS);
     }
 }

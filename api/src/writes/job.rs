@@ -14,7 +14,7 @@ use videofactory_pipeline::clock;
 use super::read_action;
 use crate::access::{MANAGER, UserClient};
 use crate::body::Body;
-use crate::limits::LONGEST_REASON;
+use crate::limits::MAX_REASON;
 use crate::path::{self, JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::query::check_length;
@@ -22,7 +22,7 @@ use crate::schemas;
 use crate::unwatched::Unwatched;
 
 /// Longest result that a review can name.
-const LONGEST_RESULT: usize = 128;
+const MAX_RESULT: usize = 128;
 
 /// What belongs to an action. All of it can be left out.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
@@ -96,8 +96,8 @@ pub async fn act(
     let path = JobPath::read(&namespace, &name)?;
     let action: JobAction = action.parse().map_err(|_| path::unknown_route())?;
     let Body(body) = body;
-    check_length("reason", body.reason.as_deref(), LONGEST_REASON)?;
-    check_length("result", body.result.as_deref(), LONGEST_RESULT)?;
+    check_length("reason", body.reason.as_deref(), MAX_REASON)?;
+    check_length("result", body.result.as_deref(), MAX_RESULT)?;
     let request = Request::of_named(read_action(action, body.reason, body.result)?, clock::now());
     if matches!(action, JobAction::Approve | JobAction::Reject) {
         user_client.may("approve", "videojobs", &namespace).await?;
@@ -149,6 +149,6 @@ mod tests {
 
     #[test]
     fn the_length_of_a_result_is_documented() {
-        assert_eq!(field::<ActionBody>("result")["maxLength"], LONGEST_RESULT);
+        assert_eq!(field::<ActionBody>("result")["maxLength"], MAX_RESULT);
     }
 }

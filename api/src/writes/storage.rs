@@ -20,7 +20,7 @@ use crate::tasks::Tasks;
 use crate::unwatched::Unwatched;
 
 /// Longest age that can be asked for: ten years.
-const MOST_DAYS: u32 = 3_650;
+const MAX_DAYS: u32 = 3_650;
 
 /// Query parameters of POST `/storage/cleanup`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -77,8 +77,8 @@ async fn ask(
 ) -> Result<Results<PolicyResult>, Problem> {
     check_name("namespace", query.namespace.as_deref())?;
     check_name("policy", query.policy.as_deref())?;
-    if query.days.is_some_and(|days| days > MOST_DAYS) {
-        return Err(Problem::bad_request(format!("days is at most {MOST_DAYS}")));
+    if query.days.is_some_and(|days| days > MAX_DAYS) {
+        return Err(Problem::bad_request(format!("days is at most {MAX_DAYS}")));
     }
     let slot = tasks.slots.cleanups.take()?;
     let policies = policies(&user_client, query).await?;
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_limits_of_requests_are_documented() {
-        assert_eq!(documented::parameter::<CleanupQuery>("days")["maximum"], MOST_DAYS);
+        assert_eq!(documented::parameter::<CleanupQuery>("days")["maximum"], MAX_DAYS);
     }
 
     #[test]

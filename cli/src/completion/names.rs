@@ -18,7 +18,7 @@ use videofactory_crds::{Channel, ProviderAccount, StoragePolicy, VideoJob};
 use crate::cluster::{Cluster, ClusterFlags};
 
 /// Longest time that a person waits for a list after the tab key.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// Names of one page of a list.
 const PAGE: u32 = 500;
 /// As soon as so many are found, no more are looked for.
@@ -106,7 +106,7 @@ fn offer(
         return Vec::new();
     };
     let asked = async { ask(Cluster::open(&flags).await.ok()?, begin.to_owned()).await };
-    let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
+    let names = runtime.block_on(async { tokio::time::timeout(TIMEOUT, asked).await });
     candidates(names.ok().flatten().unwrap_or_default())
 }
 

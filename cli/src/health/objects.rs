@@ -16,7 +16,7 @@ use crate::text::{count, plain, span};
 /// How long before its end a key is warned of.
 const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Jobs that are named.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
     let condition = condition::get(conditions, kind)?;
@@ -148,8 +148,8 @@ pub fn films(jobs: &[VideoJob], namespace: Option<&str>) -> Vec<Check> {
 }
 
 fn named(jobs: &[JobRef]) -> String {
-    let shown: Vec<String> = jobs.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-    let more = if jobs.len() > MOST_NAMED { ", …" } else { "" };
+    let shown: Vec<String> = jobs.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    let more = if jobs.len() > MAX_NAMED { ", …" } else { "" };
     format!("{}: {}{more}", jobs.len(), shown.join(", "))
 }
 

@@ -9,7 +9,7 @@ use http::Request;
 use http::header::CONTENT_TYPE;
 use kube::ResourceExt;
 use serde_json::Value;
-use videofactory_api::writes::check::{CheckAnswer, CheckBody, CheckedFile, MOST_FILES, PATH};
+use videofactory_api::writes::check::{CheckAnswer, CheckBody, CheckedFile, MAX_FILES, PATH};
 use videofactory_client::restore::{Files, Wanted};
 use videofactory_crds::StoragePolicy;
 
@@ -17,10 +17,10 @@ use super::upstream::Upstream;
 use crate::text::plain;
 
 /// Most bytes of an answer: it names no more files than the request.
-const MOST_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Longest time that one request may take: what is restored waits for it.
-const LONGEST: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Asks an operator.
 pub struct OperatorFiles<U> {
@@ -45,13 +45,13 @@ impl Files for NoOperator {
 impl<U: Upstream> Files for OperatorFiles<U> {
     async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String> {
         let mut missing = Vec::new();
-        for files in wanted.chunks(MOST_FILES) {
+        for files in wanted.chunks(MAX_FILES) {
             let body = CheckBody {
                 namespace: policy.namespace().unwrap_or_default(),
                 policy: policy.name_any(),
                 files: files.iter().cloned().map(CheckedFile::from).collect(),
             };
-            let asked = tokio::time::timeout(LONGEST, self.ask(&body)).await;
+            let asked = tokio::time::timeout(TIMEOUT, self.ask(&body)).await;
             let answer = asked.map_err(|_| "the operator did not answer within a minute".to_owned())??;
             missing.extend(answer.missing.into_iter().map(Wanted::from));
         }
@@ -66,7 +66,7 @@ impl<U: Upstream> OperatorFiles<U> {
         let request = request.map_err(|error| error.to_string())?;
         let response = self.upstream.send(request).await.map_err(|problem| problem.detail)?;
         let status = response.status();
-        let bytes = to_bytes(response.into_body(), MOST_ANSWER_BYTES).await;
+        let bytes = to_bytes(response.into_body(), MAX_ANSWER_BYTES).await;
         let bytes = bytes.map_err(|error| format!("the operator's answer broke off: {error}"))?;
         if !status.is_success() {
             let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -105,7 +105,7 @@ mod tests {
             let bytes = to_bytes(request.into_body(), usize::MAX).await.unwrap();
             let body: CheckBody = serde_json::from_slice(&bytes).unwrap();
             assert_eq!((body.namespace.as_str(), body.policy.as_str()), ("films", "default"));
-            assert!(body.files.len() <= MOST_FILES);
+            assert!(body.files.len() <= MAX_FILES);
             if self.0 {
                 return Ok(axum::Json(CheckAnswer {
                     missing: body.files.last().cloned().into_iter().collect(),
@@ -125,7 +125,7 @@ mod tests {
         }))
         .unwrap();
         let wanted: Vec<Wanted> =
-            (0..=MOST_FILES).map(|number| Wanted { key: number.to_string(), digest: None }).collect();
+            (0..=MAX_FILES).map(|number| Wanted { key: number.to_string(), digest: None }).collect();
         let files = OperatorFiles { upstream: Arc::new(upstream) };
         let missing = files.missing(&policy, &wanted).await?;
         Ok(missing.into_iter().map(|file| file.key).collect())
@@ -133,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_files_are_asked_for_in_several_requests() {
-        let last = [MOST_FILES - 1, MOST_FILES].map(|number| number.to_string());
+        let last = [MAX_FILES - 1, MAX_FILES].map(|number| number.to_string());
         assert_eq!(missing(Fake(true)).await.unwrap(), last);
     }
 

@@ -30,13 +30,13 @@ pub use self::upstream::Upstream;
 
 /// Longest time until an answer begins: a tunnel that is dead may say nothing for much longer. What comes after, such as a
 /// film, has all the time that it takes.
-const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+const MAX_SILENCE: Duration = Duration::from_mins(1);
 
 /// Most bytes of a problem that are read.
-const MOST_PROBLEM_BYTES: usize = 64 * 1024;
+const MAX_PROBLEM_BYTES: usize = 64 * 1024;
 
 /// Most bytes of an answer in JSON that is read whole.
-const MOST_JSON_BYTES: usize = 16 * 1024 * 1024;
+const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
 
 /// The operator, as its HTTP routes show it.
 pub struct Operator {
@@ -82,7 +82,7 @@ impl Operator {
             Request::get(path).body(Body::empty()).map_err(|error| Error::new(error.to_string()))?;
         let response = self.send(request).await?;
         let status = response.status();
-        let body = http_body_util::Limited::new(response.into_body(), MOST_JSON_BYTES).collect().await;
+        let body = http_body_util::Limited::new(response.into_body(), MAX_JSON_BYTES).collect().await;
         let bytes = body.map_err(|error| Error::new(format!("{path} broke off: {error}")))?.to_bytes();
         Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
     }
@@ -102,16 +102,16 @@ impl Operator {
 
 /// An answer, if it begins in time; else why not.
 async fn in_time<T>(answer: impl Future<Output = Result<T, legacy::Error>>) -> Result<T, String> {
-    match tokio::time::timeout(LONGEST_SILENCE, answer).await {
+    match tokio::time::timeout(MAX_SILENCE, answer).await {
         Ok(answer) => answer.map_err(|error| causes(&error)),
-        Err(_) => Err(format!("nothing came within {} seconds", LONGEST_SILENCE.as_secs())),
+        Err(_) => Err(format!("nothing came within {} seconds", MAX_SILENCE.as_secs())),
     }
 }
 
 /// A problem in the operator's own words.
 async fn problem(path: &str, response: Response<Incoming>) -> Error {
     let status = response.status();
-    let body = http_body_util::Limited::new(response.into_body(), MOST_PROBLEM_BYTES).collect().await;
+    let body = http_body_util::Limited::new(response.into_body(), MAX_PROBLEM_BYTES).collect().await;
     let bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let word = |name: &str| said[name].as_str().map(plain);

@@ -21,7 +21,7 @@ use crate::exit::Error;
 /// Whose token is shown where the kubeconfig has none. It may read, and change nothing.
 const VIEWER: &str = "videofactory-viewer";
 /// How long such a token is good for. A stream that is followed through the proxy ends with it.
-const GOOD_FOR: Duration = Duration::from_hours(1);
+const TTL: Duration = Duration::from_hours(1);
 /// How long before its end it is renewed.
 const RENEWED_BEFORE: Duration = Duration::from_mins(2);
 
@@ -71,7 +71,7 @@ impl Tokens {
         let mut header = HeaderValue::try_from(format!("Bearer {token}"))
             .map_err(|_| Error::new("the API server gave a token that is none"))?;
         header.set_sensitive(true);
-        *viewer = Some((header.clone(), asked + GOOD_FOR - RENEWED_BEFORE));
+        *viewer = Some((header.clone(), asked + TTL - RENEWED_BEFORE));
         Ok(header)
     }
 
@@ -79,7 +79,7 @@ impl Tokens {
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), &self.namespace);
         let request = TokenRequest {
             spec: TokenRequestSpec {
-                expiration_seconds: i64::try_from(GOOD_FOR.as_secs()).ok(),
+                expiration_seconds: i64::try_from(TTL.as_secs()).ok(),
                 ..TokenRequestSpec::default()
             },
             ..TokenRequest::default()
@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn the_documentation_says_how_long_it_is_valid() {
         let page = include_str!("../../../docs/plugin.md");
-        let valid = format!("valid for {} hour.", GOOD_FOR.as_secs() / 3600);
-        assert!(GOOD_FOR.as_secs().is_multiple_of(3600) && page.contains(&valid), "not {valid:?}");
+        let valid = format!("valid for {} hour.", TTL.as_secs() / 3600);
+        assert!(TTL.as_secs().is_multiple_of(3600) && page.contains(&valid), "not {valid:?}");
     }
 
     #[tokio::test]

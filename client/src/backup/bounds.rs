@@ -5,13 +5,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{MOST_ITEM_BYTES, MOST_ITEMS, ReadBackupError};
-use crate::json::{MOST_VALUES, values};
+use super::{MAX_ITEM_BYTES, MAX_ITEMS, ReadBackupError};
+use crate::json::{MAX_VALUES, values};
 
 /// Most bytes of a field that says what the rest is.
-pub(super) const MOST_HEAD_BYTES: usize = 1024;
+pub(super) const MAX_HEAD_BYTES: usize = 1024;
 /// Most characters of somebody else's words in an error.
-const MOST_TOLD: usize = 300;
+const MAX_TOLD: usize = 300;
 
 /// The items of a backup, none of them read.
 pub(super) struct RawItems<'a>(pub(super) Vec<&'a RawValue>);
@@ -25,7 +25,7 @@ impl<'a> RawItems<'a> {
         }
         let Counted { first, count } =
             serde_json::from_str(list).map_err(|error| not_json(&error.to_string()))?;
-        if count > MOST_ITEMS { Err(ReadBackupError::BoundItems(count)) } else { Ok(Self(first)) }
+        if count > MAX_ITEMS { Err(ReadBackupError::BoundItems(count)) } else { Ok(Self(first)) }
     }
 }
 
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for Counter {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut first = Vec::new();
-        while first.len() < MOST_ITEMS {
+        while first.len() < MAX_ITEMS {
             match items.next_element()? {
                 Some(item) => first.push(item),
                 None => return Ok(Counted { count: first.len(), first }),
@@ -68,12 +68,12 @@ impl<'de> Visitor<'de> for Counter {
 
 /// Whether an item is no larger than an object can be, as text and in memory.
 pub(super) fn is_an_objects(text: &str) -> bool {
-    text.len() <= MOST_ITEM_BYTES && values(text.as_bytes()) <= MOST_VALUES
+    text.len() <= MAX_ITEM_BYTES && values(text.as_bytes()) <= MAX_VALUES
 }
 
 /// The beginning of somebody else's words.
 pub(super) fn cut(words: &str) -> String {
-    words.chars().take(MOST_TOLD).collect()
+    words.chars().take(MAX_TOLD).collect()
 }
 
 #[cfg(test)]
@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn they_are_documented() {
         let page = include_str!("../../../docs/operating.md");
-        let values = format!("{} MiB and {},000 values", MOST_ITEM_BYTES >> 20, MOST_VALUES / 1000);
-        let row = format!("| One item of a backup; all items | {values}; {},000 |", MOST_ITEMS / 1000);
+        let values = format!("{} MiB and {},000 values", MAX_ITEM_BYTES >> 20, MAX_VALUES / 1000);
+        let row = format!("| One item of a backup; all items | {values}; {},000 |", MAX_ITEMS / 1000);
         assert!(page.contains(&row), "docs/operating.md has no row {row}");
     }
 }

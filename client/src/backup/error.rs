@@ -1,7 +1,7 @@
 //! Why a text is no backup, or not a whole one.
 
-use super::{API_VERSION, MOST_ITEM_BYTES, MOST_ITEMS};
-use crate::json::MOST_VALUES;
+use super::{API_VERSION, MAX_ITEM_BYTES, MAX_ITEMS};
+use crate::json::MAX_VALUES;
 
 /// A text that is no backup, or not a whole one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,11 +30,11 @@ pub enum ReadBackupError {
         found: usize,
     },
     /// There are more items than any cluster of ours has.
-    #[error("the backup has {0} items, and at most {MOST_ITEMS} are taken; restore namespace by namespace")]
+    #[error("the backup has {0} items, and at most {MAX_ITEMS} are taken; restore namespace by namespace")]
     BoundItems(usize),
     /// An item is larger than the API server takes an object.
     #[error(
-        "item {0} of the backup has more than {MOST_ITEM_BYTES} bytes or {MOST_VALUES} values, which no object of Video \
+        "item {0} of the backup has more than {MAX_ITEM_BYTES} bytes or {MAX_VALUES} values, which no object of Video \
          Factory has; use the backup as it was written"
     )]
     BoundItemSize(usize),

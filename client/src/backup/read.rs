@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use videofactory_pipeline::Digest;
 
-use super::bounds::{MOST_HEAD_BYTES, RawItems};
+use super::bounds::{MAX_HEAD_BYTES, RawItems};
 use super::item::{Item, read_item};
 use super::seal::Seal;
 use super::{API_VERSION, KIND, ReadBackupError};
@@ -110,8 +110,8 @@ impl Backup<'_> {
 /// A field that says what the rest is.
 fn head<T: DeserializeOwned>(field: Option<&RawValue>) -> Result<Option<T>, ReadBackupError> {
     let Some(raw) = field else { return Ok(None) };
-    if raw.get().len() > MOST_HEAD_BYTES {
-        let why = format!("one of its own fields has more than {MOST_HEAD_BYTES} bytes");
+    if raw.get().len() > MAX_HEAD_BYTES {
+        let why = format!("one of its own fields has more than {MAX_HEAD_BYTES} bytes");
         return Err(ReadBackupError::ParseJson(why));
     }
     serde_json::from_str(raw.get()).map(Some).map_err(|error| ReadBackupError::ParseJson(error.to_string()))
@@ -124,9 +124,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::{Document, Kind};
-    use super::super::{MOST_ITEM_BYTES, MOST_ITEMS};
+    use super::super::{MAX_ITEM_BYTES, MAX_ITEMS};
     use super::*;
-    use crate::json::MOST_VALUES;
+    use crate::json::MAX_VALUES;
 
     fn object(name: &str, namespace: &str) -> DynamicObject {
         let metadata = json!({"name": name, "namespace": namespace, "uid": format!("uid-{name}")});
@@ -222,12 +222,9 @@ mod tests {
         let with =
             |item: &str| format!(r#"{{"apiVersion":"{API_VERSION}","kind":"Backup","items":[{item}]}}"#);
         let refused = |text: &str| Backup::read(text).unwrap_err();
-        assert_eq!(refused(&with(&format!(r#"{{"x":{}}}"#, numbers(MOST_VALUES)))), E::BoundItemSize(1));
-        assert_eq!(refused(&with(&format!("\"{}\"", "x".repeat(MOST_ITEM_BYTES)))), E::BoundItemSize(1));
-        assert_eq!(
-            refused(&with(&format!("{}{{}}", "{},".repeat(MOST_ITEMS)))),
-            E::BoundItems(MOST_ITEMS + 1)
-        );
+        assert_eq!(refused(&with(&format!(r#"{{"x":{}}}"#, numbers(MAX_VALUES)))), E::BoundItemSize(1));
+        assert_eq!(refused(&with(&format!("\"{}\"", "x".repeat(MAX_ITEM_BYTES)))), E::BoundItemSize(1));
+        assert_eq!(refused(&with(&format!("{}{{}}", "{},".repeat(MAX_ITEMS)))), E::BoundItems(MAX_ITEMS + 1));
         let long = "\u{7f}".repeat(1_000_000);
         for text in [
             format!("\"{long}\""),

@@ -16,7 +16,7 @@ const STOP_ALL: &str = "stop-all";
 /// this reason by their own, which stays when the others are let go.
 pub(crate) const TOGETHER: &str = "created together";
 /// Most bytes of somebody's reason in a message.
-pub(crate) const MOST_REASON_BYTES: usize = 200;
+pub(crate) const MAX_REASON_BYTES: usize = 200;
 
 /// Why a job is held, as its annotation says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(super) fn resume_held_for(job: &VideoJob, reason: Option<&str>) -> Plan {
         Some(hold) => Plan::Refused(format!(
             "{name} is suspended for another reason ({:?}): resume it by its name, or name that reason to resume all that \
              are suspended for it",
-            cut(hold, MOST_REASON_BYTES)
+            cut(hold, MAX_REASON_BYTES)
         )),
         None if job.spec.suspend => {
             Plan::Refused(format!("{name} is suspended by its spec.suspend: resume it by its name"))

@@ -15,7 +15,7 @@ use videofactory_crds::condition::{self, ConditionType, Phase};
 use videofactory_crds::{StepStatus, VideoJob, requests};
 
 pub use self::again::asks_whether_to_pay;
-pub(crate) use self::hold::{Hold, MOST_REASON_BYTES, TOGETHER};
+pub(crate) use self::hold::{Hold, MAX_REASON_BYTES, TOGETHER};
 pub use self::review::under_review;
 use crate::job_ref::JobRef;
 

@@ -13,7 +13,7 @@ use super::work::Work;
 use crate::backup::{Backup, Item, Kind};
 
 /// Jobs that a note names.
-const MOST_NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// What the notes are made from, gathered object by object.
 #[derive(Debug, Default)]
@@ -118,8 +118,8 @@ pub(super) fn left_alone(items: &[ItemAnswer]) -> Option<String> {
     let is_left = |item: &&ItemAnswer| item.kind == Kind::VideoJob && item.outcome == Outcome::LeftAlone;
     let left: Vec<String> =
         items.iter().filter(is_left).map(|item| format!("{}/{}", item.namespace, item.name)).collect();
-    let named = left.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
-    let more = match left.len().saturating_sub(MOST_NAMED) {
+    let named = left.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = match left.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };

@@ -12,7 +12,7 @@ use super::work::Work;
 use crate::access::{RequireError, Right, require};
 
 /// Rights that are asked for at once.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 
 /// A verb, a resource, and the namespace of both.
 type Needed<'w> = (&'static str, String, &'w str);
@@ -20,7 +20,7 @@ type Needed<'w> = (&'static str, String, &'w str);
 /// Fails with the first right that is missing.
 pub(super) async fn check(client: &Client, works: &[Work<'_>]) -> Result<(), RequireError> {
     let asked: Vec<_> = needed(works).into_iter().map(|right| ask(client, right)).collect();
-    stream::iter(asked).buffered(AT_ONCE).try_collect().await
+    stream::iter(asked).buffered(CONCURRENCY).try_collect().await
 }
 
 async fn ask(client: &Client, (verb, resource, namespace): Needed<'_>) -> Result<(), RequireError> {

@@ -23,7 +23,7 @@ use crate::backup::{Backup, Item, Kind};
 use crate::call::{CallError, list_all, within};
 
 /// Objects that are written at once.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// In this order objects are given their status, and are released: whoever is asked before who asks.
 const ORDER: [Kind; 3] = [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob];
 
@@ -180,7 +180,7 @@ impl Restore<'_> {
         let due =
             works.iter_mut().filter(|work| work.item.kind == kind && work.stage == from && work.is_ours());
         let acts: Vec<_> = due.map(|work| self.one(work, act)).collect();
-        stream::iter(acts).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        stream::iter(acts).buffer_unordered(CONCURRENCY).collect::<Vec<()>>().await;
     }
 
     async fn one(&self, work: &mut Work<'_>, act: Act<'_>) {

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::{VideoJob, VideoJobStatus};
-use crate::bounds::{MOST_TEXT_BYTES, cut};
+use crate::bounds::{MAX_TEXT_BYTES, cut};
 use crate::condition::Phase;
 use crate::requests::job_requests;
 
 /// The text of a request as `status.handled` records it: an annotation may be larger than the whole status should be.
 #[must_use]
 pub fn recorded(text: &str) -> String {
-    cut(text, MOST_TEXT_BYTES)
+    cut(text, MAX_TEXT_BYTES)
 }
 
 /// Whether a request, as it is recorded, is the one that was handled last; or both are times and it is the earlier: an

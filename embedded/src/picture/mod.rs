@@ -31,11 +31,11 @@ use super::subject::Subject;
 use crate::PROVIDER;
 
 /// The longest side of a frame.
-const LONGEST: u32 = 8192;
+const MAX_SIDE: u32 = 8192;
 
 /// Draws the picture; takes tenths of a second of CPU.
 pub(super) fn draw(request: &PictureRequest) -> Result<Picture, ProviderError> {
-    let allowed = 16..=LONGEST;
+    let allowed = 16..=MAX_SIDE;
     if !allowed.contains(&request.width) || !allowed.contains(&request.height) {
         return Err(ProviderError::Configuration {
             provider: PROVIDER,

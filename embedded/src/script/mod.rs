@@ -22,7 +22,7 @@ use super::subject::{self, Subject};
 use crate::PROVIDER;
 
 /// The most scenes of one video.
-const MOST_SCENES: usize = 200;
+const MAX_SCENES: usize = 200;
 
 /// What a scene does in the film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +61,9 @@ pub(super) fn write(request: &ScriptRequest) -> Result<Script, ProviderError> {
             "there is no topic to write about; set spec.topic or give the scenes".to_owned(),
         ));
     }
-    if !(1..=MOST_SCENES).contains(&request.scene_count) {
+    if !(1..=MAX_SCENES).contains(&request.scene_count) {
         return Err(configuration(format!(
-            "{} scenes were asked for; a video has 1 to {MOST_SCENES}",
+            "{} scenes were asked for; a video has 1 to {MAX_SCENES}",
             request.scene_count
         )));
     }

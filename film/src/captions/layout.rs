@@ -13,7 +13,7 @@ const COMMA_SHARE: f64 = 0.55;
 /// Width of the outline, in ems.
 pub const OUTLINE: f64 = 0.085;
 /// No line of captions is longer than this, in ems: wide frames would have lines as long as a page.
-pub const LONGEST_LINE: f64 = 22.0;
+pub const MAX_LINE: f64 = 22.0;
 
 /// About how wide a letter is in most fonts, and the space between words, in ems.
 const LETTER: f64 = 0.55;
@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     fn limits(fonts_em: f64) -> Limits {
-        Limits { width: 547.0, height: 800.0, em: fonts_em, lines: 2, words: 0, longest: LONGEST_LINE }
+        Limits { width: 547.0, height: 800.0, em: fonts_em, lines: 2, words: 0, longest: MAX_LINE }
     }
 
     fn pages(text: &str, language: &str, limits: Limits) -> Vec<Page> {

@@ -9,7 +9,7 @@ use crate::error::FilmError;
 use crate::request::CaptionStyle;
 
 /// Letters that a message names, and texts.
-const MOST_TOLD: usize = 8;
+const MAX_TOLD: usize = 8;
 
 /// A text that is to be drawn.
 pub struct Text<'a> {
@@ -52,8 +52,8 @@ fn require(fonts: &mut Fonts, uppercase: bool, texts: &[Text<'_>], way_out: &str
     }
     let scripts: BTreeSet<&str> = letters.iter().map(|letter| letter.script().full_name()).collect();
     let some = |all: Vec<String>| match all.len() {
-        0..=MOST_TOLD => all.join(", "),
-        count => format!("{} and {} more", all[..MOST_TOLD].join(", "), count - MOST_TOLD),
+        0..=MAX_TOLD => all.join(", "),
+        count => format!("{} and {} more", all[..MAX_TOLD].join(", "), count - MAX_TOLD),
     };
     Err(FilmError::FindFonts {
         scripts: scripts.into_iter().collect::<Vec<_>>().join(" and ").replace('_', " "),

@@ -11,7 +11,7 @@ use videofactory_pipeline::timeline::{Cue, Frames, Interval, Span, Timeline};
 
 use self::ass::Look;
 use self::fonts::Fonts;
-use self::layout::{Area, LONGEST_LINE, Limits, TimedPage, one_page, paginate, set, set_by_characters, time};
+use self::layout::{Area, Limits, MAX_LINE, TimedPage, one_page, paginate, set, set_by_characters, time};
 use self::text::Token;
 use super::error::FilmError;
 use super::request::{CaptionHighlight, CaptionMode, CaptionStyle, FilmRequest, Format, Scene, WordLevel};
@@ -238,7 +238,7 @@ fn limits(format: Format, style: &CaptionStyle) -> Limits {
         em,
         lines: usize::try_from(style.max_lines).unwrap_or(1).max(1),
         words: usize::try_from(style.max_words).unwrap_or_default(),
-        longest: LONGEST_LINE,
+        longest: MAX_LINE,
     }
 }
 

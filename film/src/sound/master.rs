@@ -26,9 +26,9 @@ const GAINS: usize = 8;
 const ENCODINGS: usize = 3;
 /// The limiter is not driven further than this, in dB: what is not loud enough then never will be, and
 /// would only sound worse.
-const MOST_DRIVE: f64 = 14.0;
+const MAX_DRIVE: f64 = 14.0;
 /// What a decibel of gain brings at least, for reckoning, in LU.
-const LEAST_SLOPE: f64 = 0.2;
+const MIN_SLOPE: f64 = 0.2;
 
 /// What the film's sound is to be.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ impl Master {
         let raw = path.with_extension("raw.f32");
         let measured = write_mix(mix, &raw)?.integrated;
         let natural = (measured >= -70.0).then_some(measured);
-        let gain = natural.map_or(0.0, |natural| (aim.loudness - natural).min(super::MOST_GAIN));
+        let gain = natural.map_or(0.0, |natural| (aim.loudness - natural).min(super::MAX_GAIN));
         let sound = Pcm::open(&raw)?;
         let mut master = Self {
             raw,
@@ -117,7 +117,7 @@ impl Master {
         let Some(natural) = self.natural else { return Ok(()) };
         let ceiling = factor(self.aim.true_peak - self.room);
         let target = self.aim.loudness + self.lost;
-        let most = (target - natural + MOST_DRIVE).min(super::MOST_GAIN);
+        let most = (target - natural + MAX_DRIVE).min(super::MAX_GAIN);
         let raw = Pcm::open(&self.raw)?;
         let mut before: Option<(f64, f64)> = None;
         for _ in 0..GAINS {
@@ -130,7 +130,7 @@ impl Master {
             }
             let slope = before.map_or(1.0, |(gain, loudness)| (reached - loudness) / (self.gain - gain));
             before = Some((self.gain, reached));
-            let next = (self.gain + missed / slope.clamp(LEAST_SLOPE, 1.0)).min(most);
+            let next = (self.gain + missed / slope.clamp(MIN_SLOPE, 1.0)).min(most);
             if (next - self.gain).abs() < TOLERANCE / 2.0 {
                 break;
             }

@@ -27,10 +27,10 @@ use super::request::{AudioSource, FilmRequest, Music, Picture};
 /// Every voice is brought to this loudness before it is mixed, in LUFS.
 pub const VOICE_LEVEL: f64 = -18.0;
 /// Hiss is not raised to music.
-const MOST_GAIN: f64 = 40.0;
+const MAX_GAIN: f64 = 40.0;
 /// Peaks of a voice stand at most this far above its loudness, in dB, before it is mixed: what stands
 /// higher than that would hold the whole film down. Speech as it is recorded lies below.
-const MOST_CREST: f64 = 20.0;
+const MAX_CREST: f64 = 20.0;
 /// A voice whose peaks are its loudness has them taken down so often; then they stay.
 const CREST_ROUNDS: usize = 3;
 
@@ -163,10 +163,10 @@ async fn clip_stems(
 fn without_spikes(mut sound: Pcm, path: &Path) -> Result<Pcm, FilmError> {
     for round in 0..CREST_ROUNDS {
         let found = measure(&sound)?;
-        if !found.integrated.is_finite() || found.peak - found.integrated <= MOST_CREST {
+        if !found.integrated.is_finite() || found.peak - found.integrated <= MAX_CREST {
             break;
         }
-        let mut limiter = Limiter::quick(factor(found.integrated + MOST_CREST));
+        let mut limiter = Limiter::quick(factor(found.integrated + MAX_CREST));
         let mut writer = PcmWriter::create(&path.with_extension(format!("{round}.f32")))?;
         let mut out = Vec::new();
         sound.each_block(|samples| limiter.push(samples, &mut out))?;
@@ -207,5 +207,5 @@ fn gain_to(target: f64, sound: &Pcm) -> Result<f64, FilmError> {
         sound.each_block(|samples| loudest = loudest.max(speech::level(samples)))?;
         integrated = loudest;
     }
-    Ok(if integrated < -70.0 { 0.0 } else { (target - integrated).min(MOST_GAIN) })
+    Ok(if integrated < -70.0 { 0.0 } else { (target - integrated).min(MAX_GAIN) })
 }

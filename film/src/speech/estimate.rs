@@ -17,7 +17,7 @@ struct Piece {
 /// A sentence may take this much more or less than expected before that counts, as a part of its length …
 const SPREAD: f64 = 0.25;
 /// … and in seconds.
-const LEAST_SPREAD: f64 = 0.2;
+const MIN_SPREAD: f64 = 0.2;
 /// How much a full pause at the end of a sentence, and of a text, speaks for it.
 const AT_SENTENCE: f64 = 1.5;
 const AT_TEXT: f64 = 4.0;
@@ -27,7 +27,7 @@ const FULL_TEXT_PAUSE: f64 = 0.9;
 /// How much it speaks against an end that no pause is there.
 const NO_PAUSE: f64 = 4.0;
 /// A sentence takes from 1/4 to 4 times its expected length.
-const MOST_TIMES: f64 = 4.0;
+const MAX_TIMES: f64 = 4.0;
 
 /// A place at which a sentence may end.
 #[derive(Clone, Copy)]
@@ -132,13 +132,13 @@ fn best(
     let cost = |from: f64| stretch_cost(here.spoken - from, expected);
     let fits = |from: f64| {
         let length = here.spoken - from;
-        length > 0.0 && length <= expected * MOST_TIMES + 1.0 && length * MOST_TIMES >= expected
+        length > 0.0 && length <= expected * MAX_TIMES + 1.0 && length * MAX_TIMES >= expected
     };
     let found = match before {
         None => fits(0.0).then(|| Step { cost: cost(0.0), from: 0 }),
         Some(row) => (0..place)
             .rev()
-            .take_while(|from| here.spoken - places[*from].spoken <= expected * MOST_TIMES + 1.0)
+            .take_while(|from| here.spoken - places[*from].spoken <= expected * MAX_TIMES + 1.0)
             .filter(|from| fits(places[*from].spoken) && places[*from].sample < here.sample)
             .filter_map(|from| Some(Step { cost: row[from]?.cost + cost(places[from].spoken), from }))
             .min_by(|a, b| a.cost.total_cmp(&b.cost)),
@@ -174,7 +174,7 @@ fn sample_after(activity: &Activity, spoken: f64, rate: f64) -> u64 {
 }
 
 fn stretch_cost(length: f64, expected: f64) -> f64 {
-    ((length - expected) / (SPREAD * expected + LEAST_SPREAD)).powi(2)
+    ((length - expected) / (SPREAD * expected + MIN_SPREAD)).powi(2)
 }
 
 fn pause_cost(place: &Place, ends_text: bool) -> f64 {

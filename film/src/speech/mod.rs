@@ -38,7 +38,7 @@ const SILENCE_AFTER: u64 = 120;
 /// The longest that the reading may take; it is read some hundred times faster than spoken.
 const READING_LIMIT: Duration = Duration::from_mins(2);
 /// Longer speeches are not compared: beyond any that is asked for, it would take too much memory.
-const MOST_SECONDS: u64 = 15 * 60;
+const MAX_SECONDS: u64 = 15 * 60;
 
 /// Speeches that are listened to at once: one of eight minutes takes some 150 MiB.
 static LISTENERS: Semaphore = Semaphore::const_new(2);
@@ -110,7 +110,7 @@ pub fn cut(speech: &Speech, heard: &Heard) -> Vec<Speech> {
 
 /// A reading of the same texts; none where the language is not spoken here, or nothing can be compared.
 async fn read(speech: &Speech, texts: &[String], language: &str) -> Option<Speech> {
-    if speech.duration().as_secs() > MOST_SECONDS {
+    if speech.duration().as_secs() > MAX_SECONDS {
         return None;
     }
     match tokio::time::timeout(READING_LIMIT, Embedded::read(texts, language)).await {

@@ -25,25 +25,25 @@ pub enum Doubt {
 
 /// The comparison must cost so much less than chance. Voices that speak the text come to 0.34–0.85, in noise too, and
 /// those that speak another one to 0.90–0.96.
-const MOST_LIKENESS: f64 = 0.875;
+const MAX_LIKENESS: f64 = 0.875;
 /// Nobody speaks so much slower or faster than another.
-const MOST_PACE: f64 = 3.0;
+const MAX_PACE: f64 = 3.0;
 /// No sentence is spoken so much slower or faster than the whole.
-const MOST_STEADINESS: f64 = 2.0;
+const MAX_STEADINESS: f64 = 2.0;
 
 impl Evidence {
     /// Whether anybody speaks at such a pace.
     #[must_use]
     pub fn may_have(pace: f64) -> bool {
-        (1.0 / MOST_PACE..=MOST_PACE).contains(&pace)
+        (1.0 / MAX_PACE..=MAX_PACE).contains(&pace)
     }
 
     /// The first reason against, if there is one.
     pub fn weigh(&self) -> Result<(), Doubt> {
-        if self.likeness > MOST_LIKENESS || self.likeness.is_nan() {
+        if self.likeness > MAX_LIKENESS || self.likeness.is_nan() {
             return Err(Doubt::Unlike(self.likeness));
         }
-        if self.steadiness > MOST_STEADINESS {
+        if self.steadiness > MAX_STEADINESS {
             return Err(Doubt::Unsteady(self.steadiness));
         }
         Ok(())

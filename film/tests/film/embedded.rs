@@ -22,7 +22,7 @@ const SECONDS: [u64; 5] = [6, 15, 30, 45, 60];
 /// 9:16, 1:1, 16:9 and 4:5 at 360p.
 const SIZES: [(u32, u32); 4] = [(360, 640), (360, 360), (640, 360), (360, 450)];
 /// Two at a time, as the machine has processors.
-const AT_A_TIME: usize = 2;
+const CONCURRENCY: usize = 2;
 
 /// A film that the embedded providers are asked for.
 #[derive(Clone, Debug)]
@@ -173,7 +173,7 @@ async fn assert_all_pass(all: Vec<(Wanted, Option<Vec<Said>>)>, look: Look) {
     let made =
         futures::stream::iter(all).map(|(wanted, said)| async move { wanted.faults(said, look).await });
     let faults: Vec<String> =
-        made.buffer_unordered(AT_A_TIME).filter_map(async |fault| fault).collect().await;
+        made.buffer_unordered(CONCURRENCY).filter_map(async |fault| fault).collect().await;
     assert!(faults.is_empty(), "{} of {count} films fail:\n{}", faults.len(), faults.join("\n"));
 }
 

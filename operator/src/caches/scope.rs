@@ -30,9 +30,9 @@ pub(super) const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// How long is waited before those are asked for again that are not known to be readable, until it is decided.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long it counts that a namespace was readable, while others are still asked for.
-const GOOD_FOR: Duration = Duration::from_mins(1);
+const TTL: Duration = Duration::from_mins(1);
 /// Namespaces that are asked for at a time.
-const AT_ONCE: usize = 16;
+const CONCURRENCY: usize = 16;
 /// How often those that are left out are asked for.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
 /// How many times in a row they must be readable: who gives and takes rights all the time must not restart the operator as
@@ -85,7 +85,7 @@ type Answer = (String, Result<(), CallError>);
 /// Asks for these namespaces, some at a time.
 async fn ask(rights: &dyn Rights, namespaces: impl IntoIterator<Item = String>) -> Vec<Answer> {
     let asks: Vec<_> = namespaces.into_iter().map(|namespace| answer(rights, namespace)).collect();
-    stream::iter(asks).buffer_unordered(AT_ONCE).collect().await
+    stream::iter(asks).buffer_unordered(CONCURRENCY).collect().await
 }
 
 async fn answer(rights: &dyn Rights, namespace: String) -> Answer {
@@ -105,7 +105,7 @@ impl Scope {
         let mut readable: BTreeMap<String, Instant> = BTreeMap::new();
         let mut refused: BTreeMap<String, Instant> = BTreeMap::new();
         loop {
-            readable.retain(|_, asked| asked.elapsed() < GOOD_FOR);
+            readable.retain(|_, asked| asked.elapsed() < TTL);
             let open: Vec<String> =
                 namespaces.iter().filter(|namespace| !readable.contains_key(*namespace)).cloned().collect();
             for answer in ask(rights, open).await {
@@ -275,9 +275,9 @@ mod tests {
         let answers = Answers::of(&[("ads", 503)]);
         let all = watched(&["ads", "films", "trailers"]);
         let go = async {
-            sleep(GOOD_FOR * 2).await;
+            sleep(TTL * 2).await;
             answers.set("films", 403);
-            sleep(GOOD_FOR + REFUSED_FOR + PAUSE).await;
+            sleep(TTL + REFUSED_FOR + PAUSE).await;
             answers.allow("ads");
         };
         let (scope, ()) = tokio::join!(Scope::find(&answers, &all), go);
@@ -295,12 +295,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_namespaces_are_asked_for_some_at_a_time() {
-        let many: Vec<String> = (0..10 * AT_ONCE).map(|number| format!("ns-{number}")).collect();
+        let many: Vec<String> = (0..10 * CONCURRENCY).map(|number| format!("ns-{number}")).collect();
         let answers = Answers::default();
         let all = Watched::Namespaces(many.iter().cloned().collect());
         let scope = Scope::find(&answers, &all).await;
         assert_eq!(scope.watched, all);
-        assert_eq!(*answers.most_at_once.lock(), AT_ONCE);
+        assert_eq!(*answers.most_at_once.lock(), CONCURRENCY);
     }
 
     #[tokio::test(start_paused = true)]

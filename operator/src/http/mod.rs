@@ -119,7 +119,7 @@ fn routers(
 fn progress_route(reports: Reports) -> Router {
     Router::new()
         .route(PROGRESS_PATH, get(progress::tell).post(progress::report).fallback(async || other_methods()))
-        .layer(DefaultBodyLimit::max(progress::MOST_BYTES))
+        .layer(DefaultBodyLimit::max(progress::MAX_BYTES))
         .layer(from_fn_with_state(reports.clone(), progress::authenticate))
         .layer(from_fn_with_state(Arc::clone(&reports.limits), admit))
         .with_state(reports)

@@ -31,12 +31,12 @@ use crate::progress::{ProgressChange, Said};
 use crate::videojob::model::PodState;
 
 /// Most bytes of what a worker reports.
-pub(super) const MOST_BYTES: usize = 16 * 1024;
+pub(super) const MAX_BYTES: usize = 16 * 1024;
 /// Longest time in which a report must have come: it is small, and a worker sends it at once.
-pub(super) const LONGEST: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Most characters of a worker's words.
-const MOST_MESSAGE_CHARACTERS: usize = 300;
+const MAX_MESSAGE_CHARACTERS: usize = 300;
 
 /// Where a pod's token names the pod.
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
@@ -86,7 +86,7 @@ pub async fn report(
     let pod_uid = pod_of(&caller.user).ok_or_else(no_pod)?;
     let is_relayed = request.headers().contains_key(RELAYED);
     let mut progress = read(request).await?;
-    progress.message = progress.message.chars().take(MOST_MESSAGE_CHARACTERS).collect();
+    progress.message = progress.message.chars().take(MAX_MESSAGE_CHARACTERS).collect();
     progress.fraction = if progress.fraction.is_finite() { progress.fraction.clamp(0.0, 1.0) } else { 0.0 };
     if !context.leader_flag.is_leading() {
         if is_relayed {
@@ -117,8 +117,8 @@ pub async fn report(
 
 /// What a worker says, once all of it has come.
 async fn read(request: Request) -> Result<Progress, Problem> {
-    let reading = timeout(LONGEST, Json::<Progress>::from_request(request, &()));
-    let read = reading.await.map_err(|_| body::too_slow(LONGEST))?;
+    let reading = timeout(TIMEOUT, Json::<Progress>::from_request(request, &()));
+    let read = reading.await.map_err(|_| body::too_slow(TIMEOUT))?;
     let Json(progress) = read.map_err(|error| Problem::new(error.status(), error.body_text()))?;
     Ok(progress)
 }

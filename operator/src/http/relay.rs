@@ -35,13 +35,13 @@ use crate::videojob::build::PROGRESS_PATH;
 pub const RELAYED: HeaderName = HeaderName::from_static("videofactory-relayed");
 
 /// How long an answer is good for: whoever asks more often is told the same.
-pub(super) const GOOD_FOR: Duration = Duration::from_secs(1);
+pub(super) const TTL: Duration = Duration::from_secs(1);
 /// How long a leader that gave no answer is not asked again, so that nobody waits for it each time.
 const SPARED_FOR: Duration = Duration::from_secs(5);
 /// Longest that the leader may take.
 pub(super) const TAKES: Duration = Duration::from_secs(1);
 /// Most bytes of its answer: a few hundred for each step at work.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// The way to the replica that leads.
 pub struct Relay {
@@ -78,7 +78,7 @@ impl Relay {
             return Arc::clone(&known.said);
         }
         let (said, good_for) = match self.ask(leader).await {
-            Ok(said) => (Arc::new(said), GOOD_FOR),
+            Ok(said) => (Arc::new(said), TTL),
             Err(error) => {
                 tracing::debug!(%leader, "the leader does not tell what workers say: {error:#}");
                 (Arc::default(), SPARED_FOR)
@@ -136,7 +136,7 @@ impl Relay {
         let asking = async {
             let answer = self.http.request(request).await.context("it does not answer")?;
             let status = answer.status();
-            let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
+            let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await;
             let body = body.map_err(|error| anyhow::anyhow!("its answer broke off: {error}"))?;
             anyhow::Ok((status, body.to_bytes()))
         };
@@ -148,7 +148,7 @@ impl Relay {
     /// Tells those who follow the jobs of what the leader hears from workers. Never ends; asks nobody while nobody follows.
     pub async fn watch(&self, caches: &Caches) {
         let mut before: Arc<Said> = Arc::default();
-        let mut beat = interval(GOOD_FOR);
+        let mut beat = interval(TTL);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;

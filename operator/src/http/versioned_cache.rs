@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// How long at most what has changed unseen counts as it was: certificates that a `caRef` names are not watched.
-const GOOD_FOR: Duration = Duration::from_mins(1);
+const TTL: Duration = Duration::from_mins(1);
 
 /// Things by the UID of the object that they belong to, each good as long as the object is of one version.
 pub struct VersionedCache<V, T> {
@@ -55,7 +55,7 @@ impl<V: PartialEq, T: Clone> VersionedCache<V, T> {
 
 impl<V, T> Kept<V, T> {
     fn is_good(&self) -> bool {
-        self.since.elapsed() < GOOD_FOR
+        self.since.elapsed() < TTL
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
         let counted = Counted::default();
         assert_eq!((counted.get("a", 1).await, counted.get("a", 1).await), (0, 0));
         assert_eq!(counted.get("b", 1).await, 1, "each object has its own");
-        tokio::time::advance(GOOD_FOR).await;
+        tokio::time::advance(TTL).await;
         assert_eq!(counted.get("a", 1).await, 2);
         assert_eq!(counted.cache.kept.lock().len(), 1, "what is not good any more is forgotten");
     }

@@ -22,7 +22,7 @@ use crate::metrics::RequestOutcome;
 /// in a row, up to the quota's period.
 const FIRST_GUESS: i64 = 30;
 /// Longest guess where no quota has a period.
-const LONGEST_GUESS: i64 = 3_600;
+const MAX_GUESS: i64 = 3_600;
 
 /// What closing the grants has brought to light.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -209,7 +209,7 @@ impl Ledger {
             Some(plus(now, wait.min(longest.max(1))))
         };
         let until = |longest| settlement.blocked_until.or_else(|| guess(longest));
-        if until(LONGEST_GUESS).is_none() {
+        if until(MAX_GUESS).is_none() {
             return false;
         }
         let mut described = false;
@@ -220,7 +220,7 @@ impl Ledger {
             }
         }
         if !described {
-            self.refused_until = self.refused_until.max(until(LONGEST_GUESS));
+            self.refused_until = self.refused_until.max(until(MAX_GUESS));
         }
         true
     }

@@ -33,9 +33,9 @@ const CONCURRENCY: u16 = 4;
 /// When to look again after somebody else was faster.
 const AFTER_CONFLICT: Duration = Duration::from_millis(200);
 /// Least time between two looks that nothing but the clock asks for.
-const LEAST_WAIT: Duration = Duration::from_secs(1);
+const MIN_WAIT: Duration = Duration::from_secs(1);
 /// Longest time between two looks: what is shown of a window is never older.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+const MAX_WAIT: Duration = Duration::from_mins(5);
 
 struct Controller {
     context: Context,
@@ -161,7 +161,7 @@ fn report_closed_grants(metrics: &AccountMetrics, provider: Provider, closed_gra
 /// The earliest of all that asks for another look.
 fn next_reconcile(wake_at: Option<Timestamp>, check_due: Option<Duration>, now: Timestamp) -> Duration {
     let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-    timed.into_iter().chain(check_due).chain([LONGEST_WAIT]).min().unwrap_or(LONGEST_WAIT).max(LEAST_WAIT)
+    timed.into_iter().chain(check_due).chain([MAX_WAIT]).min().unwrap_or(MAX_WAIT).max(MIN_WAIT)
 }
 
 /// `namespace/name`.
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn every_way_out_names_the_next_look() {
         let soon = Duration::from_secs(40);
-        assert_eq!(next_reconcile(None, None, at(0)), LONGEST_WAIT);
+        assert_eq!(next_reconcile(None, None, at(0)), MAX_WAIT);
         assert_eq!(next_reconcile(Some(at(30)), Some(soon), at(0)), Duration::from_secs(30));
         assert_eq!(next_reconcile(Some(at(60)), Some(soon), at(0)), soon);
-        assert_eq!(next_reconcile(Some(at(0)), None, at(5)), LEAST_WAIT, "a time that is past");
+        assert_eq!(next_reconcile(Some(at(0)), None, at(5)), MIN_WAIT, "a time that is past");
     }
 }

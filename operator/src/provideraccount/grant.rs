@@ -15,12 +15,12 @@ use super::calendar::plus;
 use super::demand::{Attempt, Demand, attempt};
 use super::ledger::{Ledger, QuotaUse};
 use super::object_size::GrantSpace;
-use super::openings::{MOST_OPENINGS, START_UP, span};
+use super::openings::{MAX_OPENINGS, START_UP, span};
 use super::wait_queue::WaitQueue;
 use super::window::{Capacity, Reserved, Window};
 
 /// Most submissions of one grant.
-const MOST_SUBMISSIONS: i64 = 1_000;
+const MAX_SUBMISSIONS: i64 = 1_000;
 
 /// What one look grants.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,7 +145,7 @@ impl<'a> Round<'a> {
     fn give(&mut self, demand: &Demand, quota_use: &QuotaUse, first: Timestamp) -> Grant {
         let mut openings: Vec<Opening> = Vec::new();
         let mut given = 0;
-        while given < demand.submissions.min(MOST_SUBMISSIONS) {
+        while given < demand.submissions.min(MAX_SUBMISSIONS) {
             let opens = self.opens(quota_use, given + 1);
             let late = |(window, at): &(usize, Option<Timestamp>)| {
                 at.is_none_or(|at| at > plus(first, span(self.windows[*window].period)))
@@ -154,7 +154,7 @@ impl<'a> Round<'a> {
                 break;
             }
             let Some(at) = self.first_opening(&opens) else { break };
-            let is_full = openings.len() == MOST_OPENINGS;
+            let is_full = openings.len() == MAX_OPENINGS;
             match openings.last_mut() {
                 Some(last) if last.at.0 == at => last.submissions += 1,
                 _ if is_full => break,

@@ -39,7 +39,7 @@ pub use demand::{
 pub use forecast::{Forecast, Limit, forecast};
 pub use grant::{GrantBatch, grant};
 pub use ledger::{Ledger, Tally, is_unopened};
-pub use openings::{MOST_OPENINGS, START_UP};
+pub use openings::{MAX_OPENINGS, START_UP};
 pub use reclaim::{BEGIN_WITHIN, GrantCheck, check_grant, has_expired};
 pub use window::{Capacity, Entry, Kind, Reserved, Window};
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use videofactory_crds::ProviderAccountStatus;
 use videofactory_crds::provideraccount::Grant;
 
-use super::window::{Grain, MOST_NAMED};
+use super::window::{Grain, MAX_NAMED};
 
 /// Most bytes of all open grants.
 const GRANTS: usize = 104 * 1024;
@@ -73,7 +73,7 @@ pub fn first<T: Serialize>(items: impl Iterator<Item = T>, space: usize) -> Vec<
 #[must_use]
 pub fn grain(quotas: usize) -> Grain {
     let many = quotas.div_ceil(FEW_QUOTAS).max(1);
-    Grain { coarser: i64::try_from(many).unwrap_or(1), named: (NAMED / quotas.max(1)).min(MOST_NAMED) }
+    Grain { coarser: i64::try_from(many).unwrap_or(1), named: (NAMED / quotas.max(1)).min(MAX_NAMED) }
 }
 
 /// Takes from the grants what these quotas can tell of them, if there is no room to say it in each: an edit may give an

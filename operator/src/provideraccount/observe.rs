@@ -16,7 +16,7 @@ use crate::namespaced_name::NamespacedName;
 use videofactory_client::call::{CallError, within};
 
 /// Holders that are read concurrently.
-const AT_ONCE: usize = 8;
+const CONCURRENCY: usize = 8;
 
 /// Reads everything that a decision about this account may know.
 pub async fn observe(
@@ -85,7 +85,7 @@ async fn holders(context: &Context, account: &ProviderAccount) -> Result<Holders
         .into_iter()
         .map(|(job, pending)| resolve(context, account, &namespace, job, pending))
         .collect();
-    let mut reads = stream::iter(reads).buffered(AT_ONCE);
+    let mut reads = stream::iter(reads).buffered(CONCURRENCY);
     while let Some(read) = reads.try_next().await? {
         holders.add(read);
     }

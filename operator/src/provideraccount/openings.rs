@@ -10,7 +10,7 @@ pub const START_UP: i64 = 10;
 /// less than [`START_UP`].
 pub const SPAN: (i64, i64) = (600, 8);
 /// Most openings of one grant: all of them travel to its pod, and lie in the account's status meanwhile.
-pub const MOST_OPENINGS: usize = 20;
+pub const MAX_OPENINGS: usize = 20;
 
 /// Seconds within which all of a grant's submissions open.
 #[must_use]

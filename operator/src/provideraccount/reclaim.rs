@@ -27,7 +27,7 @@ use super::ledger::{Ledger, is_unopened};
 pub const BEGIN_WITHIN: i64 = 300;
 /// Attempts that are remembered to have lost their grant; of more, the earliest are forgotten, and may be granted once
 /// more.
-const MOST_EXPIRED: usize = 50;
+const MAX_EXPIRED: usize = 50;
 
 impl Ledger {
     /// Names the grants that are given now.
@@ -98,7 +98,7 @@ impl Ledger {
             claims.iter().any(|claim| claim.state == ClaimState::Asks && same(claim))
         };
         self.expired.retain(asks);
-        let excess = self.expired.len().saturating_sub(MOST_EXPIRED);
+        let excess = self.expired.len().saturating_sub(MAX_EXPIRED);
         self.expired.drain(..excess);
     }
 }

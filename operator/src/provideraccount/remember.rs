@@ -13,7 +13,7 @@ use super::object_size;
 use super::openings::last_opening;
 
 /// Most groups that are remembered; of more, those whose turn was longest ago are forgotten.
-const MOST_TURNS: usize = 200;
+const MAX_TURNS: usize = 200;
 /// Least seconds for which a group is remembered that does not wait: a film between two attempts waits again soon.
 const REMEMBERED_FOR: i64 = 3_600;
 
@@ -32,7 +32,7 @@ impl Ledger {
         self.turns.retain(|group, at| *at > long_ago || waiting.contains(group));
         let mut turns: Vec<_> = std::mem::take(&mut self.turns).into_iter().collect();
         turns.sort_by(|(group, at), (other, other_at)| other_at.cmp(at).then_with(|| group.cmp(other)));
-        turns.truncate(MOST_TURNS);
+        turns.truncate(MAX_TURNS);
         let kept =
             object_size::first(turns.iter().map(|(group, at)| last_turn(group, *at)), object_size::TURNS)
                 .len();

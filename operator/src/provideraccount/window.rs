@@ -12,13 +12,13 @@ use jiff::tz::TimeZone;
 use super::calendar::{end_of_period, plus, whole};
 
 /// Largest limit for which each unit's time is kept exactly.
-pub const MOST_EXACT: i64 = 64;
+pub const MAX_EXACT: i64 = 64;
 /// Most spans of time that a window's units are put into, above that limit.
-pub const MOST_BUCKETS: i64 = 60;
+pub const MAX_BUCKETS: i64 = 60;
 /// Most entries that name a channel; the oldest lose it first.
-pub const MOST_NAMED: usize = 120;
+pub const MAX_NAMED: usize = 120;
 /// Most entries of a window whose units' times are kept exactly; of more, buckets are made.
-const MOST_ENTRIES: usize = 128;
+const MAX_ENTRIES: usize = 128;
 /// Seconds that we keep away from the boundary of a `Fixed` window.
 const MARGIN: i64 = 1;
 /// A time that is further ahead of the clock than so many seconds was recorded before the clock was put back.
@@ -49,7 +49,7 @@ pub struct Grain {
 
 impl Default for Grain {
     fn default() -> Self {
-        Self { coarser: 1, named: MOST_NAMED }
+        Self { coarser: 1, named: MAX_NAMED }
     }
 }
 
@@ -230,21 +230,21 @@ impl Window {
 
     /// Seconds of one bucket; none if each time is kept.
     fn bucket(&self) -> Option<i64> {
-        (self.limit > MOST_EXACT / self.grain.coarser).then_some(self.width())
+        (self.limit > MAX_EXACT / self.grain.coarser).then_some(self.width())
     }
 
     /// Seconds of one bucket, if there are any.
     fn width(&self) -> i64 {
         // One bucket more than periods of it fit: a window may begin in the middle of one.
-        let buckets = MOST_BUCKETS / self.grain.coarser;
+        let buckets = MAX_BUCKETS / self.grain.coarser;
         self.period.saturating_add(buckets - 2) / (buckets - 1)
     }
 
-    /// Joins entries of the same time and channel; above [`MOST_EXACT`] those of the same bucket, or of the same period
+    /// Joins entries of the same time and channel; above [`MAX_EXACT`] those of the same bucket, or of the same period
     /// of a `Fixed` window, which is as good as a counter. At the latest of their times.
     fn join(&mut self, now: Timestamp) {
         self.join_by(self.bucket());
-        let most = MOST_ENTRIES / usize::try_from(self.grain.coarser).unwrap_or(1);
+        let most = MAX_ENTRIES / usize::try_from(self.grain.coarser).unwrap_or(1);
         if self.bucket().is_none() && self.spent.len() > most {
             // More than fits into the window: much was spent before these books were opened.
             self.join_by(Some(self.width()));

@@ -8,7 +8,7 @@ use videofactory_crds::{StoragePolicyReason, StoragePolicySpec, StoragePolicySta
 use super::observe::Finding;
 use super::usage::{level, size};
 use crate::config::SUSPENDED_SIDE_EFFECTS;
-use crate::events::{MOST_TEXT_BYTES, cut};
+use crate::events::{MAX_TEXT_BYTES, cut};
 
 /// What a server says that has less room than the limit.
 const REFUSES: &str = "and yet its server has no room: give it more, or set capacity.limit to what it has; until then only \
@@ -96,7 +96,7 @@ pub fn within_limit(
         kind: ConditionType::WithinLimit,
         status,
         reason,
-        message: cut(&message, MOST_TEXT_BYTES),
+        message: cut(&message, MAX_TEXT_BYTES),
     };
     match barrier {
         Some(barrier @ Barrier::Older(_)) => {

@@ -45,7 +45,7 @@ const CONCURRENCY: u16 = 4;
 /// When to look again after somebody else was faster.
 const AFTER_CONFLICT: Duration = Duration::from_secs(1);
 /// Least time between two looks that nothing but the clock asks for.
-const LEAST_WAIT: Duration = Duration::from_secs(1);
+const MIN_WAIT: Duration = Duration::from_secs(1);
 /// How long what jobs have written may wait for more of it, so that many writes make one look.
 const GATHERED_FOR: Duration = Duration::from_secs(1);
 
@@ -142,7 +142,7 @@ impl Controller {
         let now = clock::now();
         let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         let next = timed.map_or(cached_inspection.left(), |timed| timed.min(cached_inspection.left()));
-        Ok(Requeue::requeue(next.max(LEAST_WAIT)))
+        Ok(Requeue::requeue(next.max(MIN_WAIT)))
     }
 
     /// Decides, writes, and begins what was decided; when to look again.

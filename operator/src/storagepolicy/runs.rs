@@ -5,14 +5,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StoragePolicyStatus;
-use videofactory_crds::bounds::MOST_HISTORY_BYTES;
+use videofactory_crds::bounds::MAX_HISTORY_BYTES;
 use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, PruneRun};
 
 use super::plan::RunRequest;
 use super::schedule::Schedule;
 use super::usage::size;
-use crate::events::{Event, EventReason, MOST_TEXT_BYTES, cut};
+use crate::events::{Event, EventReason, MAX_TEXT_BYTES, cut};
 
 /// What a run says that ended without a word.
 const BROKEN_OFF: &str = "the operator ended in the middle of it";
@@ -52,7 +52,7 @@ pub fn begin(status: &mut StoragePolicyStatus, run_request: &RunRequest, history
 /// Writes what has become of a run into its intent.
 pub fn end(status: &mut StoragePolicyStatus, mut run: PruneRun, history: i32) -> Event {
     for text in [&mut run.message, &mut run.shortfall].into_iter().flatten() {
-        *text = cut(text, MOST_TEXT_BYTES);
+        *text = cut(text, MAX_TEXT_BYTES);
     }
     let event = told(&run);
     match status.runs.first_mut() {
@@ -88,7 +88,7 @@ fn forget(status: &mut StoragePolicyStatus, history: i32) {
     let mut used = 0;
     let fits = status.runs.iter().take_while(|run| {
         used += serde_json::to_string(run).map_or(0, |text| text.len());
-        used <= MOST_HISTORY_BYTES
+        used <= MAX_HISTORY_BYTES
     });
     let fitting = fits.count().max(1);
     status.runs.truncate(fitting);
@@ -199,7 +199,7 @@ pub fn told_backup(run: &BackupRun) -> Event {
         }
         _ => (true, EventReason::BackupFailed, format!("the backup of {:.0} failed: {why}", run.slot.0)),
     };
-    Event { warning, reason, action: "BackUp".to_owned(), note: cut(&note, MOST_TEXT_BYTES) }
+    Event { warning, reason, action: "BackUp".to_owned(), note: cut(&note, MAX_TEXT_BYTES) }
 }
 
 #[cfg(test)]
@@ -265,7 +265,7 @@ mod tests {
             end(&mut status, report, 100);
         }
         let bytes = serde_json::to_string(&status.runs).unwrap().len();
-        assert!((MOST_HISTORY_BYTES / 2..=MOST_HISTORY_BYTES + 200).contains(&bytes), "{bytes}");
+        assert!((MAX_HISTORY_BYTES / 2..=MAX_HISTORY_BYTES + 200).contains(&bytes), "{bytes}");
         assert_eq!(status.runs[0].slot.0, at("2026-01-01T01:39:00Z"), "the newest is kept");
     }
 

@@ -20,7 +20,7 @@ use crate::bucket;
 use crate::context::Context;
 
 /// Folders of others that the status names.
-const MOST_FOLDERS: usize = 10;
+const MAX_FOLDERS: usize = 10;
 
 /// Does what was decided. No report: it was stopped before it had one, and the next operator goes on by the status.
 pub async fn act(
@@ -134,7 +134,7 @@ fn failed(run_request: &RunRequest, why: String) -> PruneRun {
 fn told(run_request: &RunRequest, report: &RunReport, now: Timestamp) -> Report {
     let measured = report.usage.as_ref().map(|found| StorageUsage {
         unknown_objects: Some(count(report.unknown.tally.objects)),
-        foreign_folders: report.foreign.iter().take(MOST_FOLDERS).cloned().collect(),
+        foreign_folders: report.foreign.iter().take(MAX_FOLDERS).cloned().collect(),
         ..usage(found, now)
     });
     let kept = report.kept.iter().map(|kept| KeptBecause {
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(run.duration, Some(Duration::from_secs(2)));
         assert_eq!(run.kept_because[0].bytes, 200);
         assert_eq!((usage.other_bytes, usage.unknown_objects), (Some(200), Some(5)));
-        assert_eq!(usage.foreign_folders.len(), MOST_FOLDERS);
+        assert_eq!(usage.foreign_folders.len(), MAX_FOLDERS);
         assert_eq!(usage.by_kind[0].objects, 4);
     }
 

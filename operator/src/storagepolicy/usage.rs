@@ -23,7 +23,7 @@ const MEASURING_A_MONTH: i64 = 50_000;
 const FILES_A_PAGE: i64 = 1_000;
 /// Listings that a run over an empty bucket costs: one for each kind, for backups, plans and assets, and for the names of
 /// folders. A measurement costs one less.
-const LEAST_PAGES: i64 = 10;
+const MIN_PAGES: i64 = 10;
 /// Least and longest time between two measurements.
 const BETWEEN: (Duration, Duration) = (Duration::from_mins(15), Duration::from_hours(24));
 /// Reads that a written file costs as a rule: asked for by name, read by the next step, and read to be published.
@@ -36,7 +36,7 @@ const COUNTED_OVER: (i64, i64) = (86_400, MONTH);
 /// Listings that a run over so many files costs, or a measurement at most.
 #[must_use]
 pub const fn pages(objects: i64) -> i64 {
-    LEAST_PAGES.saturating_add(objects / FILES_A_PAGE)
+    MIN_PAGES.saturating_add(objects / FILES_A_PAGE)
 }
 
 /// How long to wait between two measurements of so many files.

@@ -12,7 +12,7 @@ use videofactory_crds::videojob::VideoJobStatus;
 
 use super::model::Storage;
 use super::verdict::{Message, Verdict};
-use crate::events::{MOST_TEXT_BYTES, cut};
+use crate::events::{MAX_TEXT_BYTES, cut};
 
 /// Writes the verdict into the status; whether that tells people anything new.
 pub fn write(
@@ -23,7 +23,7 @@ pub fn write(
 ) -> bool {
     let before = condition::get(&status.conditions, ConditionType::Ready).cloned();
     let told = Told::of(verdict);
-    let message = cut(&told.message.to_string(), MOST_TEXT_BYTES);
+    let message = cut(&told.message.to_string(), MAX_TEXT_BYTES);
     let is_news = status.phase != Some(verdict.phase())
         || before.is_none_or(|before| {
             let is_same = before.message == message || told.message.differs_only_in_numbers(&before.message);
@@ -69,7 +69,7 @@ pub fn write_storage(
         Storage::Ready { bucket, fill, .. } => fill_message(&bucket.name, fill.level),
         Storage::NotReady { reason, message } => (false, *reason, message.clone()),
     };
-    let message = cut(&message, MOST_TEXT_BYTES);
+    let message = cut(&message, MAX_TEXT_BYTES);
     let state =
         ConditionState { kind: ConditionType::StorageAvailable, status: holds.into(), reason, message };
     condition::set(&mut status.conditions, state, generation, now);

@@ -25,7 +25,7 @@ use crate::restoring;
 /// The kind, in metrics and logs.
 const KIND: &str = "VideoJob";
 /// Least time between two looks that nothing but the clock asks for.
-const LEAST_WAIT: Duration = Duration::from_secs(1);
+const MIN_WAIT: Duration = Duration::from_secs(1);
 /// When to look again after somebody else was faster; the change itself wakes us earlier as a rule.
 const AFTER_CONFLICT: Duration = Duration::from_millis(500);
 /// When to ask the bucket again for an outcome that it could not give.
@@ -84,7 +84,7 @@ async fn reconcile(context: &Context, cached: &VideoJob) -> Result<Requeue, Appl
 fn next_reconcile(wake_at: Option<Timestamp>, now: Timestamp, unseen: bool, observed: &Observed) -> Requeue {
     let timed = wake_at.map(|at| {
         let wait = at.duration_since(now);
-        Duration::try_from(wait).unwrap_or_default().max(LEAST_WAIT)
+        Duration::try_from(wait).unwrap_or_default().max(MIN_WAIT)
     });
     let unseen = unseen.then_some(AFTER_UNSEEN);
     let trouble = observed.bucket_trouble.is_some().then_some(AFTER_BUCKET_TROUBLE);

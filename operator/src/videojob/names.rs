@@ -8,7 +8,7 @@ use videofactory_pipeline::contract::JobRef;
 /// The finalizer: while it is there, the job's files are too.
 pub const FINALIZER: &str = "videofactory.dev/artifacts";
 /// Most characters of a Job's name: pods add a suffix, and both are labels.
-const MOST: usize = 52;
+const MAX: usize = 52;
 
 /// The name of one attempt's Job: the start of the `VideoJob`'s name, the step, the attempt, and a
 /// hash of UID and run.
@@ -16,7 +16,7 @@ const MOST: usize = 52;
 pub fn job_name(job: &JobRef, step: StepName, attempt: i32) -> String {
     let hash = Digest::of_bytes(format!("{}/{}", job.uid, job.run).as_bytes());
     let tail = format!("{step}-{attempt}-{}", &hash.as_str()[..6]);
-    let available = MOST.saturating_sub(tail.len() + 1);
+    let available = MAX.saturating_sub(tail.len() + 1);
     let head: String = job.name.chars().take(available).collect();
     format!("{}-{tail}", head.trim_end_matches('-'))
 }
@@ -35,7 +35,7 @@ mod tests {
             run,
         };
         let one = job_name(&job(1), StepName::GenerateImages, 1);
-        assert!(one.len() <= MOST, "{one}");
+        assert!(one.len() <= MAX, "{one}");
         assert_ne!(one, job_name(&job(1), StepName::GenerateImages, 2));
         assert_ne!(one, job_name(&job(2), StepName::GenerateImages, 1));
         assert_eq!(one, job_name(&job(1), StepName::GenerateImages, 1));

@@ -26,7 +26,7 @@ use crate::storagepolicy::protection;
 use videofactory_client::call::CallError;
 
 /// Most bytes of a stored outcome.
-const MOST_OUTCOME_BYTES: u64 = 64 * 1024;
+const MAX_OUTCOME_BYTES: u64 = 64 * 1024;
 /// How long the bucket may take to answer for one outcome.
 const LOOK_UP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(20);
 
@@ -235,7 +235,7 @@ async fn recorded_of(
     step: StepName,
     attempt: i32,
 ) -> Result<(Option<StepOutcome>, bool), StorageError> {
-    match bucket.get(&keys.outcome(step, attempt), MOST_OUTCOME_BYTES).await {
+    match bucket.get(&keys.outcome(step, attempt), MAX_OUTCOME_BYTES).await {
         Ok(bytes) => Ok((std::str::from_utf8(&bytes).ok().and_then(StepOutcome::from_message), false)),
         Err(error) if error.is_missing() => {
             Ok((None, bucket.head(&keys.fence(step, attempt)).await?.is_some()))

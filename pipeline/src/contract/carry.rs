@@ -6,11 +6,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{MOST_INPUT_BYTES, StepInput, VERSION};
+use super::{MAX_INPUT_BYTES, StepInput, VERSION};
 use crate::digest::Digest;
 
 /// Most bytes of a part of a document: a `ConfigMap` holds 1 MiB.
-pub const MOST_PART_BYTES: usize = 700 * 1024;
+pub const MAX_PART_BYTES: usize = 700 * 1024;
 
 /// Fields of a [`StepInput`] that may be large.
 const LARGE: [&str; 6] = ["settings", "topic", "takes", "permits", "brand", "bucket"];
@@ -56,7 +56,7 @@ impl StepInput {
     pub fn carry(&self) -> Carried {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         let whole = variable(&value);
-        if whole.len() <= MOST_INPUT_BYTES {
+        if whole.len() <= MAX_INPUT_BYTES {
             return Carried { variable: whole, document: None };
         }
         let Some(fields) = value.as_object_mut() else {
@@ -133,8 +133,8 @@ fn join(value: &mut Value, more: Value) {
 pub fn in_parts(document: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut rest = document;
-    while rest.len() > MOST_PART_BYTES {
-        let (part, after) = rest.split_at(rest.floor_char_boundary(MOST_PART_BYTES));
+    while rest.len() > MAX_PART_BYTES {
+        let (part, after) = rest.split_at(rest.floor_char_boundary(MAX_PART_BYTES));
         parts.push(part);
         rest = after;
     }
@@ -214,7 +214,7 @@ mod tests {
     fn parts_of_a_document_are_whole_text_and_make_it_up() {
         let document = format!("a{}", "🐙".repeat(500_000));
         let parts = in_parts(&document);
-        assert!(parts.len() == 3 && parts.iter().all(|part| part.len() <= MOST_PART_BYTES));
+        assert!(parts.len() == 3 && parts.iter().all(|part| part.len() <= MAX_PART_BYTES));
         assert_eq!(parts.concat(), document);
         assert_eq!(in_parts("").len(), 1, "an empty file is a file");
         assert_eq!([part_name("x.json", 0), part_name("x.json", 2)], ["x.json", "x.json.2"]);

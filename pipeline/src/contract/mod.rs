@@ -8,7 +8,7 @@ mod input;
 mod outcome;
 mod trace;
 
-pub use carry::{Carried, MOST_PART_BYTES, ReadInput, in_parts, part_name};
+pub use carry::{Carried, MAX_PART_BYTES, ReadInput, in_parts, part_name};
 pub use exit::ExitCode;
 pub use grace::{Grace, longest_answer};
 pub use input::{
@@ -22,9 +22,9 @@ pub use trace::{ParseTraceparentError, Part, RunTrace, SpanId, TRACEPARENT_VARIA
 /// The version of this contract.
 pub const VERSION: u32 = 1;
 /// Most bytes of a [`StepInput`] in the pod template; of a larger one, what may be large goes by reference.
-pub const MOST_INPUT_BYTES: usize = 16 * 1024;
+pub const MAX_INPUT_BYTES: usize = 16 * 1024;
 /// Most bytes of a [`StepOutcome`] as JSON: Kubernetes cuts a longer termination message.
-pub const MOST_OUTCOME_BYTES: usize = 4096;
+pub const MAX_OUTCOME_BYTES: usize = 4096;
 
 /// The environment variable that holds the [`StepInput`].
 pub const INPUT_VARIABLE: &str = "VIDEOFACTORY_STEP";

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use videofactory_crds::StepName;
-use videofactory_crds::bounds::MOST_SPENT;
+use videofactory_crds::bounds::MAX_SPENT;
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::PublicationState;
 
-use super::{ExitCode, MOST_OUTCOME_BYTES, StepInput, VERSION, is_zero};
+use super::{ExitCode, MAX_OUTCOME_BYTES, StepInput, VERSION, is_zero};
 use crate::digest::Digest;
 use crate::files_written::FilesWrittenByKind;
 use crate::scenes::SceneSet;
 
 /// Most characters of an outcome's message.
-const MOST_MESSAGE_CHARACTERS: usize = 600;
+const MAX_MESSAGE_CHARACTERS: usize = 600;
 /// Most characters of its note.
-const MOST_NOTE_CHARACTERS: usize = 300;
+const MAX_NOTE_CHARACTERS: usize = 300;
 
 /// How one attempt ended: in the pod's termination message and in the bucket.
 #[expect(
@@ -85,7 +85,7 @@ pub struct StepOutcome {
     /// put back to what it was before. The next attempt comes after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<i32>,
-    /// What a person is asked about: at most [`Unresolved::MOST`], the others after them.
+    /// What a person is asked about: at most [`Unresolved::MAX`], the others after them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<Unresolved>,
     /// With [`ExitCode::TryLater`]: the service that refuses for a while.
@@ -124,11 +124,11 @@ fn is_nothing(cost: &Money) -> bool {
 }
 
 impl Spent {
-    /// At most [`MOST_SPENT`] entries, oldest first: neighbours in time are joined, at the later time, so that nothing
+    /// At most [`MAX_SPENT`] entries, oldest first: neighbours in time are joined, at the later time, so that nothing
     /// seems free again too early.
     #[must_use]
     pub fn few(all: Vec<Self>) -> Vec<Self> {
-        Self::at_most(all, MOST_SPENT)
+        Self::at_most(all, MAX_SPENT)
     }
 
     fn at_most(mut all: Vec<Self>, most: usize) -> Vec<Self> {
@@ -165,7 +165,7 @@ pub struct Unresolved {
 
 impl Unresolved {
     /// Most of them in an outcome.
-    pub const MOST: usize = 16;
+    pub const MAX: usize = 16;
 }
 
 /// A service that refuses for a while, whatever our own books say.
@@ -211,28 +211,28 @@ impl StepOutcome {
         }
     }
 
-    /// The outcome as JSON of at most [`MOST_OUTCOME_BYTES`]: the message is shortened, and scene
+    /// The outcome as JSON of at most [`MAX_OUTCOME_BYTES`]: the message is shortened, and scene
     /// sets are left out only if it still does not fit.
     #[must_use]
     pub fn to_message(&self) -> String {
         let mut short = self.clone();
-        short.message = shorten(&self.message, MOST_MESSAGE_CHARACTERS);
-        short.note = shorten(&self.note, MOST_NOTE_CHARACTERS);
-        for message in [MOST_MESSAGE_CHARACTERS, 80] {
+        short.message = shorten(&self.message, MAX_MESSAGE_CHARACTERS);
+        short.note = shorten(&self.note, MAX_NOTE_CHARACTERS);
+        for message in [MAX_MESSAGE_CHARACTERS, 80] {
             short.message = shorten(&short.message, message);
             short.note = shorten(&short.note, message);
             let text = serde_json::to_string(&short).unwrap_or_default();
-            if text.len() <= MOST_OUTCOME_BYTES {
+            if text.len() <= MAX_OUTCOME_BYTES {
                 return text;
             }
         }
         short.publications.clear();
         short.artifacts.captions.clear();
         // Who is not named now is asked about after the others.
-        short.unresolved.truncate(Unresolved::MOST / 4);
+        short.unresolved.truncate(Unresolved::MAX / 4);
         let mut text = serde_json::to_string(&short).unwrap_or_default();
-        for most in [MOST_SPENT / 2, MOST_SPENT / 4, 1] {
-            if text.len() <= MOST_OUTCOME_BYTES {
+        for most in [MAX_SPENT / 2, MAX_SPENT / 4, 1] {
+            if text.len() <= MAX_OUTCOME_BYTES {
                 break;
             }
             short.spent = Spent::at_most(short.spent, most);

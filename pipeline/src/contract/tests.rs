@@ -8,7 +8,7 @@ use videofactory_crds::{StepName, generate};
 
 use super::carry::in_parts;
 use super::{
-    AccountAccess, Allowance, Brand, GivenScenes, MOST_INPUT_BYTES, MOST_PART_BYTES, Opening, StepInput,
+    AccountAccess, Allowance, Brand, GivenScenes, MAX_INPUT_BYTES, MAX_PART_BYTES, Opening, StepInput,
 };
 use crate::parts::settings_of;
 use crate::settings::Settings;
@@ -133,7 +133,7 @@ fn whatever_the_schema_takes_fits_into_a_pod() {
             let input = input(step, &spec, text);
             let carried = input.carry();
             let size = carried.variable.len();
-            assert!(size <= MOST_INPUT_BYTES, "{step}: {size} bytes with {text:?}");
+            assert!(size <= MAX_INPUT_BYTES, "{step}: {size} bytes with {text:?}");
             let document = carried.document.unwrap();
             let back = StepInput::collect(&carried.variable, || Ok(document.clone().into_bytes())).unwrap();
             assert_eq!(back, input, "{step}");
@@ -142,7 +142,7 @@ fn whatever_the_schema_takes_fits_into_a_pod() {
                 overrides: spec.scene_overrides.clone().unwrap(),
             };
             for text in [document, serde_json::to_string(&given).unwrap()] {
-                assert!(in_parts(&text).iter().all(|part| part.len() <= MOST_PART_BYTES));
+                assert!(in_parts(&text).iter().all(|part| part.len() <= MAX_PART_BYTES));
             }
         }
     }

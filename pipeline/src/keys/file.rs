@@ -9,9 +9,9 @@ use videofactory_crds::storagepolicy::ObjectKind;
 use crate::digest::Digest;
 
 /// Most characters of a publish target's name.
-const LONGEST_TARGET: usize = 32;
+const MAX_TARGET: usize = 32;
 /// Most parts of what stands in a key after its run.
-const MOST_PARTS: usize = 4;
+const MAX_PARTS: usize = 4;
 
 /// How a picture is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +202,7 @@ impl<'a> File<'a> {
 
     /// Reads what is written, and nothing else.
     pub(super) fn read(kind: ObjectKind, text: &'a str) -> Option<Self> {
-        let mut parts = [""; MOST_PARTS];
+        let mut parts = [""; MAX_PARTS];
         let mut count = 0;
         for part in text.split('/') {
             *parts.get_mut(count)? = part;
@@ -220,7 +220,7 @@ impl<'a> File<'a> {
             }
             ObjectKind::Published => {
                 let &[target, name] = parts else { return None };
-                let target = Some(target).filter(|target| super::is_label(target, LONGEST_TARGET))?;
+                let target = Some(target).filter(|target| super::is_label(target, MAX_TARGET))?;
                 Some(Self::Published(target, PublishedFile::read(name)?))
             }
         }

@@ -193,7 +193,7 @@ fn label(longest: usize) -> impl Strategy<Value = String> {
 }
 
 fn keys() -> impl Strategy<Value = Vec<String>> {
-    let job = (label(LONGEST_NAMESPACE), label(LONGEST_NAME), "[0-9a-f]{8}", 1..9_999_i64);
+    let job = (label(MAX_NAMESPACE), label(MAX_NAME), "[0-9a-f]{8}", 1..9_999_i64);
     let file = (0..StepName::ALL.len(), any::<u64>(), label(32), 0..i32::MAX, any::<u32>());
     (job, file).prop_map(|((namespace, name, id, run), (step, seed, target, attempt, number))| {
         let digest = Digest::of_bytes(&seed.to_le_bytes());

@@ -156,7 +156,7 @@ const DIRECTIONS: [&str; 60] = [
     "停顿",
 ];
 /// A direction has no more words.
-const MOST_DIRECTION_WORDS: usize = 6;
+const MAX_DIRECTION_WORDS: usize = 6;
 
 /// A model's text as it is to be spoken, and what was left out of it. `cast` may be speakers, too.
 #[must_use]
@@ -255,7 +255,7 @@ fn is_direction(inside: &str) -> bool {
         && lower.chars().all(|c| c.is_ascii_digit() || ":-–— s".contains(c));
     let about = |word: &&str| DIRECTIONS.contains(word);
     let speaks_of = words.iter().any(about) || DIRECTIONS.contains(&lower.as_str());
-    is_time || words.len() <= MOST_DIRECTION_WORDS && speaks_of
+    is_time || words.len() <= MAX_DIRECTION_WORDS && speaks_of
 }
 
 /// Bold headings and heading lines go whole, where something else is left to be said.

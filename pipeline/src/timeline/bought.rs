@@ -26,14 +26,14 @@ pub fn bought_seconds(needed: f64, sold: Sold<'_>) -> u32 {
 }
 
 /// How much longer than a clip its scene may be, for the clip to be slowed down and not bought again.
-pub const MOST_STRETCH: f64 = 1.2;
+pub const MAX_STRETCH: f64 = 1.2;
 
 /// The lengths sold that are too short for `needed` seconds by so little that a clip which is there already will do,
 /// slowed down or held; the longest first.
 #[must_use]
 pub fn nearly_enough(needed: f64, sold: Sold<'_>) -> Vec<u32> {
     let bought = bought_seconds(needed, sold);
-    let will_do = |length: &u32| *length < bought && f64::from(*length) * MOST_STRETCH + 1e-3 >= needed;
+    let will_do = |length: &u32| *length < bought && f64::from(*length) * MAX_STRETCH + 1e-3 >= needed;
     let mut lengths: Vec<u32> = match sold {
         Sold::Lengths(lengths) => lengths.iter().copied().filter(will_do).collect(),
         Sold::Range(least, most) => (least..=most).filter(will_do).collect(),

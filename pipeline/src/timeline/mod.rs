@@ -11,10 +11,10 @@ mod motion;
 mod sections;
 mod units;
 
-pub use bought::{MOST_STRETCH, Sold, bought_seconds, nearly_enough};
+pub use bought::{MAX_STRETCH, Sold, bought_seconds, nearly_enough};
 pub use cues::{Cue, Interval, Span, ass_time, srt, vtt};
 pub use motion::{Easing, Motion, Rect};
-pub use sections::{MOST_SCENES_A_SECTION, ScenePart, Section};
+pub use sections::{MAX_SCENES_A_SECTION, ScenePart, Section};
 pub use units::{FrameRate, Frames, SAMPLE_RATE, Samples, UnsupportedRate};
 
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ const TAIL_SECONDS: f64 = 0.25;
 /// A scene without a voice and without a length of its own.
 const SILENT_SECONDS: f64 = 3.0;
 /// A crossfade of more would leave the shortest scenes no picture of their own.
-const LONGEST_CROSSFADE_SECONDS: f64 = 2.0;
+const MAX_CROSSFADE_SECONDS: f64 = 2.0;
 
 /// What a scene asks of the timeline.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -83,7 +83,7 @@ pub enum LayOutError {
     },
     /// A crossfade that no scene has room for.
     #[error(
-        "failed to lay out the film: a transition of {0} s is outside 0 to {LONGEST_CROSSFADE_SECONDS} s; set transition.seconds within it"
+        "failed to lay out the film: a transition of {0} s is outside 0 to {MAX_CROSSFADE_SECONDS} s; set transition.seconds within it"
     )]
     ReadCrossfade(f64),
 }
@@ -94,7 +94,7 @@ impl Timeline {
         if scenes.is_empty() {
             return Err(LayOutError::FindNoScene);
         }
-        if !(0.0..=LONGEST_CROSSFADE_SECONDS).contains(&crossfade) {
+        if !(0.0..=MAX_CROSSFADE_SECONDS).contains(&crossfade) {
             return Err(LayOutError::ReadCrossfade(crossfade));
         }
         let crossfade = rate.nearest(crossfade);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Frames, Timeline};
 
 /// One chain of crossfades holds frames of all its pictures: thirty took 881 MiB, six 244 MiB.
-pub const MOST_SCENES_A_SECTION: usize = 12;
+pub const MAX_SCENES_A_SECTION: usize = 12;
 
 /// A stretch of the film that is rendered by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

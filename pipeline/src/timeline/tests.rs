@@ -58,7 +58,7 @@ fn a_rate_without_whole_samples_is_refused() {
 
 #[test]
 fn a_short_film_is_one_section() {
-    assert_eq!(six_voices(4.0).sections(MOST_SCENES_A_SECTION).len(), 1);
+    assert_eq!(six_voices(4.0).sections(MAX_SCENES_A_SECTION).len(), 1);
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn an_edit_leaves_later_sections_as_they_were() {
     let scene = SceneNeeds { voice: Some(Samples(200_000)), least_seconds: 0.0 };
     let rate = FrameRate::new(30).unwrap();
     let mut scenes = vec![scene; 40];
-    let before = Timeline::lay_out(rate, 0.4, &scenes).unwrap().sections(MOST_SCENES_A_SECTION);
+    let before = Timeline::lay_out(rate, 0.4, &scenes).unwrap().sections(MAX_SCENES_A_SECTION);
     scenes[3].voice = Some(Samples(260_000));
-    let after = Timeline::lay_out(rate, 0.4, &scenes).unwrap().sections(MOST_SCENES_A_SECTION);
+    let after = Timeline::lay_out(rate, 0.4, &scenes).unwrap().sections(MAX_SCENES_A_SECTION);
     assert_ne!(before[0].parts, after[0].parts);
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after).skip(1) {

@@ -38,7 +38,7 @@ pub(crate) const OWN: &[&str] = &[BASE];
 /// The header with the key.
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 /// How long an answer may take: a long script or a whole film's narration takes minutes.
-const ANSWER_TAKES: Duration = crate::LONGEST_ANSWER;
+const ANSWER_TAKES: Duration = crate::MAX_ANSWER;
 /// How long a poll may take.
 const POLL_TAKES: Duration = Duration::from_secs(30);
 /// Most bytes of an answer: ten minutes of speech or the largest picture, in base64.

@@ -18,21 +18,21 @@ const RATIOS: [(u32, u32); 10] =
 /// The sizes that are sold, by the side of a square picture.
 const SIZES: [(&str, f64); 3] = [("1K", 1024.0), ("2K", 2048.0), ("4K", 4096.0)];
 /// Most pictures that may be sent along.
-const MOST_REFERENCES: usize = 14;
+const MAX_REFERENCES: usize = 14;
 /// Most bytes of all pictures that are sent along: the service takes 20 MB in all, which base64 makes of 15.
-const MOST_REFERENCE_BYTES: usize = 14_000_000;
+const MAX_REFERENCE_BYTES: usize = 14_000_000;
 
 /// The `contents` of the request.
 pub(super) fn contents(request: &PictureRequest) -> Result<Value, ProviderError> {
     let references = || request.characters.iter().flat_map(|character| &character.references);
     let (count, bytes) =
         (references().count(), references().map(|picture| picture.bytes.len()).sum::<usize>());
-    if count > MOST_REFERENCES || bytes > MOST_REFERENCE_BYTES {
+    if count > MAX_REFERENCES || bytes > MAX_REFERENCE_BYTES {
         return Err(ProviderError::Configuration {
             provider: PROVIDER,
             message: format!(
-                "the characters of one scene have {count} reference pictures with {bytes} bytes; at most {MOST_REFERENCES} \
-                 with {MOST_REFERENCE_BYTES} bytes can be sent, so give fewer or smaller ones in characters.referenceImages"
+                "the characters of one scene have {count} reference pictures with {bytes} bytes; at most {MAX_REFERENCES} \
+                 with {MAX_REFERENCE_BYTES} bytes can be sent, so give fewer or smaller ones in characters.referenceImages"
             ),
         });
     }

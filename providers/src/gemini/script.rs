@@ -15,13 +15,13 @@ const HURRIED_LETTER_SECONDS: f64 = 0.05;
 /// How many letters a Chinese character counts as.
 const LETTERS_OF_A_CHARACTER: u32 = 2;
 /// Up to so many scenes, the schema itself says how many; more make it too large for the service.
-const MOST_COUNTED_BY_SCHEMA: usize = 50;
+const MAX_COUNTED_BY_SCHEMA: usize = 50;
 /// Longest title in characters.
-const MOST_TITLE_CHARACTERS: usize = 100;
+const MAX_TITLE_CHARACTERS: usize = 100;
 /// Longest tag in characters.
-const MOST_TAG_CHARACTERS: usize = 30;
+const MAX_TAG_CHARACTERS: usize = 30;
 /// Most tags.
-const MOST_TAGS: usize = 15;
+const MAX_TAGS: usize = 15;
 
 /// What the writer is told.
 pub(super) fn prompt(request: &ScriptRequest) -> String {
@@ -39,7 +39,7 @@ pub(super) fn prompt(request: &ScriptRequest) -> String {
          - imagePrompt: what is seen while it is said, in English whatever the language: one still picture with subject, \
          place, light and framing. No text in the picture, no trademarks, no living people by name.\n\
          - motionPrompt: what moves in that picture and how the camera moves, in English, in one sentence.\n\
-         - title: at most {MOST_TITLE_CHARACTERS} characters; description: two or three sentences; both in the language of \
+         - title: at most {MAX_TITLE_CHARACTERS} characters; description: two or three sentences; both in the language of \
          the narration. tags: 5 to 10 search words.\n",
         request.topic.trim(),
         request.max.as_secs_f64().max(target),
@@ -87,7 +87,7 @@ pub(super) fn schema(scene_count: usize) -> Value {
         },
         "required": ["title", "description", "tags", "scenes"],
     });
-    if scene_count <= MOST_COUNTED_BY_SCHEMA {
+    if scene_count <= MAX_COUNTED_BY_SCHEMA {
         schema["properties"]["scenes"]["minItems"] = json!(scene_count);
         schema["properties"]["scenes"]["maxItems"] = json!(scene_count);
     }
@@ -143,7 +143,7 @@ pub(super) fn read(text: &str, request: &ScriptRequest) -> Result<Script, Provid
         )));
     }
     Ok(Script {
-        title: shortened(written.title.trim(), MOST_TITLE_CHARACTERS),
+        title: shortened(written.title.trim(), MAX_TITLE_CHARACTERS),
         description: written.description.trim().to_owned(),
         tags: tidy(written.tags),
         scenes,
@@ -181,8 +181,8 @@ fn tidy(tags: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for tag in tags {
         let tag = tag.trim().trim_start_matches('#').trim().to_owned();
-        let fits = (1..=MOST_TAG_CHARACTERS).contains(&tag.chars().count());
-        if fits && !kept.contains(&tag) && kept.len() < MOST_TAGS {
+        let fits = (1..=MAX_TAG_CHARACTERS).contains(&tag.chars().count());
+        if fits && !kept.contains(&tag) && kept.len() < MAX_TAGS {
             kept.push(tag);
         }
     }

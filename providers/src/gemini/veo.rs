@@ -17,7 +17,7 @@ const CONTENT_WORDS: [&str; 6] =
 /// Parameters that somebody else decides, or that answers are read by.
 const RESERVED: [&str; 3] = ["durationSeconds", "sampleCount", "storageUri"];
 /// Longest name of an operation in bytes.
-const MOST_NAME_BYTES: usize = 512;
+const MAX_NAME_BYTES: usize = 512;
 
 /// The lengths that are sold; the large pictures only at the longest.
 pub(crate) fn lengths(model: &Model) -> Lengths {
@@ -114,7 +114,7 @@ pub(super) fn read_name(body: &[u8]) -> Result<String, ProviderError> {
 
 /// Whether it is the name of an operation. It becomes part of a URL, so nothing else may pass.
 pub(super) fn is_name(name: &str) -> bool {
-    name.len() <= MOST_NAME_BYTES
+    name.len() <= MAX_NAME_BYTES
         && name.split('/').any(|part| part == "operations")
         && name.split('/').all(|part| {
             !part.is_empty()

@@ -13,7 +13,7 @@ use super::shown::{shown, title};
 use crate::error::{ProviderError, Resume};
 
 /// No service's waiting time is believed beyond this: a month, the longest quota that there is.
-const LONGEST_WAIT: Duration = Duration::from_hours(31 * 24);
+const MAX_WAIT: Duration = Duration::from_hours(31 * 24);
 /// Numbers from here on are seconds since 1970, not seconds from now.
 const EPOCH_SECONDS: f64 = 1e9;
 /// Numbers from here on are milliseconds since 1970.
@@ -243,7 +243,7 @@ pub(crate) fn resume(headers: &HeaderMap, body: &[u8]) -> Resume {
     }
     let waits = [rate_limit(headers), retry_info(body)].into_iter().flatten();
     match waits.max() {
-        Some(wait) => Resume::After(wait.min(LONGEST_WAIT)),
+        Some(wait) => Resume::After(wait.min(MAX_WAIT)),
         None => ratelimit_reset(headers),
     }
 }
@@ -255,7 +255,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Seconds, or a date.
 fn retry_after(headers: &HeaderMap, text: &str) -> Option<Resume> {
     if let Some(wait) = seconds(text) {
-        return Some(Resume::After(wait.min(LONGEST_WAIT)));
+        return Some(Resume::After(wait.min(MAX_WAIT)));
     }
     Some(moment(headers, http_date(text)?))
 }
@@ -264,7 +264,7 @@ fn retry_after(headers: &HeaderMap, text: &str) -> Option<Resume> {
 fn moment(headers: &HeaderMap, at: Timestamp) -> Resume {
     let Some(date) = header(headers, DATE.as_str()).and_then(http_date) else { return Resume::At(at) };
     let wait = Duration::try_from(at.duration_since(date)).unwrap_or_default();
-    Resume::After(wait.min(LONGEST_WAIT))
+    Resume::After(wait.min(MAX_WAIT))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -311,7 +311,7 @@ fn ratelimit_reset(headers: &HeaderMap) -> Resume {
     }
     match (until, wait) {
         (Some(at), _) => moment(headers, at),
-        (None, Some(wait)) => Resume::After(wait.min(LONGEST_WAIT)),
+        (None, Some(wait)) => Resume::After(wait.min(MAX_WAIT)),
         (None, None) => Resume::Unknown,
     }
 }

@@ -4,7 +4,7 @@
 use crate::connection::Secret;
 
 /// Most characters of a service's text.
-const MOST_CHARACTERS: usize = 200;
+const MAX_CHARACTERS: usize = 200;
 /// What services' keys and tokens begin with.
 const KEY_PREFIXES: [&str; 9] = ["xai-", "hf_", "AIza", "ya29.", "1//", "GOCSPX-", "r8_", "sk-", "eyJ"];
 /// A word with such a beginning is a key if it is as long as this.
@@ -21,7 +21,7 @@ pub(crate) fn shown(text: &str) -> String {
     let mut after_bearer = false;
     let mut line = String::new();
     for word in clean.split_whitespace() {
-        if line.chars().count() > MOST_CHARACTERS {
+        if line.chars().count() > MAX_CHARACTERS {
             break;
         }
         if !line.is_empty() {
@@ -34,10 +34,10 @@ pub(crate) fn shown(text: &str) -> String {
         }
         after_bearer = word.trim_end_matches(':').eq_ignore_ascii_case("bearer");
     }
-    if line.chars().count() <= MOST_CHARACTERS {
+    if line.chars().count() <= MAX_CHARACTERS {
         return line;
     }
-    let mut cut: String = line.chars().take(MOST_CHARACTERS - 1).collect();
+    let mut cut: String = line.chars().take(MAX_CHARACTERS - 1).collect();
     cut.push('…');
     cut
 }

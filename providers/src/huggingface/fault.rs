@@ -10,7 +10,7 @@ use crate::error::{ProviderError, Resume};
 use crate::http::{Answer, Complaint, shown};
 
 /// No model loads for longer than this.
-const LONGEST_LOAD: Duration = Duration::from_hours(1);
+const MAX_LOAD: Duration = Duration::from_hours(1);
 /// How refusals are worded.
 const REFUSALS: [&str; 5] = ["nsfw", "content policy", "content_policy", "moderat", "flagged as"];
 
@@ -46,7 +46,7 @@ pub(super) fn stray(value: &Value) -> ProviderError {
 
 /// The model is not there yet, and nothing was begun; this is told with any status.
 fn loading(value: &Value) -> Option<ProviderError> {
-    let wait = Duration::try_from_secs_f64(value.get("estimated_time")?.as_f64()?).ok()?.min(LONGEST_LOAD);
+    let wait = Duration::try_from_secs_f64(value.get("estimated_time")?.as_f64()?).ok()?.min(MAX_LOAD);
     let message =
         format!("{}; this takes about {} s", shown(&Complaint::of(value).to_string()), wait.as_secs());
     Some(ProviderError::RateLimited { provider: PROVIDER, message, resume: Resume::After(wait) })

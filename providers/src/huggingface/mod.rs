@@ -34,7 +34,7 @@ pub const IMAGE_MODEL: &str = "fal-ai/fal-ai/flux/schnell";
 /// The model that speaks English when none is named.
 pub const SPEECH_MODEL: &str = "fal-ai/fal-ai/kokoro/american-english";
 /// How long an answer may take: models are slow on small machines.
-const ANSWER_TAKES: Duration = crate::LONGEST_ANSWER;
+const ANSWER_TAKES: Duration = crate::MAX_ANSWER;
 /// Most bytes of a picture or of a film's narration, in base64 where it comes so.
 const ANSWER_BYTES: usize = 128 * 1024 * 1024;
 

@@ -10,7 +10,7 @@ use crate::http::{Answer, Complaint, File, sniff, taken};
 use crate::request::{data_url, from_base64, lay_over, nearest_ratio, picture_prompt, refuse_references};
 
 /// Most pixels of a picture: models were trained on no more, and draw things twice beyond.
-const MOST_PIXELS: f64 = 2_000_000.0;
+const MAX_PIXELS: f64 = 2_000_000.0;
 /// Sides are multiples of this.
 const STEP: u32 = 16;
 /// Seeds are smaller than this everywhere.
@@ -92,7 +92,7 @@ pub(super) fn body(route: &Route, request: &PictureRequest) -> Result<(String, V
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of pictures are small")]
 pub(crate) fn size(width: u32, height: u32) -> (u32, u32) {
     let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
-    let scale = (MOST_PIXELS / (width * height)).sqrt().min(HEADROOM);
+    let scale = (MAX_PIXELS / (width * height)).sqrt().min(HEADROOM);
     let side = |length: f64| ((length * scale) as u32 / STEP * STEP).max(STEP);
     (side(width), side(height))
 }

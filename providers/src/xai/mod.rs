@@ -38,7 +38,7 @@ pub const IMAGE_MODEL: &str = "grok-imagine-image";
 /// Lengths of clips that are sold, in seconds.
 pub(crate) const SECONDS: (u32, u32) = (1, 15);
 /// How long a submission may take: a picture is sent with it, or comes back.
-const SUBMISSION_TAKES: Duration = crate::LONGEST_ACCEPTANCE;
+const SUBMISSION_TAKES: Duration = crate::MAX_ACCEPTANCE;
 /// How long a poll may take.
 const POLL_TAKES: Duration = Duration::from_secs(30);
 /// Refusals of a poll within this time were seen to pass.

@@ -8,7 +8,7 @@ use super::upload::VideoId;
 use crate::error::ProviderError;
 
 /// Most pages of 50 uploads that are looked through, the newest first.
-pub(super) const MOST_PAGES: usize = 5;
+pub(super) const MAX_PAGES: usize = 5;
 
 /// The playlist of the channel's uploads.
 pub(super) fn uploads(channels: &Value) -> Result<String, ProviderError> {

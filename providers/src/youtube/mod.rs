@@ -41,7 +41,7 @@ const TOKEN_BASE: &str = "https://oauth2.googleapis.com";
 /// The addresses that are the service's own.
 pub(crate) const OWN: &[&str] = &[BASE, TOKEN_BASE];
 /// How long a call without a file may take.
-const CALL_TAKES: Duration = crate::LONGEST_OPENING;
+const CALL_TAKES: Duration = crate::MAX_OPENING;
 /// How long a file or a chunk of one may take: 64 MiB at 1 Mbit/s.
 const CHUNK_TAKES: Duration = Duration::from_mins(10);
 /// Most bytes of an answer.
@@ -157,7 +157,7 @@ impl YouTube {
         let channel = self.get("/youtube/v3/channels?part=contentDetails&mine=true").await?;
         let playlist = find::uploads(&channel)?;
         let mut page = String::new();
-        for _ in 0..find::MOST_PAGES {
+        for _ in 0..find::MAX_PAGES {
             let answer = self.authorised(Call::get(find::page(&playlist, &page))).await?;
             if answer.status.as_u16() == 404 {
                 // A channel without any upload has no such list.

@@ -6,7 +6,7 @@ use url::form_urlencoded::byte_serialize;
 use super::upload::VideoId;
 
 /// Most bytes of a thumbnail.
-const MOST_THUMBNAIL_BYTES: usize = 2 * 1024 * 1024;
+const MAX_THUMBNAIL_BYTES: usize = 2 * 1024 * 1024;
 
 /// What became of something that was to be added. The video is published either way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,9 @@ pub(super) fn unfit_thumbnail(bytes: usize, media_type: &str) -> Option<Addition
     if !["image/jpeg", "image/png"].contains(&media_type) {
         return Some(Addition::Declined(format!("a thumbnail must be JPEG or PNG, not {media_type}")));
     }
-    let too_large = bytes > MOST_THUMBNAIL_BYTES;
+    let too_large = bytes > MAX_THUMBNAIL_BYTES;
     too_large.then(|| {
-        Addition::Declined(format!("the thumbnail has {bytes} bytes, more than {MOST_THUMBNAIL_BYTES}"))
+        Addition::Declined(format!("the thumbnail has {bytes} bytes, more than {MAX_THUMBNAIL_BYTES}"))
     })
 }
 

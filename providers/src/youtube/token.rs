@@ -21,7 +21,7 @@ const LOGIN_REASONS: [&str; 6] = [
 /// A token that says nothing of its length is kept so many seconds.
 const SHORTEST_SECONDS: i64 = 300;
 /// No token is kept longer than this, whatever it says.
-const LONGEST_SECONDS: i64 = 86_400;
+const MAX_SECONDS: i64 = 86_400;
 
 /// What a token is got for.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ pub(super) fn read(body: &[u8]) -> Result<(Secret, i64), ProviderError> {
         });
     }
     let seconds = body["expires_in"].as_i64().unwrap_or(SHORTEST_SECONDS);
-    Ok((token, seconds.clamp(0, LONGEST_SECONDS)))
+    Ok((token, seconds.clamp(0, MAX_SECONDS)))
 }
 
 /// The error of a token request that was not granted.

@@ -9,13 +9,13 @@ use crate::error::ProviderError;
 /// The category of those who name none: people and blogs.
 const USUAL_CATEGORY: &str = "22";
 /// Longest title in characters, as JavaScript counts them: an emoji is two.
-const MOST_TITLE_CHARACTERS: usize = 100;
+const MAX_TITLE_CHARACTERS: usize = 100;
 /// Longest description in bytes.
-const MOST_DESCRIPTION_BYTES: usize = 5_000;
+const MAX_DESCRIPTION_BYTES: usize = 5_000;
 /// Most characters of all tags, with what the service counts between and around them.
-const MOST_TAG_CHARACTERS: usize = 500;
+const MAX_TAG_CHARACTERS: usize = 500;
 /// Longest id in characters.
-const MOST_ID_CHARACTERS: usize = 64;
+const MAX_ID_CHARACTERS: usize = 64;
 
 /// A video's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl VideoId {
     /// The id, if `text` is one.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let fits = (1..=MOST_ID_CHARACTERS).contains(&text.len());
+        let fits = (1..=MAX_ID_CHARACTERS).contains(&text.len());
         let is_id = fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         is_id.then(|| Self(text.to_owned()))
     }
@@ -127,10 +127,10 @@ impl Upload {
     pub fn omitted(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.fitting_title() != one_line(&self.title) {
-            notes.push(format!("the title was cut to YouTube's {MOST_TITLE_CHARACTERS} characters"));
+            notes.push(format!("the title was cut to YouTube's {MAX_TITLE_CHARACTERS} characters"));
         }
         if self.fitting_description() != lines(&self.description) {
-            notes.push(format!("the description was cut to YouTube's {MOST_DESCRIPTION_BYTES} bytes"));
+            notes.push(format!("the description was cut to YouTube's {MAX_DESCRIPTION_BYTES} bytes"));
         }
         let mut given: Vec<String> =
             self.tags.iter().map(|tag| tag_text(tag)).filter(|tag| !tag.is_empty()).collect();
@@ -140,25 +140,25 @@ impl Upload {
         let dropped = given.iter().filter(|tag| !kept.contains(tag)).count();
         if dropped > 0 {
             notes.push(format!(
-                "{dropped} tags were left out: YouTube takes {MOST_TAG_CHARACTERS} characters of them in all"
+                "{dropped} tags were left out: YouTube takes {MAX_TAG_CHARACTERS} characters of them in all"
             ));
         }
         notes
     }
 
     fn fitting_title(&self) -> String {
-        cut(&one_line(&self.title), MOST_TITLE_CHARACTERS, char::len_utf16)
+        cut(&one_line(&self.title), MAX_TITLE_CHARACTERS, char::len_utf16)
     }
 
     fn fitting_description(&self) -> String {
-        cut(&lines(&self.description), MOST_DESCRIPTION_BYTES, char::len_utf8)
+        cut(&lines(&self.description), MAX_DESCRIPTION_BYTES, char::len_utf8)
     }
 
     /// The tags that there is room for, and the marker, for which there always is.
     fn fitting_tags(&self) -> Vec<String> {
         // A tag with a space counts with quotes around it, and each but the first with a comma before it.
         let weight = |tag: &str| tag.encode_utf16().count() + if tag.contains(' ') { 3 } else { 1 };
-        let mut room = MOST_TAG_CHARACTERS.saturating_sub(weight(&self.marker));
+        let mut room = MAX_TAG_CHARACTERS.saturating_sub(weight(&self.marker));
         let mut kept: Vec<String> = Vec::new();
         for tag in &self.tags {
             let tag = tag_text(tag);

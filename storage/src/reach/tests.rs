@@ -19,9 +19,9 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
 /// Every name leads to one address.
 #[derive(Debug)]
-struct Leads(&'static str);
+struct LeadsTo(&'static str);
 
-impl Lookup for Leads {
+impl Lookup for LeadsTo {
     fn lookup<'a>(&'a self, _: &'a str) -> Found<'a> {
         Box::pin(async { Ok(vec![self.0.parse().unwrap()]) })
     }
@@ -29,7 +29,7 @@ impl Lookup for Leads {
 
 /// A network in which every name is this machine's, and may be.
 fn here() -> Network {
-    Network::default().with_loopback(true).with_lookup(Arc::new(Leads("127.0.0.1")))
+    Network::default().with_loopback(true).with_lookup(Arc::new(LeadsTo("127.0.0.1")))
 }
 
 fn bucket(endpoint: &str, network: Network, addressing: Addressing) -> Bucket {
@@ -92,7 +92,7 @@ async fn answer_all(
 #[tokio::test]
 async fn what_may_not_be_called_is_not_asked_for_a_bucket() {
     let (port, heads) = serve(|_| OK, None).await;
-    let leads = |address| Network::default().with_lookup(Arc::new(Leads(address)));
+    let leads = |address| Network::default().with_lookup(Arc::new(LeadsTo(address)));
     for (endpoint, network, why) in [
         (format!("http://127.0.0.1:{port}"), Network::default(), "loopback"),
         (format!("http://rebind.example:{port}"), leads("127.0.0.1"), "loopback"),
@@ -179,7 +179,7 @@ async fn a_servers_certificate_is_taken_from_an_authority_that_was_named() {
 fn through(port: u16) -> Network {
     let variable = |name: &str| (name == "ALL_PROXY").then(|| format!("http://127.0.0.1:{port}"));
     let proxies = Proxies::read(variable, "cluster.local").unwrap();
-    Network::new(Destinations::default(), proxies, Vec::new()).with_lookup(Arc::new(Leads("203.0.114.7")))
+    Network::new(Destinations::default(), proxies, Vec::new()).with_lookup(Arc::new(LeadsTo("203.0.114.7")))
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn buckets_are_called_through_the_proxy_and_those_of_the_cluster_directly(
     for (endpoint, lookup) in
         [("http://169.254.169.254", "203.0.114.7"), ("https://a.rebind.example", "10.0.0.1")]
     {
-        let network = through(port).with_lookup(Arc::new(Leads(lookup)));
+        let network = through(port).with_lookup(Arc::new(LeadsTo(lookup)));
         let error = bucket(endpoint, network, Addressing::Path).once().check().await.unwrap_err();
         assert_eq!(error.reason(), "InvalidRequest", "{endpoint}: {error}");
     }
@@ -210,7 +210,7 @@ async fn buckets_are_called_through_the_proxy_and_those_of_the_cluster_directly(
         .unwrap(),
         Vec::new(),
     );
-    let network = network.with_lookup(Arc::new(Leads("127.0.0.1")));
+    let network = network.with_lookup(Arc::new(LeadsTo("127.0.0.1")));
     let endpoint = format!("http://s3.demo.svc:{direct}");
     bucket(&endpoint, network, Addressing::Path).once().check().await.unwrap();
     assert_eq!(seen.lock().len(), 1);

@@ -66,7 +66,7 @@ impl Proxy {
             }
             anyhow::bail!("the proxy ended and told no address")
         };
-        let address = timeout(wait::PATIENCE, address).await.context("the proxy tells no address")??;
+        let address = timeout(wait::TIMEOUT, address).await.context("the proxy tells no address")??;
         let (port, token) = address.split_once("/docs?token=").context("its address holds no token")?;
         Ok(Self { port: port.parse()?, token: token.trim().to_owned(), _process: process })
     }

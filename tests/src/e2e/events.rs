@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::wait::PATIENCE;
+use super::wait::TIMEOUT;
 
 /// Events as they come.
 pub struct Events {
@@ -52,9 +52,9 @@ impl Events {
             }
             bail!("the stream ended")
         };
-        match tokio::time::timeout(PATIENCE, reading).await {
+        match tokio::time::timeout(TIMEOUT, reading).await {
             Ok(found) => found.with_context(|| format!("while {what} was awaited, after {last}")),
-            Err(_) => bail!("{what}: not within {} s, after {last}", PATIENCE.as_secs()),
+            Err(_) => bail!("{what}: not within {} s, after {last}", TIMEOUT.as_secs()),
         }
     }
 }

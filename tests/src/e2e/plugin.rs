@@ -253,7 +253,7 @@ async fn ended(mut command: Command, input: &str) -> anyhow::Result<Ran> {
     if let Some(mut stdin) = child.stdin.take() {
         stdin.write_all(input.as_bytes()).await?;
     }
-    let output = tokio::time::timeout(super::wait::PATIENCE, child.wait_with_output())
+    let output = tokio::time::timeout(super::wait::TIMEOUT, child.wait_with_output())
         .await
         .with_context(|| format!("{command:?} does not end"))??;
     let err = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -127,10 +127,10 @@ impl Shell {
             .write_all(line.as_bytes())
             .await
             .with_context(|| format!("{place}: the shell has ended"))?;
-        let said = timeout(wait::PATIENCE, self.said.next_line()).await;
+        let said = timeout(wait::TIMEOUT, self.said.next_line()).await;
         let printed = || fs::read_to_string(&output).unwrap_or_default();
         let about = || format!("{place}\n{}it printed:\n{}", commands.text, printed());
-        let Ok(said) = said else { bail!("not within {} s: {}", wait::PATIENCE.as_secs(), about()) };
+        let Ok(said) = said else { bail!("not within {} s: {}", wait::TIMEOUT.as_secs(), about()) };
         // A line that fails ends the shell, which then says nothing.
         ensure!(said?.as_deref() == Some(number.as_str()), "a line fails: {}", about());
         if let Some(sign) = &commands.stays {

@@ -47,7 +47,7 @@ pub struct TestEnv {
 }
 
 /// Longest time of a test, so that one that hangs does not keep the others from running.
-const LONGEST: Duration = Duration::from_mins(20);
+const TIMEOUT: Duration = Duration::from_mins(20);
 
 /// Runs a test in a namespace of its own, in which jobs can run. Whatever it does, two pods of one step at once fail it.
 ///
@@ -77,13 +77,13 @@ where
         Err(error) => panic!("{name} could not begin: {error:#}"),
     };
     let begun = Instant::now();
-    let ended = timeout(LONGEST, AssertUnwindSafe(test(env.clone())).catch_unwind()).await;
+    let ended = timeout(TIMEOUT, AssertUnwindSafe(test(env.clone())).catch_unwind()).await;
     println!("{name} took {} s", begun.elapsed().as_secs());
     let ended = match ended {
         Ok(Ok(Ok(()))) => env.check_pods().await.map_err(|error| format!("{error:#}")),
         Ok(Ok(Err(error))) => Err(format!("{error:#}")),
         Ok(Err(panic)) => Err(panic_text(panic.as_ref())),
-        Err(_) => Err(format!("it had not ended after {} minutes", LONGEST.as_secs() / 60)),
+        Err(_) => Err(format!("it had not ended after {} minutes", TIMEOUT.as_secs() / 60)),
     };
     if ended.is_err() {
         env.keep_evidence().await;

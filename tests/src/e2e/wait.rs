@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Longest time that anything may take which happens by itself on a busy machine.
-pub const PATIENCE: Duration = Duration::from_mins(4);
+pub const TIMEOUT: Duration = Duration::from_mins(4);
 
 /// Objects by name.
 pub type All<K> = BTreeMap<String, K>;
@@ -30,12 +30,12 @@ where
     K: Resource + Clone + DeserializeOwned + Serialize + Debug + Send + 'static,
 {
     let mut all = All::new();
-    let found = tokio::time::timeout(PATIENCE, watch(api, which, &mut all, &mut so)).await;
+    let found = tokio::time::timeout(TIMEOUT, watch(api, which, &mut all, &mut so)).await;
     if let Ok(found) = found {
         return found.with_context(|| format!("while waiting for {what}"));
     }
     let shown = serde_json::to_string_pretty(&all).unwrap_or_default();
-    bail!("{what}: not within {} s; what there was: {shown}", PATIENCE.as_secs())
+    bail!("{what}: not within {} s; what there was: {shown}", TIMEOUT.as_secs())
 }
 
 async fn watch<K, T>(
@@ -93,8 +93,8 @@ pub async fn asked<T>(
             }
         }
     };
-    match tokio::time::timeout(PATIENCE, asking).await {
+    match tokio::time::timeout(TIMEOUT, asking).await {
         Ok(found) => found,
-        Err(_) => bail!("{what}: not within {} s", PATIENCE.as_secs()),
+        Err(_) => bail!("{what}: not within {} s", TIMEOUT.as_secs()),
     }
 }

@@ -23,7 +23,7 @@ const TEAM: &str = "11111111-2222-3333-4444-555555555555";
 /// One US dollar has so many.
 const TICKS: u64 = 10_000_000_000;
 const USUAL_SECONDS: u64 = 8;
-const LONGEST_SECONDS: u64 = 15;
+const MAX_SECONDS: u64 = 15;
 
 pub(crate) struct Xai;
 
@@ -154,7 +154,7 @@ fn read_video(call: &Call, ask: Ask) -> Result<Ask, Misread> {
         return Err(Misread::invalid(ask, "A prompt or an image is required."));
     }
     let seconds = if body["duration"].is_null() { Some(USUAL_SECONDS) } else { body["duration"].as_u64() };
-    let Some(seconds) = seconds.filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds)) else {
+    let Some(seconds) = seconds.filter(|seconds| (1..=MAX_SECONDS).contains(seconds)) else {
         return Err(Misread::invalid(ask, "duration must be an integer between 1 and 15."));
     };
     let ratio = body["aspect_ratio"].as_str().unwrap_or("16:9").to_owned();

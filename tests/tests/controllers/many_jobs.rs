@@ -15,7 +15,7 @@ const MANY: usize = 10_000;
 /// Waiters that are told what they wait for.
 const TOLD: u64 = 50;
 /// Longest that one test may take, on a machine that others use too.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The status of a job that asks the account, as the operator itself writes it.
 async fn asking() -> Value {
@@ -107,7 +107,7 @@ async fn a_unit_that_opens_costs_what_is_granted_and_fifty_more() {
         harness.until_quiet().await;
         assert_is_cheap(&since(&calls, &harness.server.calls()), 1);
     };
-    tokio::time::timeout(PATIENCE, test).await.unwrap();
+    tokio::time::timeout(TIMEOUT, test).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,7 +131,7 @@ async fn who_waits_for_another_to_end_is_woken_only_when_his_turn_has_come() {
         let ended = harness.status("videojobs", holder.as_str().unwrap());
         assert_eq!(ended["steps"][0]["demands"], Value::Null, "what is booked is dropped");
     };
-    tokio::time::timeout(PATIENCE, test).await.unwrap();
+    tokio::time::timeout(TIMEOUT, test).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,7 +169,7 @@ async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothi
         );
         assert!(times(&calls, "update", "videojobs") <= 2, "only the marker's: {calls:?}");
     };
-    tokio::time::timeout(PATIENCE, test).await.unwrap();
+    tokio::time::timeout(TIMEOUT, test).await.unwrap();
 }
 
 /// The account was deleted and made again under its name: who has spent something under it waits until the new one has
@@ -210,5 +210,5 @@ async fn an_account_that_is_made_again_reads_those_who_have_spent_something_seve
         assert_eq!(times(&calls, "get", "videojobs"), u64::from(SPENT), "{calls:?}");
         assert_eq!(harness.status("provideraccounts", ACCOUNT)["quotas"][0]["used"], json!(SPENT));
     };
-    tokio::time::timeout(PATIENCE, test).await.expect("they are read one after the other");
+    tokio::time::timeout(TIMEOUT, test).await.expect("they are read one after the other");
 }

@@ -10,7 +10,7 @@ use videofactory_tests::api_server::ApiServer;
 use super::support::{ACCOUNT, Controllers, ManyJobs, NAMESPACE, begun, is_current, job, quota};
 
 /// Longest that the test may take, on a machine that others use too.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 /// What is not all there yet.
 const HELD: [(&str, &str); 3] = [("videojobs", "held"), ("videojobs", "bare"), ("provideraccounts", ACCOUNT)];
 
@@ -66,7 +66,7 @@ async fn no_controller_writes_to_what_is_being_restored_before_it_is_released() 
         harness.until_quiet().await;
         assert_eq!(object(server, "videojobs", "stripped"), untouched, "it would begin as a new one");
     };
-    let ended = tokio::time::timeout(PATIENCE, steps).await;
+    let ended = tokio::time::timeout(TIMEOUT, steps).await;
     ended.unwrap_or_else(|_| panic!("{:#?} {:#?}", server.all("videojobs"), server.all("provideraccounts")));
     assert_eq!(object(server, "videojobs", "bare")["status"]["id"], "00000000", "its id is its own");
 }

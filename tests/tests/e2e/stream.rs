@@ -15,7 +15,7 @@ use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{operator, site, wait};
 
 /// Longest that what has been said at once may take to arrive, on a machine that others use too.
-const AT_ONCE: Duration = Duration::from_secs(20);
+const MAX_DELAY: Duration = Duration::from_secs(20);
 /// Less than the grace period, after which a process is killed.
 const IN_TIME: Duration = Duration::from_secs(25);
 
@@ -120,7 +120,7 @@ async fn timed_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time(
             let problem =
                 events.until("why it ends", |event, data| (event == "problem").then(|| data.clone())).await?;
             ensure!(problem["status"] == 503, "{problem}");
-            ensure!(begun.elapsed() < AT_ONCE, "it was told after {:?}", begun.elapsed());
+            ensure!(begun.elapsed() < MAX_DELAY, "it was told after {:?}", begun.elapsed());
             ensure!(events.next().await?.is_none(), "the stream goes on");
             // A log that is followed has no end of its own: it is broken off.
             while let Ok(Some(_)) = log.chunk().await {}

@@ -44,7 +44,7 @@ async fn kubectl_shows_a_job_as_people_read_it() {
         let ns = env.namespace.as_str();
         let applied = kubectl(&["-n", ns, "apply", "-f", "-"], &manifest).await?;
         ensure!(applied.well, "{}", applied.err);
-        let timeout = format!("--timeout={}s", wait::PATIENCE.as_secs());
+        let timeout = format!("--timeout={}s", wait::TIMEOUT.as_secs());
         let waited = ask(&["-n", ns, "wait", "--for=condition=Succeeded", "vj/film", &timeout]).await?;
         ensure!(waited.contains("condition met"), "{waited}");
         let wide = ask(&["-n", ns, "get", "vj", "-o", "wide"]).await?;

@@ -165,7 +165,7 @@ fn what_a_person_is_asked_is_told_with_its_number_and_its_price() {
     assert!(one.message.contains("about $0.50") && !one.message.contains("2 requests"), "{}", one.message);
     let many: Vec<StepError> = (0..40).map(|place| question(&place.to_string())).collect();
     let many = ends(Err(StepError::MakeScenes { failed: named(many), total: 40 }), CutShort::No);
-    assert_eq!(many.unresolved.len(), Unresolved::MOST);
+    assert_eq!(many.unresolved.len(), Unresolved::MAX);
     assert!(many.message.contains("a retry submits 16 requests"), "{}", many.message);
     assert!(StepOutcome::from_message(&many.to_message()).is_some());
 }

@@ -22,7 +22,7 @@ use crate::traces::OpenSpan;
 
 /// The pause before what was paid for is stored again; doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// A submission that the service has taken, as it is looked after.
 #[derive(Clone)]
@@ -254,7 +254,7 @@ impl Account {
             tracing::warn!(%digest, "what was paid for is kept in memory until the bucket takes it: {error}");
             self.remaining.progress().await_bucket(&error);
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 }

@@ -16,7 +16,7 @@ const LATER: Duration = Duration::from_secs(5);
 /// The pause after a service found us too fast and did not say for how long.
 const TOO_FAST: Duration = Duration::from_secs(15);
 /// The longest pause that is made because a service asks for it: its clips are lost if they are never fetched.
-const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+const MAX_PAUSE: Duration = Duration::from_mins(2);
 /// How long a service may be away while it is polled, or not find what it has taken.
 const AWAY_FOR: Duration = Duration::from_mins(5);
 /// A limit that is over so soon is waited out on the spot.
@@ -59,7 +59,7 @@ impl PollBackoff {
         match error {
             ProviderError::RateLimited { resume, .. } => {
                 let asked = if let Resume::After(wait) = resume { *wait } else { TOO_FAST };
-                self.asked = Some(asked.clamp(SOON, LONGEST_PAUSE));
+                self.asked = Some(asked.clamp(SOON, MAX_PAUSE));
                 true
             }
             ProviderError::Unavailable { .. }
@@ -168,6 +168,6 @@ mod tests {
         tokio::time::advance(AWAY_FOR).await;
         assert!(!backoff.tolerates(&away));
         assert!(backoff.tolerates(&limited("m", Resume::After(Duration::from_hours(3)))));
-        assert_eq!(backoff.pause(), LONGEST_PAUSE);
+        assert_eq!(backoff.pause(), MAX_PAUSE);
     }
 }

@@ -18,7 +18,7 @@ use crate::outcome::StepError;
 use crate::traces::Traces;
 
 /// How many histories are read at a time.
-const READS_AT_A_TIME: usize = 16;
+const READ_CONCURRENCY: usize = 16;
 
 /// What a desk is opened with.
 #[derive(Clone)]
@@ -88,7 +88,7 @@ impl SubmissionSession {
         let known = digests.iter().filter(|digest| self.listing.knows(digest)).cloned();
         stream::iter(known.collect::<Vec<_>>())
             .map(|digest| async move { Ok((digest.clone(), self.slots.history(&digest).await?)) })
-            .buffer_unordered(READS_AT_A_TIME)
+            .buffer_unordered(READ_CONCURRENCY)
             .try_collect()
             .await
     }

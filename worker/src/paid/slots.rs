@@ -22,7 +22,7 @@ use crate::outcome::StepError;
 /// Submissions that may bring nothing before a person is asked: lost, or taken and come to nothing.
 const FREE: u32 = 2;
 /// How many slots are read at a time.
-const READS_AT_A_TIME: usize = 16;
+const READ_CONCURRENCY: usize = 16;
 
 /// Who has begun a submission: written before it is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -326,7 +326,7 @@ impl Slots {
         let all: Vec<_> = all.collect();
         let slots: Vec<Option<Slot>> = stream::iter(all)
             .map(|(digest, number, parts)| async move { self.read(&digest, number, parts).await })
-            .buffered(READS_AT_A_TIME)
+            .buffered(READ_CONCURRENCY)
             .try_collect()
             .await?;
         let mine = slots.into_iter().flatten().filter(|slot| slot.submission.attempt == attempt);

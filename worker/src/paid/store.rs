@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 /// Most bytes of one object here.
-const MOST_BYTES: u64 = 256 * 1024;
+const MAX_BYTES: u64 = 256 * 1024;
 
 /// A place where objects are written once.
 #[async_trait]
@@ -28,7 +28,7 @@ impl WriteOnceStore for Bucket {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        match Self::get(self, key, MOST_BYTES).await {
+        match Self::get(self, key, MAX_BYTES).await {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),

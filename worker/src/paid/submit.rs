@@ -28,11 +28,11 @@ use crate::outcome::StepError;
 use crate::progress::Progress;
 
 /// Submissions under way at a time, with what they need in memory.
-const SUBMISSIONS_AT_A_TIME: usize = 32;
+const SUBMISSION_CONCURRENCY: usize = 32;
 /// Polls at a time: the last one brings what was made.
-const POLLS_AT_A_TIME: usize = 6;
+const POLL_CONCURRENCY: usize = 6;
 /// How often a service may find us too fast before that counts as a limit.
-const MOST_SLOW_DOWNS: u32 = 5;
+const MAX_SLOW_DOWNS: u32 = 5;
 
 /// How a slot ends that was not used.
 const NOT_SUBMITTED: &str = "nothing was submitted";
@@ -73,8 +73,8 @@ impl Account {
             remaining: Remaining::new(progress),
             probe: Probe::new(),
             answered: Guarded::default(),
-            submissions: Semaphore::new(SUBMISSIONS_AT_A_TIME),
-            polls: Semaphore::new(POLLS_AT_A_TIME),
+            submissions: Semaphore::new(SUBMISSION_CONCURRENCY),
+            polls: Semaphore::new(POLL_CONCURRENCY),
             halted: CancellationToken::new(),
             cause: OnceLock::new(),
             locks: Guarded::default(),
@@ -271,7 +271,7 @@ impl Account {
         let usage = &self.session.config.usage;
         let wait = match &error {
             E::Unavailable { .. } => polling::back_soon(self.probe.away()),
-            error => polling::momentary(error).filter(|_| *slow_downs < MOST_SLOW_DOWNS),
+            error => polling::momentary(error).filter(|_| *slow_downs < MAX_SLOW_DOWNS),
         };
         // Before anything is written: meanwhile the next would be submitted.
         match wait {

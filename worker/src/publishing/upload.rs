@@ -27,9 +27,9 @@ const CHUNK_BYTES: u64 = 8 * 1024 * 1024;
 /// A fresh upload is found by its marker after so long.
 const FOUND_AFTER: SignedDuration = SignedDuration::from_mins(15);
 /// Sessions that may be lost before a person is asked: the second one too.
-const MOST_LOST: u32 = 2;
+const MAX_LOST: u32 = 2;
 /// How often a site that is away, or takes nothing, is asked again in a row.
-const MOST_TRIES: u32 = 6;
+const MAX_TRIES: u32 = 6;
 
 /// A film on its way to a site.
 pub struct Film<'a> {
@@ -180,7 +180,7 @@ impl Work<'_> {
             }
             let digest = Digest::of(&json!({"publish": self.film.target}));
             let allowed = self.context.input.allowed_submissions.get(&digest).copied().unwrap_or_default();
-            if sessions.lost >= MOST_LOST.max(allowed) {
+            if sessions.lost >= MAX_LOST.max(allowed) {
                 let unresolved = Unresolved { digest, submissions: sessions.lost };
                 return Err(StepError::LosePublication { target: self.film.target.to_owned(), unresolved });
             }
@@ -234,11 +234,11 @@ impl Work<'_> {
                 _ => 0,
             };
             stored = match sent {
-                Err(ProviderError::Unavailable { .. }) if stuck <= MOST_TRIES => {
+                Err(ProviderError::Unavailable { .. }) if stuck <= MAX_TRIES => {
                     self.pause(stuck).await?;
                     self.ask(&address, session.size).await?
                 }
-                Ok(Stored::Bytes(_)) if stuck > MOST_TRIES => {
+                Ok(Stored::Bytes(_)) if stuck > MAX_TRIES => {
                     let message = "the upload gets no further; it goes on later".to_owned();
                     Err(ProviderError::Unavailable { provider: "The site", message })
                 }
@@ -251,7 +251,7 @@ impl Work<'_> {
     async fn ask(&self, session: &Secret, size: u64) -> Result<Result<Stored, ProviderError>, StepError> {
         for tries in 1.. {
             match self.site.stored(session, size).await {
-                Err(ProviderError::Unavailable { message, .. }) if tries < MOST_TRIES => {
+                Err(ProviderError::Unavailable { message, .. }) if tries < MAX_TRIES => {
                     tracing::info!("the site is away, it is asked again: {message}");
                     self.pause(tries).await?;
                 }

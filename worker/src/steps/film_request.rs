@@ -22,7 +22,7 @@ use crate::outcome::StepError;
 use videofactory_film::request as film;
 
 /// How many files are fetched at a time.
-const FETCHES_AT_A_TIME: usize = 6;
+const FETCH_CONCURRENCY: usize = 6;
 
 /// What the steps before have made.
 pub struct Parts {
@@ -100,7 +100,7 @@ impl Files<'_> {
                 min_seconds: scene.min_seconds,
             })
         });
-        let results = fetches.buffered(FETCHES_AT_A_TIME).collect().await;
+        let results = fetches.buffered(FETCH_CONCURRENCY).collect().await;
         all_or_failures(results, all)
     }
 

@@ -26,9 +26,9 @@ use crate::paid::{Answer, PaidRequest};
 use videofactory_film::speech::{self, Heard};
 
 /// One request speaks at most so many seconds: services cut off longer ones.
-const MOST_SECONDS: f64 = 480.0;
+const MAX_SECONDS: f64 = 480.0;
 /// Most bytes of a stored narration.
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// The silence between speeches that came one by one, in seconds.
 const SILENCE: u32 = 1;
 
@@ -202,7 +202,7 @@ fn batches<'a>(
         let voice = voice_for(settings, scene);
         let seconds = speech::expected_seconds(&scene.narration);
         let is_full = |(batch, length): &(NarrationBatch<'_>, f64)| {
-            !batch.plan.scenes.contains(&digest) && (!together || length + seconds > MOST_SECONDS)
+            !batch.plan.scenes.contains(&digest) && (!together || length + seconds > MAX_SECONDS)
         };
         if open.get(&voice).is_some_and(is_full) {
             closed.extend(open.remove(&voice));
@@ -255,7 +255,7 @@ async fn stored(context: &Context) -> Result<Vec<String>, StepError> {
 
 /// Stores each scene's part of a narration as its voice.
 async fn cut_up(context: &Context, digest: &Digest, plan: &Plan) -> Result<(), StepError> {
-    let bytes = context.bucket.get(&context.keys.narration(digest), MOST_BYTES).await?;
+    let bytes = context.bucket.get(&context.keys.narration(digest), MAX_BYTES).await?;
     let whole = decode(&bytes).ok_or_else(|| {
         StepError::Break(format!("{} is no sound of one channel", context.keys.narration(digest)))
     })?;

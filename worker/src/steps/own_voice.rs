@@ -17,7 +17,7 @@ use videofactory_film::sniff;
 use videofactory_film::speech;
 
 /// A recording that lasts longer than any scene is refused, in seconds.
-const MOST_SECONDS: usize = 600;
+const MAX_SECONDS: usize = 600;
 
 /// The scene's recording with the times of its words.
 pub async fn read(context: &Context, scene: &Scene) -> Result<Speech, StepError> {
@@ -37,7 +37,7 @@ async fn samples_of(path: &Path) -> Result<Vec<i16>, FilmError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     Ffmpeg::new("decode the recording", folder)
         .input(&["-vn"], sniff::of("the recording", path)?, path)
-        .args(["-t", &(MOST_SECONDS + 1).to_string(), "-map", "0:a:0", "-ac", "1"])
+        .args(["-t", &(MAX_SECONDS + 1).to_string(), "-map", "0:a:0", "-ac", "1"])
         .args(["-ar", &SAMPLE_RATE.to_string(), "-f", "s16le", "pipe:1"])
         .blocks(size_of::<i16>(), |pair| samples.push(i16::from_le_bytes([pair[0], pair[1]])))
         .await?;
@@ -68,8 +68,8 @@ async fn decode(context: &Context, scene: &Scene) -> Result<Vec<i16>, StepError>
         Err(FilmError::ReadInput { why, .. }) => return Err(refuse(&why)),
         Err(other) => return Err(other.into()),
     };
-    if samples.len() > MOST_SECONDS * SAMPLE_RATE as usize {
-        return Err(refuse(&format!("it lasts longer than {MOST_SECONDS} s")));
+    if samples.len() > MAX_SECONDS * SAMPLE_RATE as usize {
+        return Err(refuse(&format!("it lasts longer than {MAX_SECONDS} s")));
     }
     Ok(samples)
 }

@@ -8,11 +8,11 @@ use crate::context::Context;
 use crate::outcome::StepError;
 
 /// Most bytes of a picture.
-const MOST_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The picture under `key`; `None` if there is none.
 pub async fn fetch(context: &Context, key: &str) -> Result<Option<Picture>, StepError> {
-    let bytes = match context.bucket.get(key, MOST_BYTES).await {
+    let bytes = match context.bucket.get(key, MAX_BYTES).await {
         Err(StorageError::NoSuchKey { .. }) => return Ok(None),
         other => other?.to_vec(),
     };

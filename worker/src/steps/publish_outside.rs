@@ -16,7 +16,7 @@ use videofactory_pipeline::documents::Film;
 use videofactory_providers::webhook::{Announcement, FilmFile};
 use videofactory_providers::youtube::{Addition, Privacy, Upload, VideoId};
 use videofactory_providers::{Connection, ProviderError};
-use videofactory_storage::LONGEST_LINK;
+use videofactory_storage::MAX_LINK;
 
 use super::external_client::{cannot, connection, named};
 use crate::context::Context;
@@ -26,7 +26,7 @@ use crate::provider_factory::{ClientResult, ProviderFactory};
 use crate::publishing::{self, VideoSite, record};
 
 /// Most bytes of a thumbnail or of captions.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// How long each addition may take, with everything that is tried.
 const ADDITION_TAKES: Duration = Duration::from_mins(2);
 
@@ -103,7 +103,7 @@ pub(super) async fn to_announcer(
         })?;
     let video = video_of(context, film).await?;
     let link = async |key: &str| -> Result<String, StepError> {
-        Ok(context.bucket.presign_get(key, LONGEST_LINK).await?.url)
+        Ok(context.bucket.presign_get(key, MAX_LINK).await?.url)
     };
     let job = &context.input.job;
     let thumbnail = match &film.artifacts.thumbnail {
@@ -233,7 +233,7 @@ fn is_srt(key: &str) -> bool {
 }
 
 async fn fetch(context: &Context, key: &str) -> Result<Option<Bytes>, StepError> {
-    match context.bucket.get(key, MOST_BYTES).await {
+    match context.bucket.get(key, MAX_BYTES).await {
         Err(error) if error.is_missing() => Ok(None),
         other => Ok(Some(other?)),
     }

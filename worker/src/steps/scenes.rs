@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::outcome::StepError;
 
 /// How many scenes are asked for at a time.
-const LOOKS_AT_A_TIME: usize = 16;
+const READ_CONCURRENCY: usize = 16;
 
 /// How a step makes one scene.
 pub trait SceneWork: Sync {
@@ -62,7 +62,7 @@ pub async fn find_scenes<W: SceneWork>(
     let progress = &context.progress;
     progress.begin_scenes(count(scenes.len()));
     let looks = stream::iter(0..scenes.len()).map(|place| work.find(&scenes[place]));
-    let entries: Vec<Option<W::Entry>> = looks.buffered(LOOKS_AT_A_TIME).try_collect().await?;
+    let entries: Vec<Option<W::Entry>> = looks.buffered(READ_CONCURRENCY).try_collect().await?;
     for (place, entry) in entries.iter().enumerate() {
         if entry.is_some() {
             progress.found(count(place));

@@ -8,7 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Artifact;
-use videofactory_pipeline::timeline::MOST_SCENES_A_SECTION;
+use videofactory_pipeline::timeline::MAX_SCENES_A_SECTION;
 use videofactory_storage::PutOptions;
 
 use crate::context::Context;
@@ -16,9 +16,9 @@ use crate::outcome::StepError;
 use videofactory_film::request::{FilmRequest, SectionFile};
 
 /// How many sections are moved at a time.
-const MOVES_AT_A_TIME: usize = 3;
+const MOVE_CONCURRENCY: usize = 3;
 /// Sections of earlier edits are fetched too, for their names alone tell nothing; but not without end.
-const MOST_FETCHED: usize = 64;
+const MAX_FETCHED: usize = 64;
 
 /// Where a film's sections are kept while it is rendered; nowhere for a short film, which is one piece.
 pub struct Sections {
@@ -28,7 +28,7 @@ pub struct Sections {
 impl Sections {
     /// Fetches what earlier attempts and edits have rendered.
     pub async fn prepare(context: &Context, request: &FilmRequest) -> Result<Self, StepError> {
-        if request.scenes.len() <= MOST_SCENES_A_SECTION {
+        if request.scenes.len() <= MAX_SCENES_A_SECTION {
             return Ok(Self { folder: None });
         }
         let folder = context.paths.work().join("sections");
@@ -38,7 +38,7 @@ impl Sections {
         let stored: Vec<String> = context
             .bucket
             .list(&context.keys.sections())
-            .take(MOST_FETCHED)
+            .take(MAX_FETCHED)
             .map_ok(|section| section.key)
             .try_collect()
             .await?;
@@ -48,7 +48,7 @@ impl Sections {
                 let name = key.rsplit('/').next().unwrap_or_default();
                 bucket.get_to_file(&key, &into.join(name)).await.map(drop)
             })
-            .buffer_unordered(MOVES_AT_A_TIME)
+            .buffer_unordered(MOVE_CONCURRENCY)
             .try_collect::<()>()
             .await?;
         Ok(Self { folder: Some(folder) })
@@ -93,7 +93,7 @@ impl Sections {
             return Ok(Vec::new());
         }
         let stores = stream::iter(0..sections.len()).map(|place| store_one(context, &sections[place], kept));
-        stores.buffered(MOVES_AT_A_TIME).try_collect().await
+        stores.buffered(MOVE_CONCURRENCY).try_collect().await
     }
 }
 

@@ -7,7 +7,7 @@ use videofactory_pipeline::text;
 use videofactory_providers::Script;
 
 /// Most characters that a note has of one scene.
-const MOST_OF_A_SCENE: usize = 80;
+const MAX_OF_A_SCENE: usize = 80;
 
 /// What was left out, by scene.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl Omitted {
             return;
         }
         let list: String = what.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
-        let short: String = list.chars().take(MOST_OF_A_SCENE).collect();
+        let short: String = list.chars().take(MAX_OF_A_SCENE).collect();
         let more = if short.len() < list.len() { "…" } else { "" };
         self.0.push(format!("scene {scene}: {short}{more}"));
     }

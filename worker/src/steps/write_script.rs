@@ -28,7 +28,7 @@ const SPEEDS: (f64, f64) = (0.5, 2.0);
 /// Writers miss their target by a tenth and more: aimed so far below the limit, a film stays within it.
 const AIMED_AT: f64 = 0.85;
 /// Longest title, in characters.
-const MOST_TITLE_CHARACTERS: usize = 100;
+const MAX_TITLE_CHARACTERS: usize = 100;
 
 /// Makes the storyboard.
 pub async fn run(context: &Context) -> Result<Made, StepError> {
@@ -254,10 +254,10 @@ fn from_spec(context: &Context, given: &GivenScenes) -> Storyboard {
 }
 
 fn shorten(title: &str) -> String {
-    if title.chars().count() <= MOST_TITLE_CHARACTERS {
+    if title.chars().count() <= MAX_TITLE_CHARACTERS {
         return title.to_owned();
     }
-    title.chars().take(MOST_TITLE_CHARACTERS - 1).chain(['…']).collect()
+    title.chars().take(MAX_TITLE_CHARACTERS - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

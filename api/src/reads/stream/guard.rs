@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_mins(1);
 /// How soon it is asked again when there was no answer.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long an answer counts at the most, where no other comes.
-const GOOD_FOR: Duration = Duration::from_mins(2);
+const TTL: Duration = Duration::from_mins(2);
 
 /// Somebody who follows jobs of a namespace, or of all.
 pub struct Guard {
@@ -46,7 +46,7 @@ impl Guard {
         let now = Instant::now();
         match answer {
             Ok(()) => (self.good, self.due) = (now, now + EVERY),
-            Err(problem) if is_none(&problem) && self.good.elapsed() < GOOD_FOR => self.due = now + AGAIN,
+            Err(problem) if is_none(&problem) && self.good.elapsed() < TTL => self.due = now + AGAIN,
             Err(problem) => return Err(problem),
         }
         Ok(())

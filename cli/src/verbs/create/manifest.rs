@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use videofactory_client::job_ref::is_label;
-use videofactory_client::new_job::{LONGEST_NAME, NewJobs};
+use videofactory_client::new_job::{MAX_NAME, NewJobs};
 
 use super::CreateArgs;
 use super::setting;
@@ -50,11 +50,11 @@ pub fn new_jobs(
 
 /// A name that was given.
 fn checked(name: String) -> Result<String, Error> {
-    if is_label(&name) && name.len() <= LONGEST_NAME {
+    if is_label(&name) && name.len() <= MAX_NAME {
         return Ok(name);
     }
     Err(Error::usage(format!(
-        "{name:?} is no name of a job: it has at most {LONGEST_NAME} lower-case letters, digits and dashes"
+        "{name:?} is no name of a job: it has at most {MAX_NAME} lower-case letters, digits and dashes"
     )))
 }
 

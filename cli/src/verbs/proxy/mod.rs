@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use clap::Args;
 use tokio::net::TcpListener;
 use videofactory_api::PORT;
-use videofactory_api::body::MOST_BYTES;
+use videofactory_api::body::MAX_BYTES;
 use videofactory_api::problem::Problem;
 use videofactory_api::writes::{self, UserClientSource};
 
@@ -118,7 +118,7 @@ fn router<U: Upstream>(
     let routes = writes::router(user_clients, Some(Arc::new(files)))
         .fallback(forward(upstream.clone()))
         .method_not_allowed_fallback(forward(upstream))
-        .layer(DefaultBodyLimit::max(MOST_BYTES));
+        .layer(DefaultBodyLimit::max(MAX_BYTES));
     // Around the others: a path must be as it is meant before it is matched.
     Router::new()
         .fallback_service(routes)

@@ -20,9 +20,9 @@ use crate::flags::Scope;
 use crate::operator::{DEFAULT_NAMESPACE, LABELS, namespace_of};
 
 /// Logs that are read at once.
-const AT_ONCE: usize = 4;
+const CONCURRENCY: usize = 4;
 /// Most logs of steps: a large installation has thousands.
-const MOST_LOGS: usize = 50;
+const MAX_LOGS: usize = 50;
 
 /// What was collected, and what could not be.
 #[derive(Debug, Default)]
@@ -191,8 +191,8 @@ async fn logs(
     let Ok(list) = within("list the pods", api.list(&params)).await else { return };
     let mut pods = list.items;
     pods.sort_by_key(|pod| std::cmp::Reverse((has_failed(pod), pod.creation_timestamp())));
-    pods.truncate(MOST_LOGS);
-    let read = stream::iter(pods).map(|pod| read(client, pod, tail)).buffered(AT_ONCE);
+    pods.truncate(MAX_LOGS);
+    let read = stream::iter(pods).map(|pod| read(client, pod, tail)).buffered(CONCURRENCY);
     let read: Vec<_> = read.collect().await;
     for (path, log) in read.into_iter().flatten() {
         match log {

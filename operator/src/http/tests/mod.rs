@@ -31,7 +31,7 @@ use videofactory_pipeline::contract::Progress;
 use videofactory_tests::api_server::ApiServer;
 use videofactory_traces::SpanQueue;
 
-use super::relay::{GOOD_FOR, TAKES};
+use super::relay::{TAKES, TTL};
 use super::*;
 use crate::caches::{Caches, Owned, OwnerKey, PodRecord};
 use crate::config::{Config, Watched};
@@ -285,7 +285,7 @@ async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once()
         assert_eq!(*relay.said().await, said("here"));
     }
     assert_eq!(asked.load(Ordering::Relaxed), 1, "an answer is good for a while");
-    tokio::time::advance(GOOD_FOR).await;
+    tokio::time::advance(TTL).await;
     assert_eq!(*relay.said().await, said("here"));
     assert_eq!(asked.load(Ordering::Relaxed), 2);
     leader_flag.set_leader_address(Some(leader_saying("there", Arc::clone(&asked)).await));
@@ -313,7 +313,7 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     silent.set_nonblocking(true).unwrap();
     leader_flag.set_leader_address(Some(silent.local_addr().unwrap()));
     tokio::time::pause();
-    timeout(GOOD_FOR * 10, relay.watch(&caches)).await.unwrap_err();
+    timeout(TTL * 10, relay.watch(&caches)).await.unwrap_err();
     tokio::time::resume();
     assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody follows");
     let latest = Arc::new(Mutex::new(said("one")));

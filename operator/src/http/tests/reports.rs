@@ -13,7 +13,7 @@ use videofactory_api::body;
 use videofactory_api::limits::Limits;
 use videofactory_pipeline::contract::TOKEN_AUDIENCE;
 
-use super::super::progress::{LONGEST, MOST_BYTES, Reports};
+use super::super::progress::{MAX_BYTES, Reports, TIMEOUT};
 use super::super::progress_route;
 use super::{OPERATOR, Replica, STRANGER, WAITS_FOR_THE_BODY, WORKER, served, status_line};
 use crate::videojob::build::PROGRESS_PATH;
@@ -96,7 +96,7 @@ async fn a_report_is_not_waited_for_as_long_as_what_people_send() {
     tokio::time::pause();
     let begun = Instant::now();
     assert_eq!(status_line(&mut connection).await, "HTTP/1.1 408 Request Timeout");
-    assert!(begun.elapsed() < body::LONGEST, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < body::TIMEOUT, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn requests_of_workers_count_among_those_of_all() {
 #[test]
 fn the_limits_of_reports_are_documented() {
     let page = include_str!("../../../../docs/operating.md");
-    let (kib, seconds) = (MOST_BYTES >> 10, LONGEST.as_secs());
+    let (kib, seconds) = (MAX_BYTES >> 10, TIMEOUT.as_secs());
     let row = format!(
         "| A step's report of its progress, whose pod is a caller of its own | {kib} KiB, {seconds} s |"
     );

@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 use videofactory_crds::ProviderAccount;
-use videofactory_crds::bounds::{MOST_STATUS_BYTES, status_schema, violations};
+use videofactory_crds::bounds::{MAX_STATUS_BYTES, status_schema, violations};
 use videofactory_crds::provideraccount::{LastTurn, Waiter};
 
 use super::super::decide::{Decision, decide};
 use super::super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
 use super::super::holders::Holders;
-use super::super::ledger::MOST_GRANTS;
+use super::super::ledger::MAX_GRANTS;
 use super::super::model::{Credentials, Health, Observed};
 use super::super::testing::{at, demand, with};
 use super::*;
@@ -89,12 +89,12 @@ fn seven_thousand_jobs_of_an_account_without_limits_fit_into_its_object() {
     let decision = decide(&first, at(100));
     let granted = i64::try_from(decision.status.grants.len()).unwrap();
     println!("{granted} of 7000 are granted something; {} bytes", size(&decision));
-    assert!((200..=MOST_GRANTS).contains(&granted), "{granted}");
-    assert!(size(&decision) < MOST_STATUS_BYTES);
+    assert!((200..=MAX_GRANTS).contains(&granted), "{granted}");
+    assert!(size(&decision) < MAX_STATUS_BYTES);
     let again = decide(&written(&first, &decision), at(101));
     // A grant's id is shorter than the room that is kept for it: there may be room for a few more.
     assert!(
-        size(&again) < MOST_STATUS_BYTES && again.status.waiting > Some(6_000),
+        size(&again) < MAX_STATUS_BYTES && again.status.waiting > Some(6_000),
         "{:?}",
         again.status.waiting
     );
@@ -127,7 +127,7 @@ fn an_account_that_is_full_in_every_part_fits_into_its_object_and_goes_on() {
             let moment = 100 + round * 150;
             let decision = decide(&harness, at(moment));
             largest = largest.max(size(&decision));
-            assert!(size(&decision) < MOST_STATUS_BYTES, "{window} {limit}: {} bytes", size(&decision));
+            assert!(size(&decision) < MAX_STATUS_BYTES, "{window} {limit}: {} bytes", size(&decision));
             harness = written(&harness, &decision);
             closed += decision.closed_grants.closed;
             let grants = harness.account.status.clone().unwrap_or_default().grants;
@@ -178,7 +178,7 @@ fn quotas_that_are_added_while_many_grants_are_open_count_them_all() {
         edited.status.quotas[19]
     );
     assert!(edited.status.quotas.iter().any(|quota| quota.counts_all_grants == Some(true)));
-    assert!(size(&edited) < MOST_STATUS_BYTES, "{}", size(&edited));
+    assert!(size(&edited) < MAX_STATUS_BYTES, "{}", size(&edited));
     let mut next = written(&harness, &edited);
     assert_eq!(decide(&next, at(102)).status, edited.status, "another look changes nothing");
 

@@ -197,11 +197,11 @@ fn what_was_spent_is_booked_once_though_a_late_cache_has_it_granted_twice() {
 #[test]
 fn only_so_many_are_remembered_to_have_been_late() {
     let mut ledger = Ledger::read(&account(json!({})).spec, &ProviderAccountStatus::default(), at(0));
-    let jobs: Vec<VideoJob> = (0..MOST_EXPIRED + 20).map(|n| job(&format!("j{n}"), 1, json!({}))).collect();
+    let jobs: Vec<VideoJob> = (0..MAX_EXPIRED + 20).map(|n| job(&format!("j{n}"), 1, json!({}))).collect();
     ledger.expired = jobs.iter().map(claims_of).collect();
     let claims: Vec<Claim> = jobs.iter().flat_map(|job| super::super::demand::claims(job, "grok")).collect();
     ledger.forget_expired(&claims);
-    assert_eq!(ledger.expired.len(), MOST_EXPIRED);
+    assert_eq!(ledger.expired.len(), MAX_EXPIRED);
     ledger.forget_expired(&claims[..10]);
     assert!(ledger.expired.is_empty(), "who asks no more is forgotten");
 }

@@ -161,7 +161,7 @@ fn a_time_from_before_the_clock_was_put_back_blocks_for_one_period_from_now() {
 #[test]
 fn times_are_exact_for_small_limits_and_in_at_most_sixty_buckets_for_large_ones() {
     let spent: Vec<(i64, i64)> = (0..500).map(|second| (second * 7, 1)).collect();
-    let mut exact = window(MOST_EXACT, HOUR, Kind::Rolling, &spent[..60]);
+    let mut exact = window(MAX_EXACT, HOUR, Kind::Rolling, &spent[..60]);
     exact.tidy(at(500));
     assert_eq!(exact.spent.len(), 60);
     let mut large = window(1_000, HOUR, Kind::Rolling, &spent);

@@ -14,7 +14,7 @@ use crate::events::{Event, EventReason};
 /// How long after a run that failed another may begin because the bucket fills; twice as long after each further one.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(15);
 /// How often that wait is doubled at most.
-const MOST_DOUBLINGS: usize = 6;
+const MAX_DOUBLINGS: usize = 6;
 /// How long after a run that could not free enough another begins while jobs wait for room.
 const WHILE_STOPPED: SignedDuration = SignedDuration::from_hours(1);
 /// How long a refusal for want of room counts while nothing is deleted: somebody may have given the server more.
@@ -81,7 +81,7 @@ impl Draft<'_> {
     fn wait_after_failures(&self) -> SignedDuration {
         let runs = conditions::runs_that_count(self.spec, &self.status);
         let failed = runs.take_while(|run| in_vain(run)).count();
-        let doublings = failed.saturating_sub(1).min(MOST_DOUBLINGS);
+        let doublings = failed.saturating_sub(1).min(MAX_DOUBLINGS);
         AFTER_FAILURE.saturating_mul(1 << doublings)
     }
 

@@ -13,7 +13,7 @@ use super::{Draft, refused};
 use crate::events::cut;
 
 /// Most bytes of a word that are kept; those that give a place have fewer.
-const MOST_WORD: usize = 100;
+const MAX_WORD: usize = 100;
 /// Why a request is not followed that was made before the policy moved.
 const MOVED: &str = "the policy has been given another place since; ask again with a new time";
 
@@ -34,7 +34,7 @@ impl Draft<'_> {
         self.came = there.is_none();
         if let Some(word) = policy.annotations().get(TAKE_OVER) {
             // It has done its work: it must not give the place away once more, after it has become another's.
-            self.status.handled.get_or_insert_default().take_over = Some(cut(word, MOST_WORD));
+            self.status.handled.get_or_insert_default().take_over = Some(cut(word, MAX_WORD));
         }
         let BucketLocation { endpoint, bucket, prefix } = location(policy);
         self.status.place = Some(PolicyPlace {

@@ -18,14 +18,14 @@ use super::inventory::written;
 use super::job_guard::JobGuard;
 
 /// Requests that are under way at a time.
-const AT_A_TIME: usize = 6;
+const CONCURRENCY: usize = 6;
 /// Files that are looked at once more at a time.
-const LOOKS_AT_A_TIME: usize = 16;
+const READ_CONCURRENCY: usize = 16;
 /// How near the end of grace a file is looked at once more, in seconds.
 const NEAR_GRACE: i64 = 3_600;
 /// How often files are tried that the server could not delete just now, and for how long. Before each try their jobs are
 /// looked at again.
-const MOST_TRIES: u32 = 6;
+const MAX_TRIES: u32 = 6;
 const TRIED_FOR: Duration = Duration::from_secs(45);
 /// How long before the second try; twice as long before each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -108,7 +108,7 @@ impl Deletion<'_> {
         let mut under_way: JoinSet<Event> = JoinSet::new();
         let bucket = self.bucket.once();
         loop {
-            while deletion_outcome.cut.is_none() && under_way.len() < AT_A_TIME {
+            while deletion_outcome.cut.is_none() && under_way.len() < CONCURRENCY {
                 let rest = batches.clone();
                 let Some(files) = batches.next() else { break };
                 let attempt = Attempt { files: files.to_vec(), of: 0, number: 1, since: Instant::now() };
@@ -179,7 +179,7 @@ impl Deletion<'_> {
         let mut looks = stream::iter(near)
             .map(|index| (index, self.listing.key(self.object(index))))
             .map(|(index, key)| async move { (index, bucket.head(&key).await) })
-            .buffer_unordered(LOOKS_AT_A_TIME);
+            .buffer_unordered(READ_CONCURRENCY);
         while let Some((index, seen)) = looks.next().await {
             batch.heads += 1;
             let object = self.object(index);
@@ -278,7 +278,7 @@ impl Deletion<'_> {
     ) -> Option<Attempt> {
         deletion_outcome.deletes += report.requests;
         let may_go_on = deletion_outcome.cut.is_none()
-            && attempt.number < MOST_TRIES
+            && attempt.number < MAX_TRIES
             && attempt.since.elapsed() < TRIED_FOR;
         let failed: HashMap<&str, bool> = report
             .failed

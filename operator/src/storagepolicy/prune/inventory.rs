@@ -18,9 +18,9 @@ use super::super::plan::{Folder, Listing, NOBODY, Tally};
 use super::report::{Measured, Unknown, Usage};
 
 /// Keys in a row that were all told of before, after which a server is taken to tell them for ever.
-const MOST_REPEATED: u32 = 10_000;
+const MAX_REPEATED: u32 = 10_000;
 /// Keys in order that are remembered, should one come out of order: more would take too much memory.
-const MOST_REMEMBERED: usize = 2_000_000;
+const MAX_REMEMBERED: usize = 2_000_000;
 /// How many names a report gives as examples.
 const EXAMPLES: usize = 20;
 
@@ -199,7 +199,7 @@ impl Once {
             if key > self.last.as_str() {
                 self.last.clear();
                 self.last.push_str(key);
-                if self.hashes.len() < MOST_REMEMBERED {
+                if self.hashes.len() < MAX_REMEMBERED {
                     self.hashes.push(hash);
                 } else {
                     self.forgotten = true;
@@ -214,7 +214,7 @@ impl Once {
         }
         let new = self.seen.get_or_insert_default().insert(hash);
         self.repeated = if new { 0 } else { self.repeated + 1 };
-        if self.repeated >= MOST_REPEATED {
+        if self.repeated >= MAX_REPEATED {
             return Err(bad_listing(bucket, folder, "the server tells of the same keys again and again"));
         }
         Ok(new)

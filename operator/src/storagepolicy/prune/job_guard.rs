@@ -16,9 +16,9 @@ use super::jobs::{JobVersion, Jobs, Marked};
 use videofactory_client::call::CallError;
 
 /// Marks that are written at a time.
-const MARKS_AT_A_TIME: usize = 8;
+const MARK_CONCURRENCY: usize = 8;
 /// How often a mark is tried again after somebody else wrote first.
-const MOST_TRIES: u32 = 5;
+const MAX_TRIES: u32 = 5;
 
 /// An owner whose files the plan deletes.
 #[derive(Debug, Default)]
@@ -119,7 +119,7 @@ impl<'a> JobGuard<'a> {
         let jobs = self.jobs;
         let mut marks = stream::iter(open)
             .map(|(owner, job, kinds)| async move { (owner, mark(jobs, job, &kinds).await) })
-            .buffer_unordered(MARKS_AT_A_TIME);
+            .buffer_unordered(MARK_CONCURRENCY);
         // All to their end, whatever becomes of the first: what is known of a mark can be taken back.
         let mut failure = None;
         while let Some((owner, end)) = marks.next().await {
@@ -222,7 +222,7 @@ impl<'a> JobGuard<'a> {
         });
         let ends = stream::iter(idle)
             .map(|(job, idle, unsure)| async move { take_off(jobs, job, &idle, unsure).await })
-            .buffer_unordered(MARKS_AT_A_TIME);
+            .buffer_unordered(MARK_CONCURRENCY);
         // All to their end, whatever becomes of the first.
         ends.fold(Ok(()), |all, end| async { all.and(end) }).await
     }
@@ -234,7 +234,7 @@ async fn mark(
     mut job: JobReference,
     kinds: &BTreeSet<ObjectKind>,
 ) -> Result<Option<Box<JobReference>>, CallError> {
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         if kinds.is_subset(&job.pruned) {
             return Ok(Some(Box::new(job)));
         }
@@ -278,7 +278,7 @@ async fn unmark(
     mut job: JobReference,
     kinds: &BTreeSet<ObjectKind>,
 ) -> Result<(), CallError> {
-    for _ in 0..MOST_TRIES {
+    for _ in 0..MAX_TRIES {
         let wanted: BTreeSet<ObjectKind> = job.pruned.difference(kinds).copied().collect();
         if wanted == job.pruned {
             return Ok(());

@@ -13,9 +13,9 @@ const SHARE: u64 = 60;
 /// Files of a small listing.
 pub const FEW: u64 = 50_000;
 /// Small listings that are held at a time.
-const SMALL_AT_A_TIME: usize = 4;
+const SMALL_CONCURRENCY: usize = 4;
 /// Most files of one listing where nothing limits the memory.
-const MOST: u64 = 2_000_000;
+const MAX: u64 = 2_000_000;
 
 /// Where control groups tell the limit of a container's memory, in their two versions.
 const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
@@ -40,9 +40,13 @@ impl ListingMemory {
     /// Room in so many bytes of memory; `None`: nothing limits it.
     #[must_use]
     pub fn in_memory_of(bytes: Option<u64>) -> Self {
-        let small = FEW * SMALL_AT_A_TIME as u64;
-        let most = bytes.map_or(MOST, |bytes| (bytes / 100 * SHARE / BYTES_PER_FILE).saturating_sub(small));
-        Self { most: most.clamp(FEW, MOST), small: Semaphore::new(SMALL_AT_A_TIME), large: Semaphore::new(1) }
+        let small = FEW * SMALL_CONCURRENCY as u64;
+        let most = bytes.map_or(MAX, |bytes| (bytes / 100 * SHARE / BYTES_PER_FILE).saturating_sub(small));
+        Self {
+            most: most.clamp(FEW, MAX),
+            small: Semaphore::new(SMALL_CONCURRENCY),
+            large: Semaphore::new(1),
+        }
     }
 
     /// Room in the memory of the container that this process is in.
@@ -79,13 +83,13 @@ mod tests {
     fn all_listings_together_take_their_share_of_the_memory_at_most() {
         for mib in [256, 512, 1_024] {
             let listing_memory = ListingMemory::in_memory_of(Some(mib * MIB));
-            let files = listing_memory.most_files() + FEW * SMALL_AT_A_TIME as u64;
+            let files = listing_memory.most_files() + FEW * SMALL_CONCURRENCY as u64;
             assert!(files * BYTES_PER_FILE <= mib * MIB / 100 * SHARE, "{mib} MiB");
         }
         assert!(ListingMemory::in_memory_of(Some(512 * MIB)).most_files() >= 800_000);
         assert_eq!(ListingMemory::in_memory_of(Some(MIB)).most_files(), FEW);
-        assert_eq!(ListingMemory::in_memory_of(None).most_files(), MOST);
-        assert_eq!(ListingMemory::in_memory_of(Some(u64::MAX)).most_files(), MOST);
+        assert_eq!(ListingMemory::in_memory_of(None).most_files(), MAX);
+        assert_eq!(ListingMemory::in_memory_of(Some(u64::MAX)).most_files(), MAX);
     }
 
     #[tokio::test]
@@ -94,7 +98,7 @@ mod tests {
         let large = listing_memory.acquire(1_000_000).await;
         assert!(listing_memory.acquire(FEW + 1).now_or_never().is_none());
         let small: Vec<_> =
-            (0..SMALL_AT_A_TIME).map(|_| listing_memory.acquire(FEW).now_or_never().unwrap()).collect();
+            (0..SMALL_CONCURRENCY).map(|_| listing_memory.acquire(FEW).now_or_never().unwrap()).collect();
         assert!(listing_memory.acquire(0).now_or_never().is_none());
         drop((large, small));
         assert!(

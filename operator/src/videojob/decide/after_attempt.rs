@@ -12,7 +12,7 @@ use super::messages::{NO_MESSAGE, quality_message};
 use super::step::is_tried;
 
 /// Most seconds between two tries.
-pub(super) const LONGEST_DELAY: i64 = 600;
+pub(super) const MAX_DELAY: i64 = 600;
 
 /// What the step waits for after an attempt with these inputs.
 pub(super) fn after_attempt(draft: &mut Draft<'_>, name: StepName, input: &Digest) -> Option<Verdict> {
@@ -47,7 +47,7 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
         |at: Timestamp| Message::with_numbers(format!("{name}: {told}; tries again at "), at.to_string());
     match &step.retry_at {
         // A clock that was set back must not make it wait for longer than we ever do.
-        Some(at) if at.0 <= now || at.0 > later(now, LONGEST_DELAY) => None,
+        Some(at) if at.0 <= now || at.0 > later(now, MAX_DELAY) => None,
         // A person is needed, but need not tell us.
         Some(at)
             if matches!(

@@ -7,11 +7,11 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{StepOutcome, Unresolved};
 
 /// Most permits that are kept: the schema holds no more. Whoever is asked again after that gives leave again.
-const MOST: usize = 32;
+const MAX: usize = 32;
 
 /// Keeps what an attempt asks a person about; it asks about the others after them.
 pub(super) fn ask(step: &mut StepStatus, outcome: &StepOutcome) {
-    let asked = outcome.unresolved.iter().take(Unresolved::MOST).map(|asked| DigestSubmissions {
+    let asked = outcome.unresolved.iter().take(Unresolved::MAX).map(|asked| DigestSubmissions {
         digest: asked.digest.to_string(),
         submissions: Some(asked.submissions.into()),
     });
@@ -25,7 +25,7 @@ pub(super) fn give(step: &mut StepStatus) {
         step.permitted.retain(|known| known.digest != asked.digest);
         step.permitted.push(DigestSubmissions { submissions: Some(submissions), ..asked });
     }
-    let too_many = step.permitted.len().saturating_sub(MOST);
+    let too_many = step.permitted.len().saturating_sub(MAX);
     step.permitted.drain(..too_many);
 }
 

@@ -1,7 +1,7 @@
 //! The Channel's part of a run, which is copied into the status: later edits of it change no job that has begun.
 
 use videofactory_crds::Channel;
-use videofactory_crds::bounds::MOST_CHANNEL_BYTES;
+use videofactory_crds::bounds::MAX_CHANNEL_BYTES;
 use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::videojob::FrozenChannel;
 
@@ -45,9 +45,9 @@ pub(super) fn freeze_channel(draft: &mut Draft<'_>) -> Result<(), Verdict> {
 fn freeze(channel: &Channel) -> Result<FrozenChannel, String> {
     let name = channel.metadata.name.clone().unwrap_or_default();
     let bytes = serde_json::to_string(&channel.spec).map_or(0, |text| text.len());
-    if bytes > MOST_CHANNEL_BYTES {
+    if bytes > MAX_CHANNEL_BYTES {
         return Err(format!(
-            "channel {name:?} has {bytes} bytes, and a run keeps {MOST_CHANNEL_BYTES} of one at most; shorten it"
+            "channel {name:?} has {bytes} bytes, and a run keeps {MAX_CHANNEL_BYTES} of one at most; shorten it"
         ));
     }
     Ok(FrozenChannel { name, generation: channel.metadata.generation, spec: channel.spec.clone() })

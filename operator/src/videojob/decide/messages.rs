@@ -9,7 +9,7 @@ use videofactory_pipeline::contract::StepOutcome;
 use super::super::model::PodProblem;
 use super::super::verdict::Verdict;
 use super::draft::Draft;
-use crate::events::{MOST_TEXT_BYTES, cut};
+use crate::events::{MAX_TEXT_BYTES, cut};
 
 /// What is told where it should be said why, and nothing was said.
 pub(super) const NO_MESSAGE: &str = "it gave no reason; see the log of its pod";
@@ -77,7 +77,7 @@ pub(super) fn in_review(draft: &Draft<'_>, gate: StepName) -> Verdict {
 pub(super) fn quality_message(job: &VideoJob, step: StepName, failed: &str, film: &str) -> String {
     format!(
         "{step}: {}; edit the job, or take the film as it is: {}",
-        cut(failed, MOST_TEXT_BYTES / 2),
+        cut(failed, MAX_TEXT_BYTES / 2),
         annotate_command(job, requests::ACCEPT_QUALITY, film)
     )
 }
@@ -106,7 +106,7 @@ pub(super) fn gone_message(job: &VideoJob, what: &str, price: Price, otherwise: 
         Price::Unknown => "costs, and nobody knows how much".to_owned(),
     };
     let command = annotate_command(job, requests::RETRY, "$(date -u +%FT%TZ)");
-    let what = cut(what, MOST_TEXT_BYTES / 2);
+    let what = cut(what, MAX_TEXT_BYTES / 2);
     format!("{what}; making them again {cost}: to have that, {command}, or request a restart; {otherwise}")
 }
 

@@ -8,7 +8,7 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
 use super::super::ending::is_unknown;
-use super::after_attempt::LONGEST_DELAY;
+use super::after_attempt::MAX_DELAY;
 use super::allowed_submissions;
 use super::demands::write_off;
 use super::draft::{Draft, later};
@@ -117,7 +117,7 @@ impl StepRecorder<'_> {
                 self.step.wait_until(
                     VideoJobReason::RetryScheduled,
                     message,
-                    at.min(later(self.now, LONGEST_DELAY)),
+                    at.min(later(self.now, MAX_DELAY)),
                 );
             }
             ExitCode::TryLater => self.retry_later(VideoJobReason::RateLimited, message),
@@ -197,7 +197,7 @@ fn leaves_some(outcome: &StepOutcome) -> bool {
 /// When to try again after so many tries: each time later, up to a limit.
 fn back_off(now: Timestamp, tries: i32, jitter: f64) -> Timestamp {
     let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or_default();
-    let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
+    let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(MAX_DELAY);
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most 600 seconds")]
     let spread = (delay as f64 * (0.8 + 0.2 * jitter)).ceil() as i64;
     later(now, spread)

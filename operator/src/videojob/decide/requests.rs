@@ -14,8 +14,8 @@ use super::step::Transitions;
 use crate::events::EventReason;
 
 /// What the schema holds: more would be refused with the whole status.
-const MOST_TAKES: usize = 200;
-const LONGEST_ID: usize = 32;
+const MAX_TAKES: usize = 200;
+const MAX_ID: usize = 32;
 
 /// Acts on every request that was not acted upon yet.
 pub(super) fn handle(draft: &mut Draft<'_>) {
@@ -190,8 +190,7 @@ fn regenerate(draft: &mut Draft<'_>, request: &Regenerate) {
         return;
     }
     let new = request.scenes.iter().filter(|id| draft.status.takes.iter().all(|takes| takes.scene != **id));
-    if new.count() + draft.status.takes.len() > MOST_TAKES
-        || request.scenes.iter().any(|id| id.len() > LONGEST_ID)
+    if new.count() + draft.status.takes.len() > MAX_TAKES || request.scenes.iter().any(|id| id.len() > MAX_ID)
     {
         let note = "no film has such scenes: an id is at most 32 characters long, and a film has at most 200";
         draft.event(true, EventReason::RequestIgnored, "Reconcile", note);

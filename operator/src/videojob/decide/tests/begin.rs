@@ -1,7 +1,7 @@
 //! How a run begins: with its id, with its Channel, and with texts as its steps can use them.
 
 use serde_json::{Value, json};
-use videofactory_crds::bounds::MOST_CHANNEL_BYTES;
+use videofactory_crds::bounds::MAX_CHANNEL_BYTES;
 use videofactory_crds::condition::{ConditionType, Phase};
 use videofactory_crds::{Channel, StepName, requests};
 use videofactory_pipeline::contract::GivenScenes;
@@ -51,7 +51,7 @@ fn a_channel_that_has_grown_too_large_leaves_a_run_the_one_that_it_has() {
     harness.converge();
     let frozen = |harness: &Harness| harness.observed.job.status.as_ref().unwrap().channel.clone();
     let before = frozen(&harness);
-    harness.observed.channel = channel_of(MOST_CHANNEL_BYTES + 1);
+    harness.observed.channel = channel_of(MAX_CHANNEL_BYTES + 1);
     harness.annotate(requests::REFRESH_CHANNEL, "2026-11-28T10:00:00Z");
     harness.converge();
     assert_eq!(frozen(&harness), before);

@@ -5,12 +5,12 @@ use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::{GrantState, Holder};
 use videofactory_crds::videojob::Compute;
 use videofactory_crds::{StepName, requests};
-use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES, Opening, RateLimit, SceneReport};
+use videofactory_pipeline::contract::{ExitCode, MAX_INPUT_BYTES, Opening, RateLimit, SceneReport};
 
 use super::super::super::model::{Action, Found, Refusal};
 use super::super::testing::Harness;
 use super::quota_request::{at_work, close_grants, demand, film, grant, grok, until_animation};
-use crate::provideraccount::MOST_OPENINGS;
+use crate::provideraccount::MAX_OPENINGS;
 
 const STEP: StepName = StepName::AnimateScenes;
 const IMAGES: StepName = StepName::GenerateImages;
@@ -168,15 +168,15 @@ fn whatever_is_granted_a_step_of_any_size_begins_and_fits_into_its_pod() {
             animation.unwrap().parameters = serde_json::from_value(parameters.clone()).unwrap();
         });
         until_animation(&mut harness);
-        grant(&mut harness, i64::try_from(MOST_OPENINGS).unwrap());
+        grant(&mut harness, i64::try_from(MAX_OPENINGS).unwrap());
         let opening = Opening { at: harness.now, submissions: 1 };
         grok(&mut harness).status.grants[0].openings =
-            serde_json::from_value(json!(vec![opening; MOST_OPENINGS])).unwrap();
+            serde_json::from_value(json!(vec![opening; MAX_OPENINGS])).unwrap();
         harness.converge();
         assert!(at_work(&harness), "{letters}: {}", harness.message());
         let input = &harness.inputs[&(STEP, 1)];
         assert!(!input.survey, "it does not only take stock");
-        assert!(input.carry().variable.len() <= MOST_INPUT_BYTES, "{letters}");
+        assert!(input.carry().variable.len() <= MAX_INPUT_BYTES, "{letters}");
     }
 }
 

@@ -26,7 +26,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::{ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::requests::{ACCEPT_QUALITY, APPROVED, REJECTED, RETRY};
 use videofactory_crds::videojob::Compute;
-use videofactory_pipeline::contract::{ExitCode, MOST_INPUT_BYTES};
+use videofactory_pipeline::contract::{ExitCode, MAX_INPUT_BYTES};
 
 use super::super::model::{Found, PodProblem, PodState, Storage};
 use super::testing::{Harness, storage_ready};
@@ -403,7 +403,7 @@ fn settings_of_any_size_begin_and_each_step_is_told_its_own() {
     assert_eq!(harness.phase(), Phase::Succeeded);
     for ((step, _), input) in &harness.inputs {
         let carried = input.carry();
-        assert!(carried.variable.len() <= MOST_INPUT_BYTES, "{step}: {} bytes", carried.variable.len());
+        assert!(carried.variable.len() <= MAX_INPUT_BYTES, "{step}: {} bytes", carried.variable.len());
         let whole = carried.variable + &carried.document.unwrap_or_default();
         assert_eq!(whole.contains("\"targets\""), *step == PUBLISH, "{step}");
         assert_eq!(whole.contains("\"characters\""), [SCRIPT, IMAGES, VOICES].contains(step), "{step}");

@@ -1,7 +1,7 @@
 //! What an attempt has spent is settled by who knows it, and a person's leave is for what they were asked about.
 
 use videofactory_crds::StepName;
-use videofactory_crds::bounds::{MOST_SPENT, status_schema, violations};
+use videofactory_crds::bounds::{MAX_SPENT, status_schema, violations};
 use videofactory_crds::condition::{Phase, StepState};
 use videofactory_crds::requests;
 use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, Unresolved};
@@ -164,9 +164,9 @@ fn whatever_an_outcome_tells_the_status_keeps_to_its_bounds_and_counts_all() {
     harness.converge();
     let status = serde_json::to_value(&harness.observed.job.status).unwrap();
     assert_eq!(violations(&status, status_schema("VideoJob").unwrap()), Vec::<String>::new());
-    assert_eq!(harness.step(STEP).unresolved.len(), Unresolved::MOST);
+    assert_eq!(harness.step(STEP).unresolved.len(), Unresolved::MAX);
     let kept = demand(&harness).spent;
-    assert_eq!(kept.len(), MOST_SPENT);
+    assert_eq!(kept.len(), MAX_SPENT);
     assert_eq!(kept.iter().map(|spent| spent.submissions).sum::<i64>(), 60);
     assert_eq!(kept.last().map(|spent| spent.at.0), Some(after(59)), "none of it seems free too early");
 }

@@ -8,7 +8,7 @@ use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::ExitCode;
 
 use super::super::testing::Harness;
-use crate::events::MOST_TEXT_BYTES;
+use crate::events::MAX_TEXT_BYTES;
 
 const SCRIPT: StepName = StepName::WriteScript;
 const FILM: StepName = StepName::AssembleVideo;
@@ -151,9 +151,9 @@ fn a_long_text_is_cut_before_it_enters_the_status() {
     harness.annotate(requests::HOLD, &long);
     harness.converge();
     harness.converge();
-    assert!(harness.message().len() <= MOST_TEXT_BYTES && harness.message().ends_with('…'));
+    assert!(harness.message().len() <= MAX_TEXT_BYTES && harness.message().ends_with('…'));
     let handled = harness.observed.job.status.clone().unwrap().handled.unwrap().retry.unwrap();
-    assert!(handled.len() <= MOST_TEXT_BYTES, "{} bytes", handled.len());
+    assert!(handled.len() <= MAX_TEXT_BYTES, "{} bytes", handled.len());
     let told = harness.events.iter().filter(|note| note.contains("retry-requested-at")).count();
     assert_eq!(told, 1, "what was cut is not known again");
 }

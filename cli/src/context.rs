@@ -77,13 +77,13 @@ impl Context {
 
     /// A text as people are told it.
     #[must_use]
-    pub fn told(&self, text: &str) -> String {
+    pub fn reported(&self, text: &str) -> String {
         self.commands.complete(&printable(text))
     }
 
     /// Tells something, as a line.
-    pub fn tell(&mut self, line: impl AsRef<str>) -> Result<(), Error> {
-        let line = self.told(line.as_ref());
+    pub fn notify(&mut self, line: impl AsRef<str>) -> Result<(), Error> {
+        let line = self.reported(line.as_ref());
         writeln!(self.streams.err, "{line}")?;
         self.streams.err.flush()?;
         Ok(())
@@ -112,7 +112,7 @@ impl Context {
         if yes {
             return Ok(true);
         }
-        self.tell(objects.trim_end())?;
+        self.notify(objects.trim_end())?;
         if !self.streams.asks {
             return Err(Error::usage("nobody is there to agree: standard input is no terminal")
                 .hint("say --yes, or look at what would be done by --dry-run"));
@@ -123,7 +123,7 @@ impl Context {
         self.streams.input.read_line(&mut answer)?;
         let agrees = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
         if !agrees {
-            self.tell("Nothing was changed.")?;
+            self.notify("Nothing was changed.")?;
         }
         Ok(agrees)
     }

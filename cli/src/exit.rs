@@ -244,18 +244,18 @@ mod tests {
     use super::*;
 
     /// The codes and their meanings, as `--help` tells them.
-    fn told() -> Vec<(u8, String)> {
-        let mut told: Vec<(u8, String)> = Vec::new();
+    fn reported() -> Vec<(u8, String)> {
+        let mut reported: Vec<(u8, String)> = Vec::new();
         for line in HELP.lines().skip(1) {
             let (first, rest) = line.trim().split_once(' ').unwrap();
             if let Ok(code) = first.parse() {
-                told.push((code, rest.trim().to_owned()));
-            } else if let Some((_, meaning)) = told.last_mut() {
+                reported.push((code, rest.trim().to_owned()));
+            } else if let Some((_, meaning)) = reported.last_mut() {
                 // The meaning goes on in the next line.
                 *meaning = format!("{meaning} {}", line.trim());
             }
         }
-        told
+        reported
     }
 
     #[test]
@@ -270,9 +270,9 @@ mod tests {
             Exit::Interrupted,
             Exit::ClosedPipe,
         ];
-        assert_eq!(told().iter().map(|(code, _)| *code).collect::<Vec<_>>(), codes.map(Exit::code));
+        assert_eq!(reported().iter().map(|(code, _)| *code).collect::<Vec<_>>(), codes.map(Exit::code));
         let page = include_str!("../../docs/plugin.md").replace('`', "").replace("\\|", "|");
-        for (code, meaning) in told() {
+        for (code, meaning) in reported() {
             let row = format!("| {code} | {meaning}");
             assert!(page.lines().any(|line| line.starts_with(&row)), "{row}");
         }
@@ -290,9 +290,9 @@ mod tests {
         let message = "videojobs.videofactory.dev \"a\" is forbidden: User \"u\" cannot patch resource";
         let status = Box::new(Status::failure(message, "Forbidden").with_code(403));
         let refused = CallError::of("patch VideoJob a/b", kube::Error::Api(status));
-        let told = Error::from(refused);
-        assert_eq!(told.message, format!("failed to patch VideoJob a/b: {message}"));
-        assert!(told.hint.unwrap().contains("doctor"));
+        let reported = Error::from(refused);
+        assert_eq!(reported.message, format!("failed to patch VideoJob a/b: {message}"));
+        assert!(reported.hint.unwrap().contains("doctor"));
     }
 
     #[test]

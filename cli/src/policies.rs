@@ -137,8 +137,8 @@ fn why(policy: &StoragePolicy) -> Option<String> {
     ];
     let limit = condition::get(conditions, ConditionType::WithinLimit);
     let limit = limit.filter(|limit| stops.iter().any(|reason| limit.reason == reason.to_string()));
-    let told = limit.or_else(|| condition::get(conditions, ConditionType::Ready))?;
-    Some(plain(&told.message))
+    let reported = limit.or_else(|| condition::get(conditions, ConditionType::Ready))?;
+    Some(plain(&reported.message))
 }
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn why_nothing_was_done_is_what_the_operator_says() {
-        let told = |limit: &str| {
+        let reported = |limit: &str| {
             let condition = |kind: &str, reason: &str, message: &str| {
                 json!({"type": kind, "status": "True", "reason": reason, "message": message,
                        "lastTransitionTime": "2026-12-24T17:30:00Z"})
@@ -163,10 +163,10 @@ mod tests {
             refused(&serde_json::from_value(policy).unwrap(), "pruned").message
         };
         assert_eq!(
-            told("StorageFull"),
+            reported("StorageFull"),
             "films/r2 was not pruned: it answers; but side effects are suspended"
         );
-        assert_eq!(told("TooManyFiles"), "films/r2 was not pruned: it holds 90 files, more than 80");
+        assert_eq!(reported("TooManyFiles"), "films/r2 was not pruned: it holds 90 files, more than 80");
         let silent = serde_json::from_value(testing::policy(json!({}))).unwrap();
         assert_eq!(refused(&silent, "backed up").message, "films/r2 was not backed up");
     }

@@ -224,7 +224,7 @@ pub async fn run_until(fake: &Fake, line: &str, answers: Option<&str>, interrupt
     let exit = match crate::run(cli.verb, &mut context).await {
         Ok(exit) => exit,
         Err(error) => {
-            context.tell(error.to_string()).unwrap();
+            context.notify(error.to_string()).unwrap();
             error.exit
         }
     };

@@ -100,16 +100,16 @@ mod tests {
     fn a_right_that_is_missing_is_named_with_its_place() {
         let right =
             Right { verb: "approve", group: "films.dev", resource: "videojobs", namespace: Some("films") };
-        let told = |right: Right<'_>| match right.refused() {
+        let reported = |right: Right<'_>| match right.refused() {
             RequireError::HoldRight { refusal, hint } => format!("{refusal}: {hint}"),
             RequireError::CallApiServer(error) => panic!("{error}"),
         };
         assert_eq!(
-            told(right),
+            reported(right),
             "you may not approve videojobs in namespace films: ask for a role with the verb approve on \
              videojobs.films.dev in that namespace"
         );
-        let everywhere = told(Right { group: "", resource: "pods", namespace: None, ..right });
+        let everywhere = reported(Right { group: "", resource: "pods", namespace: None, ..right });
         assert!(everywhere.ends_with("the verb approve on pods in the whole cluster"), "{everywhere}");
     }
 

@@ -351,9 +351,9 @@ mod tests {
     #[test]
     fn a_hold_says_of_whom_it_is_and_what_to_do_if_it_stays() {
         let hold = hold(&two());
-        let told =
+        let reported =
             ["created together with another one (request 3f9c2a1e)", "Idempotency-Key", "resume or delete"];
-        assert!(told.iter().all(|told| hold.contains(told)), "{hold}");
+        assert!(reported.iter().all(|reported| hold.contains(reported)), "{hold}");
     }
 
     #[test]

@@ -272,11 +272,12 @@ async fn send_all(
     dry_run: bool,
 ) -> Vec<ItemResult> {
     // Collected first: a stream that maps references is good for one lifetime only, and a handler needs any.
-    let sent: Vec<_> = jobs.iter().map(|job| send_or_tell(client, job, request, manager, dry_run)).collect();
+    let sent: Vec<_> =
+        jobs.iter().map(|job| send_or_report(client, job, request, manager, dry_run)).collect();
     stream::iter(sent).buffered(CONCURRENCY).collect().await
 }
 
-async fn send_or_tell(
+async fn send_or_report(
     client: &Client,
     job: &VideoJob,
     request: &Request,

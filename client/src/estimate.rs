@@ -207,8 +207,8 @@ mod tests {
             "three of six seconds"
         );
         let usual = Ok(account(&json!({"provider": "XAI"})));
-        let told = estimate(&with_account("animation", &json!({})), &[("grok", usual)]);
-        assert!(told.cost > Money::ZERO && told.unknown.is_empty(), "{told:?}");
+        let reported = estimate(&with_account("animation", &json!({})), &[("grok", usual)]);
+        assert!(reported.cost > Money::ZERO && reported.unknown.is_empty(), "{reported:?}");
     }
 
     #[test]
@@ -222,15 +222,15 @@ mod tests {
     #[test]
     fn what_nobody_knows_is_said_with_what_to_do() {
         let grok = Ok(account(&json!({"provider": "XAI"})));
-        let told =
+        let reported =
             estimate(&with_account("animation", &json!({"model": "grok-of-tomorrow"})), &[("grok", grok)]);
         let expected = "animate-scenes: nobody knows what model \"grok-of-tomorrow\" of account grok costs; name it as \
                         videoSecond in the prices of that ProviderAccount (\"0\" if it costs nothing)";
-        assert_eq!((told.cost, told.unknown), (Money::ZERO, vec![expected.to_owned()]));
+        assert_eq!((reported.cost, reported.unknown), (Money::ZERO, vec![expected.to_owned()]));
         let missing = Err("ProviderAccount \"grok\" does not exist in this namespace".to_owned());
-        let told = estimate(&with_account("images", &json!({})), &[("grok", missing)]);
+        let reported = estimate(&with_account("images", &json!({})), &[("grok", missing)]);
         let expected = "generate-images: ProviderAccount \"grok\" does not exist in this namespace";
-        assert_eq!(told.unknown, [expected]);
+        assert_eq!(reported.unknown, [expected]);
     }
 
     #[test]

@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    fn told(reason: &str, digest: &str) -> String {
+    fn reported(reason: &str, digest: &str) -> String {
         let ready = json!({"type": "Ready", "status": "False", "reason": reason, "message": "",
                            "lastTransitionTime": "2026-12-24T18:00:00Z"});
         let job = serde_json::from_value(json!({
@@ -141,13 +141,13 @@ mod tests {
             ("RetriesExhausted", &["LOGS", "RETRY"]),
             ("ConfigurationInvalid", &["RETRY"]),
         ] {
-            let told = told(reason, "3f9c");
-            assert!(commands.iter().all(|command| told.contains(command)), "{reason}: {told}");
+            let reported = reported(reason, "3f9c");
+            assert!(commands.iter().all(|command| reported.contains(command)), "{reason}: {reported}");
         }
     }
 
     #[test]
     fn what_is_no_digest_becomes_no_part_of_a_command() {
-        assert!(!told("QualityCheckFailed", "3f9c`; rm -r ~").contains("rm -r"));
+        assert!(!reported("QualityCheckFailed", "3f9c`; rm -r ~").contains("rm -r"));
     }
 }

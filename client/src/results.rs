@@ -76,11 +76,11 @@ mod tests {
         let results = Results::new("retry", false, items);
         let done: Vec<&str> = results.done().map(|item| item.id.name.as_str()).collect();
         assert_eq!((done, results.are_all_done()), (vec!["ocean", "lake", "moon"], false));
-        let told = serde_json::to_value(&results).unwrap();
+        let reported = serde_json::to_value(&results).unwrap();
         assert_eq!(
-            (&told["action"], &told["dryRun"], &told["counts"]),
+            (&reported["action"], &reported["dryRun"], &reported["counts"]),
             (&json!("retry"), &json!(false), &json!({"requested": 2, "unchanged": 1, "refused": 1}))
         );
-        assert_eq!(told["items"][1], json!({"id": "films/sea", "outcome": "refused"}));
+        assert_eq!(reported["items"][1], json!({"id": "films/sea", "outcome": "refused"}));
     }
 }

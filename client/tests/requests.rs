@@ -62,14 +62,14 @@ fn the_plugin_asks_what_the_table_says() {
     for (name, mut rows) in table {
         let job: VideoJob = read(&format!("{OBJECTS}/{name}.yaml"));
         for action in actions() {
-            let told = rows.remove(action.name().as_str()).unwrap();
+            let reported = rows.remove(action.name().as_str()).unwrap();
             let request = Request::of_named(action, NOW.parse().unwrap());
             let planned = match request.plan(&job) {
                 Plan::Patch(patch) => json!({"patch": patch}),
                 Plan::Unchanged(how) => json!({"unchanged": how}),
                 Plan::Refused(why) => json!({"refused": why}),
             };
-            assert_eq!(planned, filled(told, &job), "{:?} of {name}", request.action);
+            assert_eq!(planned, filled(reported, &job), "{:?} of {name}", request.action);
         }
         assert!(rows.is_empty(), "{name}: {rows:?}");
     }

@@ -326,13 +326,13 @@ mod tests {
         ] {
             let state = ConditionState { reason, ..ready(status, "what to do") };
             set_ready(&mut conditions, state, Some(2), at(1));
-            let told = |kind| {
+            let reported = |kind| {
                 let condition = get(&conditions, kind)?;
                 Some((condition.reason.clone(), condition.message.clone(), condition.observed_generation))
             };
             let wanted = Some((reason.to_string(), "what to do".to_owned(), Some(2)));
-            assert_eq!(told(ConditionType::Ready), wanted);
-            assert_eq!(told(ConditionType::Stalled), wanted.filter(|_| stalled));
+            assert_eq!(reported(ConditionType::Ready), wanted);
+            assert_eq!(reported(ConditionType::Stalled), wanted.filter(|_| stalled));
             assert_eq!(is_true(&conditions, ConditionType::Stalled), stalled, "{reason}");
         }
     }

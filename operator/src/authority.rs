@@ -117,13 +117,13 @@ pub(crate) mod tests {
                 (&[("root.pem", "hello")], "no certificate in PEM"),
                 (&[("root.pem", key)], "no certificate in PEM"),
             ] {
-                let told = referred(&reference, data, data).await.unwrap_err().to_string();
+                let reported = referred(&reference, data, data).await.unwrap_err().to_string();
                 let named = format!("key \"root.pem\" of {kind} \"company\", which caRef names");
-                assert!(told.starts_with(&named) && told.contains(why), "{told}");
+                assert!(reported.starts_with(&named) && reported.contains(why), "{reported}");
             }
             let elsewhere = json!({"kind": kind, "name": "nobody", "key": "root.pem"});
-            let told = referred(&elsewhere, &[], &[]).await.unwrap_err().to_string();
-            assert!(told.contains("\"nobody\"") && told.contains("does not exist"), "{told}");
+            let reported = referred(&elsewhere, &[], &[]).await.unwrap_err().to_string();
+            assert!(reported.contains("\"nobody\"") && reported.contains("does not exist"), "{reported}");
         }
     }
 }

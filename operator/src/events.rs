@@ -155,7 +155,7 @@ impl Publisher {
     }
 
     /// Tells people about an object. When too many wait, it is left out.
-    pub fn tell(&self, about: ObjectReference, event: Event) {
+    pub fn publish(&self, about: ObjectReference, event: Event) {
         if let Err(error) = self.queue.try_send((about, event)) {
             tracing::warn!(%error, "an Event is left out");
         }
@@ -168,12 +168,12 @@ async fn write_all(
     metrics: Arc<Metrics>,
     mut queue: mpsc::Receiver<(ObjectReference, Event)>,
 ) {
-    let mut told: HashMap<String, Instant> = HashMap::new();
+    let mut reported: HashMap<String, Instant> = HashMap::new();
     while let Some((about, event)) = queue.recv().await {
-        told.retain(|_, at| at.elapsed() < REMEMBERED);
+        reported.retain(|_, at| at.elapsed() < REMEMBERED);
         let built = build(&about, &event, &instance);
         let name = built.metadata.name.clone().unwrap_or_default();
-        if told.contains_key(&name) {
+        if reported.contains_key(&name) {
             continue;
         }
         let api: Api<KubeEvent> =
@@ -187,7 +187,7 @@ async fn write_all(
                 continue;
             }
         }
-        told.insert(name, Instant::now());
+        reported.insert(name, Instant::now());
     }
 }
 

@@ -110,12 +110,12 @@ mod tests {
 
     impl ApiServer {
         async fn start() -> Self {
-            let (tell, came) = mpsc::unbounded_channel();
+            let (report, came) = mpsc::unbounded_channel();
             let (may_answer, count) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
             let waits = Arc::clone(&may_answer);
             let answer = async move || {
                 let number = count.fetch_add(1, Ordering::Relaxed) + 1;
-                tell.send(number).unwrap();
+                report.send(number).unwrap();
                 waits.acquire().await.unwrap().forget();
                 Json(json!({"metadata": {"name": "shared", "resourceVersion": number.to_string()}}))
             };

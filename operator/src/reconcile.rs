@@ -85,7 +85,7 @@ where
             let note = format!("this {} cannot be read: {}; apply it again", K::kind(&()), invalid.error);
             let event =
                 Event { warning: true, reason: EventReason::Unreadable, action: "Reconcile".into(), note };
-            events.tell(object.object_ref(&()), event);
+            events.publish(object.object_ref(&()), event);
             None
         }
     }
@@ -317,10 +317,10 @@ mod tests {
     async fn work_that_nobody_awaits_any_more_is_broken_off_and_its_end_can_be_waited_for() {
         let (sender, mut receiver) = tokio::sync::oneshot::channel::<()>();
         let begun = Arc::new(tokio::sync::Notify::new());
-        let told = Arc::clone(&begun);
+        let reported = Arc::clone(&begun);
         let under_way = TaskTracker::new();
         let mut work = Box::pin(isolated(&under_way, async move {
-            told.notify_one();
+            reported.notify_one();
             let _held = sender;
             pending::<()>().await;
         }));

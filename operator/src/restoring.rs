@@ -145,7 +145,7 @@ fn later(from: Timestamp, wait: SignedDuration) -> Timestamp {
 pub fn wait<K: Restorable>(object: &K, events: &Publisher, now: Timestamp) -> Option<Requeue> {
     let Held { event, wake_at, .. } = held(object, now)?;
     if let Some(event) = event {
-        events.tell(object.object_ref(&()), event);
+        events.publish(object.object_ref(&()), event);
     }
     tracing::debug!("it is being restored, and left alone");
     Some(wake_at.map_or_else(Requeue::await_change, |at| {

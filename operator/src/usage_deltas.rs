@@ -31,8 +31,8 @@ pub fn add(all: &mut Changes, more: &Changes) {
 }
 
 /// Takes off what was told of.
-pub fn take_off(all: &mut Changes, told: &Changes) {
-    for (kind, change) in told {
+pub fn take_off(all: &mut Changes, reported: &Changes) {
+    for (kind, change) in reported {
         let left = all.entry(*kind).or_default();
         left.objects = left.objects.saturating_sub(change.objects);
         left.bytes = left.bytes.saturating_sub(change.bytes);

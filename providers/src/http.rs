@@ -208,7 +208,7 @@ impl Http {
             let error = answer.error(self.provider, false);
             let is_ours = credentials_if_same_origin
                 && matches!(error, ProviderError::Credentials { .. } | ProviderError::CreditsUsedUp { .. });
-            let message = format!("a file was to be fetched, and the answer was {}", answer.told());
+            let message = format!("a file was to be fetched, and the answer was {}", answer.reported());
             return Err(if is_ours { error } else { self.lost(false, message) });
         }
         let kind = media::checked(self.provider, &answer.headers, &answer.body, kinds)?;

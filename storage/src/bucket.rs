@@ -324,8 +324,8 @@ mod tests {
         let bucket = Bucket::connect(&config()).unwrap();
         let tried = |key: &str| bucket.tried("put", key);
         assert_eq!(tried("probes/00ff"), tried("probes/ab12"));
-        let told = tried("probes/00ff");
-        assert!(told.starts_with("put probes/… in bucket films at http://127.0.0.1:9000"), "{told}");
+        let reported = tried("probes/00ff");
+        assert!(reported.starts_with("put probes/… in bucket films at http://127.0.0.1:9000"), "{reported}");
         assert!(tried("work/a").starts_with("put work/a in bucket films"));
     }
 

@@ -73,7 +73,7 @@ impl Bucket {
                 let stored = Stored { key: key.to_owned(), size, etag: info.etag, sha256: sha256.to_owned() };
                 return Ok(PutOnce::Created(stored));
             }
-            _ if mode == Mode::Once => self.settle(key, &mark, error).await,
+            _ if mode == Mode::Once => self.confirm_outcome(key, &mark, error).await,
             _ => Err(error),
         };
         upload.abort().await;

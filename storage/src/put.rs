@@ -88,14 +88,19 @@ impl Bucket {
             }
             Err(error) => {
                 let error = self.failed("put", key, &error);
-                if mode == Mode::Once { self.settle(key, &mark, error).await } else { Err(error) }
+                if mode == Mode::Once { self.confirm_outcome(key, &mark, error).await } else { Err(error) }
             }
         }
     }
 
     /// Decides a write-once call that was refused: whose object is there? A refusal for rate counts too, for
     /// on R2 it means that somebody writes this key just now.
-    pub(crate) async fn settle(&self, key: &str, mark: &str, refusal: StorageError) -> Result<PutOnce> {
+    pub(crate) async fn confirm_outcome(
+        &self,
+        key: &str,
+        mark: &str,
+        refusal: StorageError,
+    ) -> Result<PutOnce> {
         let contested =
             matches!(refusal, StorageError::PreconditionFailed { .. } | StorageError::TooManyRequests { .. });
         if !contested {

@@ -206,7 +206,7 @@ impl Stock {
         }
         let of = self.resources.entry(resource.to_owned()).or_default();
         let known = of.objects.insert(key, object.clone()).is_some();
-        of.tell(self.version, if known { "MODIFIED" } else { "ADDED" }, &object);
+        of.report(self.version, if known { "MODIFIED" } else { "ADDED" }, &object);
         object
     }
 
@@ -214,13 +214,13 @@ impl Stock {
         self.version += 1;
         let of = self.resources.get_mut(resource)?;
         let object = of.objects.remove(key)?;
-        of.tell(self.version, "DELETED", &object);
+        of.report(self.version, "DELETED", &object);
         Some(object)
     }
 }
 
 impl Resource {
-    fn tell(&mut self, version: u64, kind: &str, object: &Value) {
+    fn report(&mut self, version: u64, kind: &str, object: &Value) {
         let line: Arc<str> = format!("{}\n", json!({"type": kind, "object": object})).into();
         self.log.push((version, Arc::clone(&line)));
         // Nobody may be watching.

@@ -157,7 +157,7 @@ fn links_between_pages_lead_somewhere() {
 fn the_table_of_folders_is_that_of_the_packages() {
     let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     let explanation = Regex::new(r" \([^)]*\)").unwrap();
-    let mut told = BTreeMap::new();
+    let mut reported = BTreeMap::new();
     for row in page.lines().filter(|line| line.contains("| videofactory-")) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let [_, folder, package, _, uses, _] = cells[..] else { panic!("{row} has no four cells") };
@@ -165,7 +165,7 @@ fn the_table_of_folders_is_that_of_the_packages() {
         assert_eq!(package, format!("videofactory-{folder}"));
         let uses = explanation.replace_all(uses, "");
         let uses = uses.split(", ").filter(|name| *name != "–").map(str::to_owned);
-        told.insert(folder.to_owned(), uses.collect::<BTreeSet<_>>());
+        reported.insert(folder.to_owned(), uses.collect::<BTreeSet<_>>());
     }
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let members = manifest.split("members = [").nth(1).unwrap().split(']').next().unwrap();
@@ -173,7 +173,7 @@ fn the_table_of_folders_is_that_of_the_packages() {
         members.split(',').map(|member| member.trim().trim_matches('"')).filter(|member| !member.is_empty());
     let found: BTreeMap<_, _> = members.map(|member| (member.to_owned(), uses(member))).collect();
     assert!(found.len() > 9, "{found:?}");
-    assert_eq!(told, found);
+    assert_eq!(reported, found);
 }
 
 /// The packages of this repository that one uses, without those that only its own tests use.

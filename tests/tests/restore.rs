@@ -208,8 +208,11 @@ async fn where_one_object_cannot_be_restored_nothing_is_released_until_it_can() 
     let site = Site::open().await;
     site.server.refuse("update", "videojobs", "half", true);
     let answer = site.restore(false, false).await;
-    let told = outcomes(&answer);
-    assert_eq!((told["half"], told["done"], told["grok"]), (Outcome::Failed, Outcome::Held, Outcome::Held));
+    let reported = outcomes(&answer);
+    assert_eq!(
+        (reported["half"], reported["done"], reported["grok"]),
+        (Outcome::Failed, Outcome::Held, Outcome::Held)
+    );
     assert!(!answer.is_whole() && answer.notes.iter().any(|note| note.contains("what is held stays held")));
     assert_eq!(
         site.held(),
@@ -263,8 +266,11 @@ async fn who_may_not_do_all_of_it_is_told_before_anything_is_made() {
         site.server.forbid(verb, resource, true);
         for dry_run in [true, false] {
             let refused = site.try_restore(dry_run, true, None).await.unwrap_err();
-            let told = refused.to_string();
-            assert!(told.starts_with(&format!("you may not {verb} {resource} in namespace films")), "{told}");
+            let reported = refused.to_string();
+            assert!(
+                reported.starts_with(&format!("you may not {verb} {resource} in namespace films")),
+                "{reported}"
+            );
             assert!(
                 matches!(refused, RestoreError::HoldRight { hint, .. } if hint.contains("videofactory-restore"))
             );
@@ -336,9 +342,9 @@ async fn a_partial_restore_lets_the_others_go_on() {
     let site = Site::open().await;
     site.server.refuse("create", "videojobs", "done", true);
     let answer = site.restore(false, true).await;
-    let told = outcomes(&answer);
+    let reported = outcomes(&answer);
     assert_eq!(
-        (told["half"], told["done"], told["grok"]),
+        (reported["half"], reported["done"], reported["grok"]),
         (Outcome::Restored, Outcome::Failed, Outcome::Restored)
     );
     assert!(site.held().is_empty());
@@ -349,16 +355,16 @@ async fn a_partial_restore_lets_the_others_go_on() {
 #[tokio::test]
 async fn a_job_that_comes_after_its_account_was_let_go_is_told_that_what_it_had_under_way_counts_as_spent() {
     let site = Site::open().await;
-    let is_told = |answer: &Answer| {
+    let is_reported = |answer: &Answer| {
         answer.notes.iter().any(|note| note.contains("what half had under way counts as spent"))
     };
     site.server.refuse("create", "videojobs", "half", true);
-    assert!(!is_told(&site.restore(false, true).await), "both are made");
+    assert!(!is_reported(&site.restore(false, true).await), "both are made");
     site.server.refuse("create", "videojobs", "half", false);
     let answer = site.restore(false, false).await;
-    assert!(is_told(&answer) && answer.is_whole(), "{answer:?}");
+    assert!(is_reported(&answer) && answer.is_whole(), "{answer:?}");
     assert_eq!(site.all()["grok"]["status"]["grants"][0]["holder"]["uid"], "old-half");
-    assert!(!is_told(&site.restore(false, false).await), "nothing is made");
+    assert!(!is_reported(&site.restore(false, false).await), "nothing is made");
 }
 
 #[tokio::test]
@@ -366,9 +372,9 @@ async fn jobs_are_released_after_all_that_they_ask() {
     let site = Site::open().await;
     site.server.refuse("patch", "storagepolicies", "default", true);
     let answer = site.restore(false, false).await;
-    let told = outcomes(&answer);
+    let reported = outcomes(&answer);
     assert_eq!(
-        (told["grok"], told["default"], told["half"]),
+        (reported["grok"], reported["default"], reported["half"]),
         (Outcome::Restored, Outcome::Failed, Outcome::Held)
     );
     assert_eq!(site.held(), ["default", "done", "half"]);
@@ -387,8 +393,8 @@ async fn what_is_there_is_left_as_it_is() {
     bare["metadata"]["uid"] = json!("made-by-velero");
     site.server.put("videojobs", bare);
     let answer = site.restore(false, false).await;
-    let told = outcomes(&answer);
-    assert_eq!((told["half"], told["done"]), (Outcome::LeftAlone, Outcome::Restored));
+    let reported = outcomes(&answer);
+    assert_eq!((reported["half"], reported["done"]), (Outcome::LeftAlone, Outcome::Restored));
     assert!(!answer.is_whole() && answer.notes[0].contains("films/half. Those are made"), "{answer:?}");
     let all = site.all();
     assert_eq!((&all["half"]["status"], &all["half"]["metadata"]["uid"]), (&other, &json!("made-by-git")));

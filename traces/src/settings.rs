@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_is_told_with_what_to_do() {
-        for (variables, told) in [
+        for (variables, reported) in [
             (&[(ENDPOINT, "tempo:4317")][..], "write one such as http://"),
             (&[ON, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "only http/protobuf is supported"),
             (
@@ -156,7 +156,7 @@ mod tests {
             ),
         ] {
             let error = read(variables).unwrap_err();
-            assert!(error.contains(told) && !error.contains("hunter2"), "{error}");
+            assert!(error.contains(reported) && !error.contains("hunter2"), "{error}");
         }
         let own = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", PROTOCOL);
         assert!(read(&[ON, own, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok(), "that of traces counts");
@@ -164,16 +164,16 @@ mod tests {
 
     #[test]
     fn steps_are_told_where_to_but_no_header() {
-        let told = |more: &[(&str, &str)]| {
+        let reported = |more: &[(&str, &str)]| {
             let all: Vec<_> = [ON].into_iter().chain(more.iter().copied()).collect();
             read(&all).unwrap().unwrap().for_steps()
         };
         let endpoint = (TRACES_ENDPOINT, "http://tempo.observability.svc:4318/v1/traces".to_owned());
-        assert_eq!(told(&[]), Some(vec![endpoint.clone()]));
+        assert_eq!(reported(&[]), Some(vec![endpoint.clone()]));
         let attributes = (RESOURCE_ATTRIBUTES, "k8s.cluster.name=north".to_owned());
-        assert_eq!(told(&[(RESOURCE_ATTRIBUTES, &attributes.1)]), Some(vec![endpoint, attributes]));
+        assert_eq!(reported(&[(RESOURCE_ATTRIBUTES, &attributes.1)]), Some(vec![endpoint, attributes]));
         for headers in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"] {
-            assert_eq!(told(&[(headers, "authorization=Bearer hunter2")]), None);
+            assert_eq!(reported(&[(headers, "authorization=Bearer hunter2")]), None);
         }
     }
 }

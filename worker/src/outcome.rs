@@ -71,7 +71,7 @@ pub enum StepError {
         reason: String,
     },
     /// Some scenes could not be made.
-    #[error("{}", tell_all("scene", failed, *total))]
+    #[error("{}", summarize("scene", failed, *total))]
     MakeScenes {
         /// Each with the scene's id.
         failed: Vec<(String, StepError)>,
@@ -105,7 +105,7 @@ pub enum StepError {
         unresolved: Unresolved,
     },
     /// Some targets have not got the film.
-    #[error("{}", tell_all("target", failed, *total))]
+    #[error("{}", summarize("target", failed, *total))]
     PublishTargets {
         /// Each with the target's name.
         failed: Vec<(String, StepError)>,
@@ -308,22 +308,22 @@ fn worst_of(failed: &[(String, StepError)]) -> ExitCode {
 }
 
 /// The scene whose trouble decides, and how many others there are.
-fn tell_all(what: &str, failed: &[(String, StepError)], total: usize) -> String {
+fn summarize(what: &str, failed: &[(String, StepError)], total: usize) -> String {
     let worst = worst_of(failed);
     let found = |rank: fn(&StepError) -> bool| {
         failed.iter().find(move |(_, error)| error.exit() == worst && rank(error))
     };
     // A service that refuses says more than a grant that is used up.
-    let told = found(|error| !matches!(error, StepError::AwaitQuota)).or_else(|| found(|_| true));
-    let text = told.map(|(id, error)| format!("{what} {id}: {error}")).unwrap_or_default();
+    let reported = found(|error| !matches!(error, StepError::AwaitQuota)).or_else(|| found(|_| true));
+    let text = reported.map(|(id, error)| format!("{what} {id}: {error}")).unwrap_or_default();
     let waiting = failed.iter().filter(|(_, error)| matches!(error, StepError::AwaitQuota)).count();
-    if matches!(told, Some((_, StepError::AwaitQuota))) {
+    if matches!(reported, Some((_, StepError::AwaitQuota))) {
         return format!(
             "{waiting} of {total} {what}s are still to be submitted; the next grant goes on with them"
         );
     }
-    let text = match told {
-        Some((_, StepError::AskPerson(_))) => format!("{text}{}", tell_price(failed)),
+    let text = match reported {
+        Some((_, StepError::AskPerson(_))) => format!("{text}{}", price_message(failed)),
         _ => text,
     };
     match failed.iter().filter(|(_, error)| !matches!(error, StepError::Stop | StepError::AwaitQuota)).count()
@@ -334,7 +334,7 @@ fn tell_all(what: &str, failed: &[(String, StepError)], total: usize) -> String 
 }
 
 /// How many requests a retry submits, and for how much, where there are several.
-fn tell_price(failed: &[(String, StepError)]) -> String {
+fn price_message(failed: &[(String, StepError)]) -> String {
     let questions = failed.iter().filter_map(|(_, error)| match error {
         StepError::AskPerson(question) => Some((&question.digest, question.price)),
         _ => None,

@@ -78,7 +78,7 @@ async fn begin(
         Err(error) => {
             let (progress, usage) = (Progress::default(), UsageRecorder::default());
             let outcome = of_attempt(input, Err(error), CutShort::No, &progress, &usage);
-            tell(&outcome);
+            log_outcome(&outcome);
             write_termination(&paths.termination(), &outcome.to_message());
             outcome
         }
@@ -111,7 +111,7 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     outcome.files_written = files_written(&context.bucket);
     poster.abort();
     let spans = tokio::spawn(context.traces.clone().send(context.network.clone()).in_current_span());
-    tell(&outcome);
+    log_outcome(&outcome);
     if !outcome.did_nothing {
         // The place is the other execution's.
         record(&context, &outcome).await;
@@ -180,7 +180,7 @@ fn flatten(joined: Result<Result<Made, StepError>, tokio::task::JoinError>) -> R
     })
 }
 
-fn tell(outcome: &StepOutcome) {
+fn log_outcome(outcome: &StepOutcome) {
     let scenes = outcome.scenes.as_ref().map(|report| report.completed.to_string()).unwrap_or_default();
     if outcome.exit == ExitCode::Done {
         tracing::info!(scenes, "{} is done: {}", outcome.step, outcome.message);

@@ -205,8 +205,8 @@ impl WaiterStats {
 
 /// The quotas of an account: those that its status tells of, with what its spec says of them.
 pub fn quotas(account: &ProviderAccount) -> Vec<QuotaStats> {
-    let told = account.status.iter().flat_map(|status| &status.quotas);
-    told.map(|quota| quota_stats(account, quota)).collect()
+    let reported = account.status.iter().flat_map(|status| &status.quotas);
+    reported.map(|quota| quota_stats(account, quota)).collect()
 }
 
 fn quota_stats(account: &ProviderAccount, quota: &QuotaStatus) -> QuotaStats {
@@ -259,21 +259,21 @@ mod tests {
             },
         }))
         .unwrap();
-        let told = serde_json::to_value(AccountStats::of(&account)).unwrap();
+        let reported = serde_json::to_value(AccountStats::of(&account)).unwrap();
         assert_eq!(
-            told["quotas"][0],
+            reported["quotas"][0],
             json!({
                 "name": "generations", "unit": "Requests", "window": "Rolling", "period": "2h", "limit": 25, "used": 20,
                 "reserved": 7, "remaining": 0, "nextUnitAt": "2026-12-24T18:00:00Z",
             })
         );
-        assert_eq!(told["waiters"][0]["job"], "films/ocean");
+        assert_eq!(reported["waiters"][0]["job"], "films/ocean");
         assert_eq!(
-            told["spend"],
+            reported["spend"],
             json!({"limit": "100.00", "period": "30d", "used": "0.00", "reserved": "0.00"})
         );
         assert_eq!(
-            (&told["id"], &told["health"]["latencyMilliseconds"], &told["ready"]),
+            (&reported["id"], &reported["health"]["latencyMilliseconds"], &reported["ready"]),
             (&json!("films/grok"), &json!(12), &json!(false))
         );
     }

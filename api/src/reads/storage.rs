@@ -232,22 +232,22 @@ mod tests {
         assert_eq!((stats.size_bytes, stats.percent), (10_000_000_000, Some(50)));
         let names: Vec<&str> = stats.items.iter().map(|policy| policy.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        let told = serde_json::to_value(&stats.items[1]).unwrap();
-        assert_eq!((&told["percent"], &told["level"]), (&json!(95), &json!("Stopped")));
-        assert_eq!(told["warnBytes"], 9_000_000_000_i64);
-        assert_eq!((&told["id"], &told["sizeBytes"]), (&json!("films/b"), &json!(9_500_000_000_i64)));
-        let run = &told["lastRun"];
+        let reported = serde_json::to_value(&stats.items[1]).unwrap();
+        assert_eq!((&reported["percent"], &reported["level"]), (&json!(95), &json!("Stopped")));
+        assert_eq!(reported["warnBytes"], 9_000_000_000_i64);
+        assert_eq!((&reported["id"], &reported["sizeBytes"]), (&json!("films/b"), &json!(9_500_000_000_i64)));
+        let run = &reported["lastRun"];
         assert_eq!(
             (&run["dueAt"], &run["durationSeconds"], &run["olderThan"], &run["remainingBytes"]),
             (&json!("2026-12-24T03:00:00Z"), &json!(12), &json!("7d"), &json!(9_400_000_000_i64))
         );
         assert_eq!(run["keptBecause"][0], json!({"reason": "younger than 7d", "objects": 2, "sizeBytes": 9}));
         assert_eq!(
-            told["lastBackup"],
+            reported["lastBackup"],
             json!({"dueAt": "2026-12-24T04:00:00Z", "outcome": "Completed", "itemCount": 9, "sizeBytes": 4_096})
         );
-        assert_eq!(told["byKind"][0], json!({"kind": "videos", "sizeBytes": 1, "objects": 1}));
-        assert_eq!(told["ready"], false);
+        assert_eq!(reported["byKind"][0], json!({"kind": "videos", "sizeBytes": 1, "objects": 1}));
+        assert_eq!(reported["ready"], false);
     }
 
     #[test]

@@ -99,14 +99,14 @@ async fn a_body_that_was_made_to_fill_the_memory_is_not_read() {
     let film = |values: usize| {
         json!({"namespace": "films", "topics": ["rivers"], "spec": {"scenes": vec![0; values]}}).to_string()
     };
-    let told = |answer: Answer| answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+    let reported = |answer: Answer| answer.json()["detail"].as_str().unwrap_or_default().to_owned();
     for path in ["/jobs", "/jobs?dry_run=true"] {
         let answer = harness.send("POST", path, ROOT, &[], &film(20_000)).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
-        assert_eq!(told(answer), "the body has more than 20000 values");
+        assert_eq!(reported(answer), "the body has more than 20000 values");
     }
     let fits = harness.send("POST", "/jobs?dry_run=true", ROOT, &[], &film(19_000)).await;
-    assert_ne!(told(fits), "the body has more than 20000 values");
+    assert_ne!(reported(fits), "the body has more than 20000 values");
 }
 
 #[tokio::test]
@@ -169,8 +169,8 @@ fn abuse(harness: impl AsyncFnOnce() -> Harness, is_meant: impl Fn(&str, &str) -
                 headers.iter().map(|(name, value)| (name.clone(), value.as_str())).collect();
             let answer = runtime.block_on(harness.send(&method, &uri, ROOT, &headers, &body));
             prop_assert!(answer.status.as_u16() < 500, "{} {} {}: {:?}", method, uri, body, answer);
-            let is_told = responses.is_null() || responses[answer.status.as_str()].is_object();
-            prop_assert!(is_told, "{} {} {}: {:?} is not in the document", method, uri, body, answer);
+            let is_reported = responses.is_null() || responses[answer.status.as_str()].is_object();
+            prop_assert!(is_reported, "{} {} {}: {:?} is not in the document", method, uri, body, answer);
             if answer.status.is_client_error() {
                 prop_assert_eq!(
                     answer.header("content-type"),

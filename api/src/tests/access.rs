@@ -39,7 +39,7 @@ async fn without_a_token_nothing_is_answered_but_the_probes() {
 }
 
 /// What differs between two answers must tell nothing: the request's own id and path alone may.
-fn told(answer: &Answer, name: &str) -> (StatusCode, String) {
+fn reported(answer: &Answer, name: &str) -> (StatusCode, String) {
     (answer.status, String::from_utf8_lossy(&answer.body).replace(name, "<name>"))
 }
 
@@ -54,11 +54,11 @@ async fn a_job_of_another_namespace_is_as_if_there_were_none() {
         let there = harness.ask("GET", &format!("/jobs/news/secret{tail}"), FILMS, &[]).await;
         let none = harness.ask("GET", &format!("/jobs/news/nothing{tail}"), FILMS, &[]).await;
         assert_eq!(there.status, StatusCode::FORBIDDEN, "{tail}");
-        assert_eq!(told(&there, "secret"), told(&none, "nothing"), "{tail}");
+        assert_eq!(reported(&there, "secret"), reported(&none, "nothing"), "{tail}");
         let (uid, other) = (secret_uid, "eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00");
         let there = harness.ask("GET", &format!("/jobs/{uid}{tail}"), FILMS, &[]).await;
         let none = harness.ask("GET", &format!("/jobs/{other}{tail}"), FILMS, &[]).await;
-        assert_eq!(told(&there, uid), told(&none, other), "{tail}");
+        assert_eq!(reported(&there, uid), reported(&none, other), "{tail}");
         assert_eq!(there.status, StatusCode::FORBIDDEN, "{tail}");
     }
     let all = harness.ask("GET", "/jobs", FILMS, &[]).await;
@@ -138,7 +138,7 @@ async fn a_namespace_may_be_named_as_uids_are() {
     let there = harness.ask("GET", &format!("/jobs/{namespace}/ocean"), FILMS, &[]).await;
     let none = harness.ask("GET", "/jobs/eeeeeeee-24c3-4a11-9d59-7c1f8b2d6e00/ocean", FILMS, &[]).await;
     assert_eq!(there.status, StatusCode::FORBIDDEN);
-    assert_eq!(told(&there, "-"), told(&none, "-"));
+    assert_eq!(reported(&there, "-"), reported(&none, "-"));
 }
 
 #[test]

@@ -43,10 +43,10 @@ async fn a_dry_run_tells_what_each_job_and_all_would_cost_and_what_nobody_knows(
     know(&harness, "provideraccounts", "grok", grok);
     let answer = tried(&harness).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-    let told = answer.json();
+    let reported = answer.json();
     let unknown = json!(["generate-images: ProviderAccount \"gone\" does not exist in this namespace"]);
-    let names: Vec<&Value> = told["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
-    let [rivers, lakes] = names[..] else { panic!("{told}") };
+    let names: Vec<&Value> = reported["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+    let [rivers, lakes] = names[..] else { panic!("{reported}") };
     assert!(rivers.as_str().unwrap().starts_with("films/rivers-"), "{rivers}");
     let costs = |cost: &str| json!({"cost": cost, "unknown": unknown});
     let expected = json!({
@@ -54,10 +54,10 @@ async fn a_dry_run_tells_what_each_job_and_all_would_cost_and_what_nobody_knows(
         "items": [{"id": rivers, "estimate": costs("1.80")}, {"id": lakes, "estimate": costs("1.80")}],
         "estimate": costs("3.60"),
     });
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let (_, document) = documented(&harness.state);
     let schema = document.pointer("/paths/~1jobs/post/responses/200/content/application~1json/schema");
-    assert_eq!(faults(&document, schema.unwrap(), &told), [""; 0]);
+    assert_eq!(faults(&document, schema.unwrap(), &reported), [""; 0]);
 }
 
 /// Asks for two films, of which this becomes.
@@ -199,8 +199,8 @@ async fn a_stop_of_all_jobs_while_some_are_made_holds_those_that_come_after_it_t
     let why = "stop-all: the bill";
     let answer = held_meanwhile(&harness, why).await;
     assert_eq!(answer.status, StatusCode::CONFLICT, "{answer:?}");
-    let told = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
-    assert!(told.contains("all jobs were stopped meanwhile") && told.contains(why), "{told}");
+    let reported = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(reported.contains("all jobs were stopped meanwhile") && reported.contains(why), "{reported}");
     assert!(hint(&answer).contains("/resume") && hint(&answer).contains("films/lakes-"), "{answer:?}");
     assert_eq!(
         (hold(&harness, "rivers").as_deref(), hold(&harness, "lakes").as_deref()),

@@ -62,12 +62,12 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
         "GET /backup",
         "POST /restore",
     ];
-    let told: BTreeSet<String> =
+    let reported: BTreeSet<String> =
         operations.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     for operation in expected {
-        assert!(told.contains(operation), "{operation} is not in the document");
+        assert!(reported.contains(operation), "{operation} is not in the document");
     }
-    assert!(told.contains(&format!("POST {}", check::PATH)), "the plugin asks there");
+    assert!(reported.contains(&format!("POST {}", check::PATH)), "the plugin asks there");
     for (method, path, operation) in operations {
         let answer = harness.ask(&method, &filled(&path), ROOT, &[]).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -77,8 +77,8 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
         assert!(operation["responses"][&status].is_object(), "{method} {path} answers {status}: {text}");
         let media = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
         let contents = &operation["responses"][&status]["content"];
-        let is_told = contents[&media].is_object() || (contents.is_null() && answer.body.is_empty());
-        assert!(is_told, "{method} {path} answers {media:?}, not {contents}");
+        let is_reported = contents[&media].is_object() || (contents.is_null() && answer.body.is_empty());
+        assert!(is_reported, "{method} {path} answers {media:?}, not {contents}");
     }
 }
 
@@ -90,8 +90,9 @@ async fn every_route_is_documented() {
     let shown = format!("{routes:?}");
     let is_route = |part: &&str| part.len() > 1 && part.starts_with('/') && !part.contains("__private__");
     let there: BTreeSet<&str> = shown.split('"').filter(is_route).collect();
-    let told: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(there, told);
+    let reported: BTreeSet<&str> =
+        document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(there, reported);
 }
 
 #[tokio::test]
@@ -226,13 +227,17 @@ async fn results_are_what_the_document_says() {
         assert_eq!(answer.status.as_str(), status, "{path}: {answer:?}");
         all.push((path, status, action, answer.json()));
     }
-    for (path, status, action, told) in all {
+    for (path, status, action, reported) in all {
         let schema =
             &document["paths"][path]["post"]["responses"][status]["content"]["application/json"]["schema"];
-        assert_eq!(faults(&document, schema, &told), [""; 0], "{path}: {told}");
-        assert_eq!((&told["action"], &told["dryRun"]), (&json!(action), &json!(true)), "{path}");
-        let counts = told["counts"].as_object().unwrap().values().filter_map(Value::as_u64);
-        assert_eq!((counts.sum::<u64>(), told["items"].as_array().unwrap().len()), (1, 1), "{path}: {told}");
+        assert_eq!(faults(&document, schema, &reported), [""; 0], "{path}: {reported}");
+        assert_eq!((&reported["action"], &reported["dryRun"]), (&json!(action), &json!(true)), "{path}");
+        let counts = reported["counts"].as_object().unwrap().values().filter_map(Value::as_u64);
+        assert_eq!(
+            (counts.sum::<u64>(), reported["items"].as_array().unwrap().len()),
+            (1, 1),
+            "{path}: {reported}"
+        );
     }
 }
 

@@ -26,12 +26,12 @@ const FILM: &str = "/jobs/films/ocean/artifacts/video";
 #[tokio::test]
 async fn artifacts_are_listed_with_where_to_get_them() {
     let harness = harness().await;
-    let told = harness.get("/jobs/films/ocean/artifacts").await.json();
-    let first = &told["items"][0];
+    let reported = harness.get("/jobs/films/ocean/artifacts").await.json();
+    let first = &reported["items"][0];
     assert_eq!((&first["name"], &first["url"]), (&json!("video"), &json!(FILM)));
     assert_eq!((&first["contentType"], &first["sizeBytes"]), (&json!("video/mp4"), &json!(200)));
     let names: Vec<&str> =
-        told["items"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
+        reported["items"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["video", "thumbnail", "captions.srt", "captions.vtt"]);
 }
 
@@ -226,9 +226,13 @@ async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are
                "lastTimestamp": format!("2026-12-24T{:02}:{:02}:00Z", number / 60 % 24, number % 60)})
     };
     harness.cluster.events.lock().extend((0..1_400).rev().map(event));
-    let told = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
-    let messages: Vec<&str> =
-        told["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
+    let reported = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
+    let messages: Vec<&str> = reported["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["message"].as_str().unwrap())
+        .collect();
     let expected: Vec<String> = (400..1_400).step_by(2).map(|number| number.to_string()).collect();
     assert_eq!(messages, expected);
     assert!(harness.cluster.longest_page.load(Ordering::Relaxed) <= 500);
@@ -250,9 +254,13 @@ async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
         event("Pod", "ocean-assemble-video-1-ffffff-x7k2p", "q", "04"),
         event("Node", "n", "n", "05"),
     ]);
-    let told = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
-    let messages: Vec<&str> =
-        told["items"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap()).collect();
+    let reported = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
+    let messages: Vec<&str> = reported["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["message"].as_str().unwrap())
+        .collect();
     assert_eq!(messages, ["01", "02", "03"]);
-    assert_eq!(told["items"][0]["object"], "VideoJob/ocean");
+    assert_eq!(reported["items"][0]["object"], "VideoJob/ocean");
 }

@@ -100,20 +100,23 @@ async fn a_page_that_did_not_change_is_not_sent_again() {
 async fn a_job_tells_what_it_made_and_what_it_cost() {
     let mut harness = Harness::new().await;
     harness.put(made());
-    let told = harness.get("/jobs/films/ocean").await.json();
-    assert_eq!((&told["id"], &told["uid"]), (&json!("films/ocean"), &json!(UID)));
+    let reported = harness.get("/jobs/films/ocean").await.json();
+    assert_eq!((&reported["id"], &reported["uid"]), (&json!("films/ocean"), &json!(UID)));
     assert_eq!(
-        told["video"],
+        reported["video"],
         json!({"url": "/jobs/films/ocean/artifacts/video", "sizeBytes": 200, "durationSeconds": 12.5})
     );
-    assert_eq!(told["cost"], json!({"estimated": "1.90", "actual": "0.56"}));
-    assert_eq!(told["endedAt"], "2026-12-24T19:00:00Z");
-    assert_eq!((&told["spec"]["topic"], &told["status"]["id"]), (&json!("the ocean"), &json!("3f9c2a1e")));
-    assert_eq!(told.get("error"), None);
+    assert_eq!(reported["cost"], json!({"estimated": "1.90", "actual": "0.56"}));
+    assert_eq!(reported["endedAt"], "2026-12-24T19:00:00Z");
+    assert_eq!(
+        (&reported["spec"]["topic"], &reported["status"]["id"]),
+        (&json!("the ocean"), &json!("3f9c2a1e"))
+    );
+    assert_eq!(reported.get("error"), None);
     let in_list = page(&harness, "").await["items"][0].clone();
     let fields = in_list.as_object().unwrap();
-    assert!(fields.iter().all(|(name, value)| told[name] == *value), "{in_list}");
-    let more: BTreeSet<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
+    assert!(fields.iter().all(|(name, value)| reported[name] == *value), "{in_list}");
+    let more: BTreeSet<&str> = reported.as_object().unwrap().keys().map(String::as_str).collect();
     assert!(more.is_superset(&["spec", "status", "checkpoint"].into()));
 }
 

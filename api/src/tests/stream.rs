@@ -182,9 +182,9 @@ async fn a_reader_who_was_away_for_long_is_told_of_each_job_once() {
         }
     }
     for expected in ["films/a", "films/b"] {
-        let (name, told) = events.next().await.unwrap();
+        let (name, reported) = events.next().await.unwrap();
         assert_eq!(
-            (name.as_str(), &told["id"], &told["progress"]),
+            (name.as_str(), &reported["id"], &reported["progress"]),
             ("job", &json!(expected), &json!("1999/2000"))
         );
     }
@@ -231,8 +231,8 @@ async fn every_event_is_what_the_document_says() {
     let mut names = Vec::new();
     for step in 0..4 {
         let (name, data) = events.next().await.unwrap();
-        let told = json!({"event": name, "data": data});
-        assert_eq!(faults(&document, schema, &told), [""; 0], "{told}");
+        let reported = json!({"event": name, "data": data});
+        assert_eq!(faults(&document, schema, &reported), [""; 0], "{reported}");
         names.push(name);
         match step {
             1 => harness.remove(at_work()),

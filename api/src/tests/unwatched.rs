@@ -28,12 +28,12 @@ async fn what_names_a_namespace_that_is_not_watched_is_not_answered_as_if_it_wer
     ] {
         let answer = harness.ask("GET", path, FILMS, &[]).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-        let told = answer.json();
+        let reported = answer.json();
         assert!(
-            told["detail"].as_str().unwrap().contains("may not read the namespace films"),
-            "{path}: {told}"
+            reported["detail"].as_str().unwrap().contains("may not read the namespace films"),
+            "{path}: {reported}"
         );
-        assert!(told["hint"].as_str().unwrap().contains("permissions"), "{path}: {told}");
+        assert!(reported["hint"].as_str().unwrap().contains("permissions"), "{path}: {reported}");
     }
     assert_eq!(harness.ask("GET", "/jobs", ROOT, &[]).await.status, StatusCode::OK, "of all namespaces");
 }

@@ -293,17 +293,17 @@ mod tests {
     #[test]
     fn where_jobs_may_be_there_all_the_same_it_says_what_to_do() {
         let left = vec![JobRef { namespace: "films".to_owned(), name: "ocean".to_owned() }];
-        let told = |left: Vec<JobRef>, is_repeatable: bool| {
+        let reported = |left: Vec<JobRef>, is_repeatable: bool| {
             let source = CallError::TimedOut { what: "create VideoJob films/ocean".to_owned() };
-            let told = problem(CreateError { source, left, is_made: false }, is_repeatable);
-            assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE);
-            (told.hint.unwrap_or_default(), told.retry_after)
+            let reported = problem(CreateError { source, left, is_made: false }, is_repeatable);
+            assert_eq!(reported.status, StatusCode::SERVICE_UNAVAILABLE);
+            (reported.hint.unwrap_or_default(), reported.retry_after)
         };
-        let (hint, after) = told(left.clone(), true);
+        let (hint, after) = reported(left.clone(), true);
         assert!(hint.contains("Idempotency-Key") && after.is_some(), "{hint}");
-        let (hint, after) = told(left, false);
+        let (hint, after) = reported(left, false);
         assert!(hint.contains("films/ocean") && after.is_none(), "{hint}");
-        assert_eq!(told(Vec::new(), false).0, "");
+        assert_eq!(reported(Vec::new(), false).0, "");
     }
 
     #[test]

@@ -175,11 +175,14 @@ mod tests {
         let read = |line: &str| flags(command(), line.split(' ').map(OsString::from));
         let line =
             "kubectl-videofactory retry -nfilms --context=work --kubeconfig /tmp/k --as ada --as-group it o";
-        let told = read(line);
-        assert_eq!((told.namespace.as_deref(), told.context.as_deref()), (Some("films"), Some("work")));
-        assert_eq!(told.kubeconfig.as_deref(), Some(std::path::Path::new("/tmp/k")));
+        let reported = read(line);
         assert_eq!(
-            (told.impersonate.as_deref(), told.impersonate_groups),
+            (reported.namespace.as_deref(), reported.context.as_deref()),
+            (Some("films"), Some("work"))
+        );
+        assert_eq!(reported.kubeconfig.as_deref(), Some(std::path::Path::new("/tmp/k")));
+        assert_eq!(
+            (reported.impersonate.as_deref(), reported.impersonate_groups),
             (Some("ada"), vec!["it".to_owned()])
         );
         assert_eq!(read("kubectl-videofactory status --namespace").namespace, None);

@@ -38,7 +38,7 @@ pub async fn run(args: AccountsArgs, context: &mut Context) -> Result<Exit, Erro
         return Ok(Exit::Done);
     }
     if accounts.is_empty() {
-        context.tell("There are no accounts here: films are made by the embedded providers, which are offline and free.")?;
+        context.notify("There are no accounts here: films are made by the embedded providers, which are offline and free.")?;
         return Ok(Exit::Done);
     }
     let now = context.now();

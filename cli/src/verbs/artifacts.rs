@@ -45,10 +45,10 @@ pub async fn run(args: ArtifactsArgs, context: &mut Context) -> Result<Exit, Err
     let status = job.status.as_ref().and_then(|status| status.artifacts.as_ref());
     let pruned = status.map(|status| status.pruned.join(", ")).unwrap_or_default();
     if !pruned.is_empty() {
-        context.tell(format!("Pruned from the bucket: {pruned}."))?;
+        context.notify(format!("Pruned from the bucket: {pruned}."))?;
     }
     if artifacts.is_empty() {
-        context.tell(format!("{name} has no finished files yet."))?;
+        context.notify(format!("{name} has no finished files yet."))?;
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<String>> = artifacts.iter().map(row).collect();

@@ -69,7 +69,7 @@ async fn here(path: &Path, context: &mut Context) -> Result<Exit, Error> {
     // Whole or not at all: a backup that is cut short is none.
     file::write(path, &written.text)?;
     context.data(&format!("{}\n", path.display()))?;
-    context.tell(format!("{} of {namespace}, {} of them jobs", objects(written.items), written.jobs))?;
+    context.notify(format!("{} of {namespace}, {} of them jobs", objects(written.items), written.jobs))?;
     Ok(Exit::Done)
 }
 
@@ -94,7 +94,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
                 context.data(&format!("{key}\n"))?;
             }
             let items = run.items.unwrap_or(0);
-            context.tell(format!("{} in bucket {:?}", objects(items), policy.spec.bucket.name))?;
+            context.notify(format!("{} in bucket {:?}", objects(items), policy.spec.bucket.name))?;
             Ok(Exit::Done)
         }
         (outcome, _) => {
@@ -225,8 +225,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_waits_to_begin_is_not_replaced_and_its_backup_is_for_both() {
         let list = format!("GET {}", path("films", "storagepolicies", ""));
-        let told = json!({"slot": "2026-12-24T18:00:01Z", "outcome": "Completed", "key": "a.json"});
-        let after = asked(json!({"handled": {"backup": "2026-12-24T17:45:00Z"}, "backup": told}));
+        let reported = json!({"slot": "2026-12-24T18:00:01Z", "outcome": "Completed", "key": "a.json"});
+        let after = asked(json!({"handled": {"backup": "2026-12-24T17:45:00Z"}, "backup": reported}));
         let fake =
             Fake::default().on(&list, list_of(&[asked(json!({}))])).on(&list, list_of(&[after])).hangs(&list);
         let ended = run(&fake, "backup", None).await;
@@ -239,8 +239,8 @@ mod tests {
     #[tokio::test]
     async fn a_backup_of_a_later_request_is_one_of_this_too() {
         let list = format!("GET {}", path("films", "storagepolicies", ""));
-        let told = json!({"slot": "2026-12-24T18:00:05Z", "outcome": "Completed", "key": "b.json"});
-        let after = policy(json!({"handled": {"backup": "2026-12-24T18:00:04Z"}, "backup": told}));
+        let reported = json!({"slot": "2026-12-24T18:00:05Z", "outcome": "Completed", "key": "b.json"});
+        let after = policy(json!({"handled": {"backup": "2026-12-24T18:00:04Z"}, "backup": reported}));
         let fake = Fake::default()
             .on(&list, list_of(&[policy(json!({}))]))
             .on(&list, list_of(&[after]))

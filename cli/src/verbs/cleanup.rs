@@ -90,7 +90,7 @@ pub async fn run(args: CleanupArgs, context: &mut Context) -> Result<Exit, Error
     for PolicyResult { id, requested_at, detail, .. } in pruned.iter().map(|one| &one.result) {
         let failed = if requested_at.is_none() { "error: " } else { "" };
         if let Some(detail) = detail {
-            context.tell(format!("{failed}{id}: {detail}"))?;
+            context.notify(format!("{failed}{id}: {detail}"))?;
         }
     }
     let failed = if args.wait { wait(&mut pruned, args.timeout, context).await } else { None };
@@ -376,8 +376,8 @@ films/r2   3      5.0 kB   younger than its rule says
         let begun = tokio::time::Instant::now();
         let ended = run(&fake, "cleanup", None).await;
         assert_eq!((ended.exit, fake.writes()), (Exit::Failed, vec![]), "{}", ended.err);
-        let told = "another clean-up, asked for at 2026-12-24T17:59:50Z, waits to begin";
-        assert!(ended.err.contains(told), "{}", ended.err);
+        let reported = "another clean-up, asked for at 2026-12-24T17:59:50Z, waits to begin";
+        assert!(ended.err.contains(reported), "{}", ended.err);
         assert!(begun.elapsed().as_secs() <= 11, "it waits for a short while alone");
     }
 

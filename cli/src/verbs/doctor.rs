@@ -38,9 +38,9 @@ pub async fn run(args: DoctorArgs, context: &mut Context) -> Result<Exit, Error>
         None => context.data(&health::render(&checks))?,
     }
     if errors + warnings == 0 {
-        context.tell("All is well.")?;
+        context.notify("All is well.")?;
     } else {
-        context.tell(format!("{}, {}.", count(errors, "error"), count(warnings, "warning")))?;
+        context.notify(format!("{}, {}.", count(errors, "error"), count(warnings, "warning")))?;
     }
     Ok(Exit::of_all(errors == 0))
 }

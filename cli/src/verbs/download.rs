@@ -85,8 +85,8 @@ mod tests {
         let status = json!({"observedGeneration": 1, "phase": "Succeeded"});
         let fake = Fake::default().on(&what, job("ocean", status));
         let ended = run(&fake, "download ocean --what captions", None).await;
-        let told =
+        let reported =
             "error: films/ocean has no files of captions\nthey are part of the picture; spec.captions.mode";
-        assert!(ended.exit == Exit::Failed && ended.err.starts_with(told), "{}", ended.err);
+        assert!(ended.exit == Exit::Failed && ended.err.starts_with(reported), "{}", ended.err);
     }
 }

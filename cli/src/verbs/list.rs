@@ -50,7 +50,7 @@ pub async fn run(args: ListArgs, context: &mut Context) -> Result<Exit, Error> {
             None => "in any namespace".to_owned(),
         };
         let which = if args.filter.says_something() { "such jobs" } else { "jobs" };
-        context.tell(format!("There are no {which} {place}."))?;
+        context.notify(format!("There are no {which} {place}."))?;
         return Ok(Exit::Done);
     }
     let shape = Shape { namespaces: args.scope.all_namespaces, wide: args.columns.are_wide() };

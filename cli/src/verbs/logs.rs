@@ -135,7 +135,7 @@ async fn open(
     let opened = match within(what.clone(), api.log_stream(&name, &params)).await {
         Ok(opened) => opened,
         Err(error) if has_none(&error) => {
-            context.tell(error.for_people())?;
+            context.notify(error.for_people())?;
             return Ok(None);
         }
         Err(error) => return Err(error.into()),
@@ -232,7 +232,7 @@ async fn follow(
                         return Err(error);
                     }
                     if trouble.replace(words.clone()).as_ref() != Some(&words) {
-                        context.tell(format!("{name}: {words}; trying again"))?;
+                        context.notify(format!("{name}: {words}; trying again"))?;
                     }
                 }
             },
@@ -270,7 +270,7 @@ async fn kept(job: &VideoJob, args: &LogsArgs, context: &mut Context) -> Result<
         None => begun.map(|step| step.name.to_string()).collect(),
     };
     if steps.is_empty() {
-        context.tell(format!("{name} has no log yet: no step has been begun."))?;
+        context.notify(format!("{name} has no log yet: no step has been begun."))?;
         return Ok(Exit::Done);
     }
     let operator = Operator::find(&context.cluster).await?;
@@ -281,7 +281,7 @@ async fn kept(job: &VideoJob, args: &LogsArgs, context: &mut Context) -> Result<
             Ok(response) => copy(response.into_body(), &step, args.raw, context).await?,
             // Of one step there may be nothing left, and of the others all.
             Err(error) => {
-                context.tell(format!("{step}: {}", error.message))?;
+                context.notify(format!("{step}: {}", error.message))?;
                 trouble = Some(error);
             }
         }

@@ -63,7 +63,7 @@ pub async fn run(args: RestoreArgs, context: &mut Context) -> Result<Exit, Error
         Some(output) => output::results(&answer, &answer.results, name, output)?,
     };
     context.data(&text)?;
-    context.tell(summary(&answer).trim_end())?;
+    context.notify(summary(&answer).trim_end())?;
     Ok(Exit::of_all(answer.is_whole()))
 }
 

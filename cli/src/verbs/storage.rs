@@ -40,8 +40,9 @@ pub async fn run(args: StorageArgs, context: &mut Context) -> Result<Exit, Error
         return Ok(Exit::Done);
     }
     if policies.is_empty() {
-        context
-            .tell("There is no StoragePolicy here, so jobs have no bucket: see manifests/samples/storage.")?;
+        context.notify(
+            "There is no StoragePolicy here, so jobs have no bucket: see manifests/samples/storage.",
+        )?;
         return Ok(Exit::Done);
     }
     let now = context.now();

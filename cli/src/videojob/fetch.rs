@@ -133,7 +133,7 @@ pub async fn keep(operator: &Operator, url: &str, path: &Path, context: &mut Con
             bar.finish_and_clear();
             return Err(error.hint(format!("run the command again: it continues {}", part.display())));
         }
-        context.tell(format!("{}; trying again", error.message))?;
+        context.notify(format!("{}; trying again", error.message))?;
     }
     bar.finish_and_clear();
     fs::rename(&part, path).await.map_err(|error| cannot("write", path, &error))

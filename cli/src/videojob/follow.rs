@@ -148,10 +148,10 @@ fn changes(before: Option<&VideoJob>, job: &VideoJob) -> Vec<String> {
         .iter()
         .filter_map(|step| step_change(old.iter().find(|old| old.name == step.name), step))
         .collect();
-    let told = |job: &VideoJob| (phase(job), message(job));
-    let (at, message) = told(job);
+    let reported = |job: &VideoJob| (phase(job), message(job));
+    let (at, message) = reported(job);
     let quiet = matches!(at, Phase::Pending | Phase::Running) || at == Phase::Suspended && !is_held(job);
-    if !quiet && before.map(told).as_ref() != Some(&(at, message.clone())) {
+    if !quiet && before.map(reported).as_ref() != Some(&(at, message.clone())) {
         lines.push(if message.is_empty() { at.to_string() } else { format!("{at}: {message}") });
     }
     lines
@@ -211,8 +211,8 @@ impl Screen {
 
     fn line(&self, line: &str, context: &mut Context) -> Result<(), Error> {
         match &self.all {
-            Some(all) => Ok(all.println(context.told(line))?),
-            None => context.tell(line),
+            Some(all) => Ok(all.println(context.reported(line))?),
+            None => context.notify(line),
         }
     }
 
@@ -323,13 +323,13 @@ mod tests {
             StatusCode::OK,
             event,
         );
-        let told = run(&fake, "status ocean --watch -o json", None).await;
+        let reported = run(&fake, "status ocean --watch -o json", None).await;
         assert_eq!(
-            told.err,
+            reported.err,
             "films/ocean: write-script runs\nfilms/ocean: write-script has failed\nfilms/ocean: Failed\n"
         );
-        assert!(told.out.contains("\"phase\": \"Failed\""), "{}", told.out);
-        assert_eq!(told.exit, Exit::NotAll);
+        assert!(reported.out.contains("\"phase\": \"Failed\""), "{}", reported.out);
+        assert_eq!(reported.exit, Exit::NotAll);
     }
 
     #[tokio::test(start_paused = true)]
@@ -343,10 +343,10 @@ mod tests {
             .refuses(&all, 503, "ServiceUnavailable", "starting")
             .refuses(&all, 503, "ServiceUnavailable", "starting")
             .on(&all, list_of(&[ended]));
-        let told = run(&fake, "status ocean --watch -o json", None).await;
-        assert_eq!(told.exit, Exit::Done);
-        assert_eq!(told.err.matches("trying again").count(), 1, "{}", told.err);
-        assert!(told.err.contains("starting"), "{}", told.err);
+        let reported = run(&fake, "status ocean --watch -o json", None).await;
+        assert_eq!(reported.exit, Exit::Done);
+        assert_eq!(reported.err.matches("trying again").count(), 1, "{}", reported.err);
+        assert!(reported.err.contains("starting"), "{}", reported.err);
     }
 
     #[tokio::test(start_paused = true)]
@@ -355,8 +355,8 @@ mod tests {
         let all = format!("GET {}", path("films", "videojobs", ""));
         let running = job("ocean", json!({"observedGeneration": 1, "phase": "Running"}));
         let fake = Fake::default().on(&one, running.clone()).on(&all, list_of(&[running])).hangs(&all);
-        let told = run(&fake, "status ocean --watch --timeout 30s", None).await;
-        assert_eq!(told.exit, Exit::TimedOut);
-        assert!(told.err.contains("not all have ended: films/ocean"), "{}", told.err);
+        let reported = run(&fake, "status ocean --watch --timeout 30s", None).await;
+        assert_eq!(reported.exit, Exit::TimedOut);
+        assert!(reported.err.contains("not all have ended: films/ocean"), "{}", reported.err);
     }
 }

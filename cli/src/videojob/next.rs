@@ -164,14 +164,14 @@ mod tests {
             ("Failed", "RetriesExhausted", &json!({}), "`kubectl videofactory logs ocean -n films`"),
             ("Failed", "Rejected", &json!({}), "`kubectl videofactory restart ocean -n films`"),
         ] {
-            let told = next(phase, reason, more);
-            assert!(told.contains(expected), "{phase} {reason}: {told}");
+            let reported = next(phase, reason, more);
+            assert!(reported.contains(expected), "{phase} {reason}: {reported}");
         }
     }
 
     #[test]
     fn a_film_that_nobody_looks_at_leads_to_the_operator() {
-        let told = next("Pending", "Progressing", &json!({"observedGeneration": -1}));
-        assert!(told.contains("for 60m") && told.contains("doctor"), "{told}");
+        let reported = next("Pending", "Progressing", &json!({"observedGeneration": -1}));
+        assert!(reported.contains("for 60m") && reported.contains("doctor"), "{reported}");
     }
 }

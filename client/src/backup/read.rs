@@ -238,8 +238,8 @@ mod tests {
             with(&format!(r#"{{"kind":"{long}"}}"#)),
             with(&format!(r#"{{"apiVersion":"{API_VERSION}","kind":"VideoJob","metadata":"{long}"}}"#)),
         ] {
-            let told = refused(&text).to_string();
-            assert!(told.len() < 3_000, "{} bytes for {}", told.len(), &text[..60]);
+            let reported = refused(&text).to_string();
+            assert!(reported.len() < 3_000, "{} bytes for {}", reported.len(), &text[..60]);
         }
     }
 

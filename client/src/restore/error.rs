@@ -84,9 +84,13 @@ mod tests {
             let call = CallError::of("update status of VideoJob a/b", kube::Error::Api(Box::new(status)));
             RestoreItemError::from(call).to_string()
         };
-        let told = refused("videojobs is forbidden: User \"u\" cannot update resource \"videojobs/status\"");
-        assert!(told.ends_with("bind the ClusterRole videofactory-restore to whoever restores"), "{told}");
-        assert!(!told.contains("this version of the operator"), "{told}");
+        let reported =
+            refused("videojobs is forbidden: User \"u\" cannot update resource \"videojobs/status\"");
+        assert!(
+            reported.ends_with("bind the ClusterRole videofactory-restore to whoever restores"),
+            "{reported}"
+        );
+        assert!(!reported.contains("this version of the operator"), "{reported}");
         let quota = refused("videojobs \"b\" is forbidden: exceeded quota: few");
         assert!(quota.ends_with("exceeded quota: few"), "{quota}");
     }

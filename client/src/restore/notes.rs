@@ -72,7 +72,7 @@ impl Gathered {
 /// What this cluster is known by, as an object tells that is there: the place of a policy that is Ready is this cluster's. What
 /// is restored and was not looked at since speaks of another time.
 #[must_use]
-pub(super) fn told_cluster(kind: Kind, live: &DynamicObject) -> Option<String> {
+pub(super) fn reported_cluster(kind: Kind, live: &DynamicObject) -> Option<String> {
     if kind != Kind::StoragePolicy || live.annotations().contains_key(requests::RESTORING) {
         return None;
     }
@@ -197,20 +197,24 @@ mod tests {
 
     #[test]
     fn a_policy_that_is_ready_tells_what_this_cluster_is_known_by() {
-        let told = |kind: Kind, seen: i64, ready: &str, annotations: &Value| {
+        let reported = |kind: Kind, seen: i64, ready: &str, annotations: &Value| {
             let metadata =
                 json!({"name": "default", "namespace": "films", "generation": 3, "annotations": annotations});
             let ready = json!({"type": "Ready", "status": ready, "observedGeneration": seen});
             let status = json!({"conditions": [ready], "place": {"bucket": "videos", "cluster": "c1"}});
             let live = json!({"metadata": metadata, "spec": {}, "status": status});
-            told_cluster(kind, &serde_json::from_value(live).unwrap())
+            reported_cluster(kind, &serde_json::from_value(live).unwrap())
         };
         let none = json!({});
-        assert_eq!(told(Kind::StoragePolicy, 3, "True", &none).as_deref(), Some("c1"));
-        assert_eq!(told(Kind::StoragePolicy, 0, "True", &none), None, "restored, and not looked at since");
-        assert_eq!(told(Kind::StoragePolicy, 3, "False", &none), None);
-        assert_eq!(told(Kind::StoragePolicy, 3, "True", &json!({requests::RESTORING: ""})), None);
-        assert_eq!(told(Kind::ProviderAccount, 3, "True", &none), None);
+        assert_eq!(reported(Kind::StoragePolicy, 3, "True", &none).as_deref(), Some("c1"));
+        assert_eq!(
+            reported(Kind::StoragePolicy, 0, "True", &none),
+            None,
+            "restored, and not looked at since"
+        );
+        assert_eq!(reported(Kind::StoragePolicy, 3, "False", &none), None);
+        assert_eq!(reported(Kind::StoragePolicy, 3, "True", &json!({requests::RESTORING: ""})), None);
+        assert_eq!(reported(Kind::ProviderAccount, 3, "True", &none), None);
     }
 
     #[test]
@@ -219,8 +223,8 @@ mod tests {
         let [secrets] = own.as_slice() else { panic!("{own:?}") };
         assert!(secrets.contains("grok-keys, s3 in films"), "{secrets}");
         for (cluster, says) in [(Some("c2"), "this cluster is another one"), (None, "is not known")] {
-            let told = notes(cluster);
-            let [_, place] = told.as_slice() else { panic!("{told:?}") };
+            let reported = notes(cluster);
+            let [_, place] = reported.as_slice() else { panic!("{reported:?}") };
             assert!(
                 place.contains("films/default") && place.contains("\"studio\"") && place.contains(says),
                 "{place}"

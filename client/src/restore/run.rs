@@ -14,7 +14,7 @@ use super::answer::{Answer, ItemAnswer};
 use super::error::{RestoreError, RestoreItemError};
 use super::files::{Files, Looked, by_policy, look_for, words};
 use super::identity::{Renewed, Uids, hold, status, to_make};
-use super::notes::{Gathered, left_alone, left_grants, told_cluster};
+use super::notes::{Gathered, left_alone, left_grants, reported_cluster};
 use super::plan::{Facts, Plan, plan};
 use super::rights;
 use super::verify::lost;
@@ -52,7 +52,7 @@ pub async fn restore(
     options: &Options,
     files: Option<&dyn Files>,
 ) -> Result<Answer, RestoreError> {
-    let (mut works, told) = look(client, backup).await?;
+    let (mut works, reported) = look(client, backup).await?;
     let is_of_another =
         |work: &&Work<'_>| work.live.as_ref().is_some_and(|live| live.is_of_another(&backup.digest));
     if let Some(work) = works.iter().find(is_of_another) {
@@ -67,13 +67,13 @@ pub async fn restore(
         Some(files) => files.cluster().await,
         None => None,
     };
-    let mut notes = notes.notes(backup, cluster.or(told).as_deref());
+    let mut notes = notes.notes(backup, cluster.or(reported).as_deref());
     notes.extend(left_grants(&works));
     if !options.dry_run {
         let restore = Restore { client, from: &backup.digest, options, files };
         notes.extend(restore.all(&mut works).await);
     }
-    let items: Vec<ItemAnswer> = works.into_iter().map(|work| work.told(options.dry_run)).collect();
+    let items: Vec<ItemAnswer> = works.into_iter().map(|work| work.reported(options.dry_run)).collect();
     // First, because it costs money until it is done.
     let notes = left_alone(&items).into_iter().chain(notes).collect();
     Ok(Answer::new(options.dry_run, items, notes))
@@ -94,7 +94,7 @@ async fn look<'b>(
         let api = &api(client, kind, namespace);
         let ask = |params| async move { api.list(&params).await };
         let take = |object: DynamicObject| {
-            cluster = cluster.take().or_else(|| told_cluster(kind, &object));
+            cluster = cluster.take().or_else(|| reported_cluster(kind, &object));
             let name = object.name_any();
             if names.contains(&(kind, namespace, name.as_str())) {
                 present.insert((kind, namespace.to_owned(), name), Facts::of(kind, &object));

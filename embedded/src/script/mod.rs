@@ -231,13 +231,13 @@ impl<'a> Writer<'a> {
         let forms = match role {
             Role::Hook => self.openings(),
             Role::Item(number) => {
-                let (told, seen) = self.item(limit);
+                let (reported, seen) = self.item(limit);
                 image = seen;
                 let label = self.phrases.label.replace("{n}", &number.to_string());
                 let both = |text: String| {
                     if self.numbered { vec![self.join(&label, &text), text] } else { vec![text] }
                 };
-                told.into_iter().flat_map(both).collect()
+                reported.into_iter().flat_map(both).collect()
             }
             Role::Remark => self.filler(role, budget).into_iter().collect(),
             Role::Twist => self.mixed(self.phrases.twists),

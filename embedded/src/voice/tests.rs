@@ -165,7 +165,7 @@ async fn pictures_stay_in_the_words_and_are_not_spoken() {
 
 #[tokio::test]
 async fn wishes_that_cannot_be_met_say_what_to_do() {
-    for (language, voice, text, told) in [
+    for (language, voice, text, reported) in [
         ("en", "Kore", "Hello.", "the voices are"),
         ("de", "slt", "Hallo.", "the voices are"),
         ("tlh", "", "Hello.", "there is no voice for the language \"tlh\""),
@@ -175,7 +175,7 @@ async fn wishes_that_cannot_be_met_say_what_to_do() {
     ] {
         let error = narrate(&request(language, voice, text)).await.unwrap_err();
         assert!(matches!(error, ProviderError::Configuration { .. }), "{error:?}");
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(reported), "{error}");
     }
     let error = narrate(&NarrationRequest { speed: 3.0, ..request("en", "", "Hello.") }).await.unwrap_err();
     assert!(error.to_string().contains("between 0.5 and 2.0"), "{error}");

@@ -79,15 +79,15 @@ async fn each_section_is_told_of_as_soon_as_it_is_whole() {
     request.section_cache = Some(set.path("sections"));
     let out = set.path("out");
     std::fs::create_dir_all(&out).unwrap();
-    let (mut told, reached) = (Vec::new(), std::cell::Cell::new(0.0));
+    let (mut reported, reached) = (Vec::new(), std::cell::Cell::new(0.0));
     let rendered = |section: &SectionFile| {
         assert!(section.path.exists() && !section.reused);
-        told.push((section.digest.clone(), reached.get()));
+        reported.push((section.digest.clone(), reached.get()));
     };
     let film = assemble(&request, &out, |share| reached.set(share), rendered).await.unwrap();
-    assert_eq!(told.len(), 2);
-    assert!(film.sections.iter().zip(&told).all(|(section, told)| section.digest == told.0));
-    assert!(told[0].1 < 0.6, "the first was told of at {}", told[0].1);
+    assert_eq!(reported.len(), 2);
+    assert!(film.sections.iter().zip(&reported).all(|(section, reported)| section.digest == reported.0));
+    assert!(reported[0].1 < 0.6, "the first was told of at {}", reported[0].1);
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ struct OfAccount {
     /// What was spent, and may not be booked yet.
     settled: BTreeMap<String, Arc<[Claim]>>,
     /// The jobs of these that were not told yet that it is booked.
-    untold: BTreeSet<String>,
+    unreported: BTreeSet<String>,
 }
 
 impl OfAccount {
@@ -49,7 +49,7 @@ impl OfAccount {
         let opened = replace(&mut self.open, job, open);
         let ended = replace(&mut self.settled, job, settled);
         if ended {
-            self.untold.insert(job.to_owned());
+            self.unreported.insert(job.to_owned());
         }
         opened || ended
     }
@@ -150,9 +150,9 @@ impl ClaimIndex {
                 let claims = of.settled.get(job).map_or(&[][..], |claims| claims);
                 claims.iter().all(|claim| !listed.contains(&attempt_of(claim)))
             };
-            let (booked, untold): (BTreeSet<String>, _) =
-                std::mem::take(&mut of.untold).into_iter().partition(is_recorded);
-            of.untold = untold;
+            let (booked, unreported): (BTreeSet<String>, _) =
+                std::mem::take(&mut of.unreported).into_iter().partition(is_recorded);
+            of.unreported = unreported;
             jobs.extend(booked);
         }
         jobs
@@ -161,7 +161,7 @@ impl ClaimIndex {
     /// An account is gone, and its books with it: one that is made again opens its own.
     pub fn account_is_gone(&self, account: &NamespacedName) {
         if let Some(of) = self.known.lock().accounts.get_mut(account) {
-            of.untold = of.settled.keys().cloned().collect();
+            of.unreported = of.settled.keys().cloned().collect();
         }
     }
 }

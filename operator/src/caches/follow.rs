@@ -157,13 +157,13 @@ async fn keep<K>(
 fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
     move |event| match event {
         Event::Apply(object) => {
-            tell_change(&caches, &object);
+            notify(&caches, &object);
             caches.note_end(&object);
             caches.videojob_queue.push(ObjectRef::from_obj(&object));
             wake_accounts_of(&caches, &object, &caches.claims.shown(&object));
         }
         Event::Delete(object) => {
-            tell_change(&caches, &object);
+            notify(&caches, &object);
             caches.written_jobs.forget(&object.uid().unwrap_or_default());
             caches.unended.lock().remove(&ObjectRef::from_obj(&object));
             wake_accounts_of(&caches, &object, &caches.claims.gone(&object));
@@ -182,7 +182,7 @@ fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
 }
 
 /// Tells those who follow the jobs that this one changed.
-fn tell_change(caches: &Caches, job: &Guarded<VideoJob>) {
+fn notify(caches: &Caches, job: &Guarded<VideoJob>) {
     let named = || JobRef { namespace: job.namespace().unwrap_or_default(), name: job.name_any() };
     caches.changes.publish(|| Change::Job(named()));
 }

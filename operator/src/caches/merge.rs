@@ -14,7 +14,7 @@ use kube::runtime::watcher::Event;
 pub struct Merge<K> {
     watches: Vec<WatchState<K>>,
     /// Whether the first lists were told.
-    told: bool,
+    reported: bool,
 }
 
 /// One watch: objects by name.
@@ -31,7 +31,7 @@ impl<K: ResourceExt + Clone> Merge<K> {
     #[must_use]
     pub fn of(watches: usize) -> Self {
         let place = || WatchState { known: HashMap::new(), listed: None, complete: false };
-        Self { watches: (0..watches).map(|_| place()).collect(), told: false }
+        Self { watches: (0..watches).map(|_| place()).collect(), reported: false }
     }
 
     /// Takes an event of a watch, by its place; what is told of it.
@@ -40,7 +40,7 @@ impl<K: ResourceExt + Clone> Merge<K> {
         if self.watches.len() == 1 {
             return vec![event];
         }
-        let told = self.told;
+        let reported = self.reported;
         let Some(place) = self.watches.get_mut(watch) else { return Vec::new() };
         match event {
             Event::Init => {
@@ -53,19 +53,19 @@ impl<K: ResourceExt + Clone> Merge<K> {
             }
             Event::InitDone => {
                 let changes = place.has_listed();
-                if told {
+                if reported {
                     return changes;
                 }
-                self.told = self.watches.iter().all(|place| place.complete);
-                if self.told { self.first_list() } else { Vec::new() }
+                self.reported = self.watches.iter().all(|place| place.complete);
+                if self.reported { self.first_list() } else { Vec::new() }
             }
             Event::Apply(object) => {
                 place.known.insert(object.name_any(), object.clone());
-                if told { vec![Event::Apply(object)] } else { Vec::new() }
+                if reported { vec![Event::Apply(object)] } else { Vec::new() }
             }
             Event::Delete(object) => {
                 place.known.remove(&object.name_any());
-                if told { vec![Event::Delete(object)] } else { Vec::new() }
+                if reported { vec![Event::Delete(object)] } else { Vec::new() }
             }
         }
     }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     /// What is told of events, as short words, those between two ends of a list in the order of their names.
-    fn told(merge: &mut Merge<Pod>, watch: usize, events: Vec<Event<Pod>>) -> Vec<String> {
+    fn reported(merge: &mut Merge<Pod>, watch: usize, events: Vec<Event<Pod>>) -> Vec<String> {
         let word = |event: Event<Pod>| match event {
             Event::Init => "begin".to_owned(),
             Event::InitApply(pod) => format!("has {}", pod.name_any()),
@@ -141,40 +141,47 @@ mod tests {
     fn the_first_list_is_told_once_all_are_complete_with_what_has_changed_meanwhile() {
         let mut merge = Merge::of(2);
         let none: [&str; 0] = [];
-        assert_eq!(told(&mut merge, 0, list(vec![pod("a", "one", "1"), pod("a", "two", "2")])), none);
+        assert_eq!(reported(&mut merge, 0, list(vec![pod("a", "one", "1"), pod("a", "two", "2")])), none);
         let meanwhile = vec![Event::Delete(pod("a", "two", "3")), Event::Apply(pod("a", "three", "4"))];
-        assert_eq!(told(&mut merge, 0, meanwhile), none);
-        let complete = told(&mut merge, 1, list(vec![pod("b", "four", "5")]));
+        assert_eq!(reported(&mut merge, 0, meanwhile), none);
+        let complete = reported(&mut merge, 1, list(vec![pod("b", "four", "5")]));
         assert_eq!(complete, ["begin", "has four", "has one", "has three", "end"]);
-        assert_eq!(told(&mut merge, 1, vec![Event::Apply(pod("b", "four", "6"))]), ["four is 6"]);
-        assert_eq!(told(&mut merge, 0, vec![Event::Delete(pod("a", "one", "7"))]), ["one is gone"]);
+        assert_eq!(reported(&mut merge, 1, vec![Event::Apply(pod("b", "four", "6"))]), ["four is 6"]);
+        assert_eq!(reported(&mut merge, 0, vec![Event::Delete(pod("a", "one", "7"))]), ["one is gone"]);
     }
 
     #[test]
     fn a_list_that_breaks_off_counts_for_nothing() {
         let mut merge = Merge::of(2);
-        told(&mut merge, 1, list(Vec::new()));
-        told(&mut merge, 0, vec![Event::Init, Event::InitApply(pod("a", "one", "1"))]);
-        assert_eq!(told(&mut merge, 0, list(vec![pod("a", "two", "2")])), ["begin", "has two", "end"]);
+        reported(&mut merge, 1, list(Vec::new()));
+        reported(&mut merge, 0, vec![Event::Init, Event::InitApply(pod("a", "one", "1"))]);
+        assert_eq!(reported(&mut merge, 0, list(vec![pod("a", "two", "2")])), ["begin", "has two", "end"]);
     }
 
     #[test]
     fn another_list_of_one_tells_what_differs_and_nothing_of_the_others() {
         let mut merge = Merge::of(2);
-        told(&mut merge, 0, list(vec![pod("a", "gone", "1"), pod("a", "same", "2"), pod("a", "other", "3")]));
-        told(&mut merge, 1, list(vec![pod("b", "far", "4")]));
+        reported(
+            &mut merge,
+            0,
+            list(vec![pod("a", "gone", "1"), pod("a", "same", "2"), pod("a", "other", "3")]),
+        );
+        reported(&mut merge, 1, list(vec![pod("b", "far", "4")]));
         let mut reborn = pod("a", "other", "9");
         reborn.metadata.uid = Some("another".to_owned());
         let again = list(vec![pod("a", "same", "2"), reborn, pod("a", "new", "8")]);
-        let words = told(&mut merge, 0, again);
+        let words = reported(&mut merge, 0, again);
         assert_eq!(words, ["gone is gone", "new is 8", "other is 9", "other is gone"]);
-        assert_eq!(told(&mut merge, 0, list(Vec::new())), ["new is gone", "other is gone", "same is gone"]);
+        assert_eq!(
+            reported(&mut merge, 0, list(Vec::new())),
+            ["new is gone", "other is gone", "same is gone"]
+        );
     }
 
     #[test]
     fn of_one_watch_all_is_told_as_it_comes() {
         let mut merge = Merge::of(1);
-        assert_eq!(told(&mut merge, 0, list(vec![pod("a", "one", "1")])), ["begin", "has one", "end"]);
-        assert_eq!(told(&mut merge, 0, list(Vec::new())), ["begin", "end"]);
+        assert_eq!(reported(&mut merge, 0, list(vec![pod("a", "one", "1")])), ["begin", "has one", "end"]);
+        assert_eq!(reported(&mut merge, 0, list(Vec::new())), ["begin", "end"]);
     }
 }

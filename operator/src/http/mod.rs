@@ -118,7 +118,10 @@ fn routers(
 /// The route of workers and other replicas. Its requests count among those of the API.
 fn progress_route(reports: Reports) -> Router {
     Router::new()
-        .route(PROGRESS_PATH, get(progress::tell).post(progress::report).fallback(async || other_methods()))
+        .route(
+            PROGRESS_PATH,
+            get(progress::serve_progress).post(progress::report).fallback(async || other_methods()),
+        )
         .layer(DefaultBodyLimit::max(progress::MAX_BYTES))
         .layer(from_fn_with_state(reports.clone(), progress::authenticate))
         .layer(from_fn_with_state(Arc::clone(&reports.limits), admit))

@@ -124,7 +124,7 @@ async fn read(request: Request) -> Result<Progress, Problem> {
 }
 
 /// Tells another replica what workers of steps at work said last.
-pub async fn tell(
+pub async fn serve_progress(
     State(reports): State<Reports>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Said>, Problem> {

@@ -33,7 +33,7 @@ pub struct AccountMetrics {
     requests: Family<[(&'static str, String); 3], Counter>,
     cost: Family<Label, Counter<f64, AtomicU64>>,
     /// Quotas that are told of, by account.
-    told: Mutex<BTreeMap<String, Vec<String>>>,
+    reported: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 /// How far a quota is used up.
@@ -61,7 +61,7 @@ impl AccountMetrics {
             rate_limited: Family::default(),
             requests: Family::default(),
             cost: Family::default(),
-            told: Mutex::default(),
+            reported: Mutex::default(),
         };
         metrics.register_quotas(registry);
         registry.register(
@@ -112,8 +112,8 @@ impl AccountMetrics {
     pub fn quotas(&self, account: &str, levels: &[QuotaLevel]) {
         let of = |quota: &str| labels([("account", account), ("quota", quota)]);
         let families = [&self.limit, &self.used, &self.remaining];
-        let mut told = self.told.lock();
-        for gone in told.remove(account).unwrap_or_default() {
+        let mut reported = self.reported.lock();
+        for gone in reported.remove(account).unwrap_or_default() {
             if levels.iter().all(|level| level.quota != gone) {
                 for family in families {
                     family.remove(&of(&gone));
@@ -127,7 +127,7 @@ impl AccountMetrics {
             }
         }
         if !levels.is_empty() {
-            told.insert(account.to_owned(), levels.iter().map(|level| level.quota.clone()).collect());
+            reported.insert(account.to_owned(), levels.iter().map(|level| level.quota.clone()).collect());
         }
     }
 

@@ -209,10 +209,14 @@ impl Census {
         let label = labels([("account", &name)]);
         let status = account.status.as_ref();
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
-        tell(&self.healthy, &label, holds(conditions, ConditionType::Healthy));
-        tell(&self.ready, &label, holds(conditions, ConditionType::Ready));
-        tell(&self.expiry, &label, account.spec.credentials_expire_at.as_ref().map(|end| end.0.as_second()));
-        tell(&self.waiters, &label, status.and_then(|status| status.waiting).map(i64::from));
+        set_gauge(&self.healthy, &label, holds(conditions, ConditionType::Healthy));
+        set_gauge(&self.ready, &label, holds(conditions, ConditionType::Ready));
+        set_gauge(
+            &self.expiry,
+            &label,
+            account.spec.credentials_expire_at.as_ref().map(|end| end.0.as_second()),
+        );
+        set_gauge(&self.waiters, &label, status.and_then(|status| status.waiting).map(i64::from));
         let provider = account.spec.provider.as_str();
         for quota in account.spec.quotas.iter().flatten() {
             let unit = match quota.unit {
@@ -229,13 +233,13 @@ impl Census {
         let label = labels([("policy", &path(policy))]);
         let conditions =
             policy.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        tell(&self.storage_ready, &label, holds(conditions, ConditionType::Ready));
-        tell(&self.next_prune, &label, due::next_prune(policy).map(Timestamp::as_second));
-        tell(&self.next_backup, &label, due::next_backup(policy).map(Timestamp::as_second));
+        set_gauge(&self.storage_ready, &label, holds(conditions, ConditionType::Ready));
+        set_gauge(&self.next_prune, &label, due::next_prune(policy).map(Timestamp::as_second));
+        set_gauge(&self.next_backup, &label, due::next_backup(policy).map(Timestamp::as_second));
     }
 }
 
-fn tell(family: &Family<Label, Gauge>, label: &Label, value: Option<i64>) {
+fn set_gauge(family: &Family<Label, Gauge>, label: &Label, value: Option<i64>) {
     if let Some(value) = value {
         family.get_or_create(label).set(value);
     }

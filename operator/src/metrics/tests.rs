@@ -116,21 +116,21 @@ fn classic() -> String {
 }
 
 /// All metrics: whether each is a histogram, and its labels.
-fn metrics_told() -> BTreeMap<String, (bool, BTreeSet<String>)> {
-    let mut told = BTreeMap::new();
+fn reported_metrics() -> BTreeMap<String, (bool, BTreeSet<String>)> {
+    let mut reported = BTreeMap::new();
     let mut name = String::new();
     for line in classic().lines() {
         if let Some(typed) = line.strip_prefix("# TYPE ") {
             let (of, kind) = typed.split_once(' ').unwrap();
             name = of.to_owned();
-            told.insert(name.clone(), (kind == "histogram", BTreeSet::new()));
+            reported.insert(name.clone(), (kind == "histogram", BTreeSet::new()));
         } else if let Some((_, rest)) = line.split_once('{').filter(|_| !line.starts_with('#')) {
             let labels = rest.rsplit_once('}').unwrap().0.split("\",");
             let labels = labels.filter_map(|label| Some(label.split_once('=')?.0.to_owned()));
-            told.get_mut(&name).unwrap().1.extend(labels.filter(|label| label != "le"));
+            reported.get_mut(&name).unwrap().1.extend(labels.filter(|label| label != "le"));
         }
     }
-    told
+    reported
 }
 
 /// Names of metrics and of recorded series in a text.
@@ -166,15 +166,15 @@ fn the_whole_text_is_as_it_was() {
 
 #[test]
 fn rules_and_dashboard_ask_for_what_there_is() {
-    let told = metrics_told();
+    let reported = reported_metrics();
     let recorded: BTreeSet<&str> =
         RULES.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).collect();
     let exists = |name: &str| {
         let of_histogram = ["_bucket", "_sum", "_count"].iter().any(|suffix| {
             name.strip_suffix(suffix)
-                .is_some_and(|name| told.get(name).is_some_and(|(histogram, _)| *histogram))
+                .is_some_and(|name| reported.get(name).is_some_and(|(histogram, _)| *histogram))
         });
-        of_histogram || recorded.contains(name) || told.get(name).is_some_and(|(histogram, _)| !histogram)
+        of_histogram || recorded.contains(name) || reported.get(name).is_some_and(|(histogram, _)| !histogram)
     };
     for text in [RULES, DASHBOARD] {
         let names = names(text);
@@ -192,8 +192,8 @@ fn the_documentation_lists_every_metric_with_its_labels() {
         (format!("{PREFIX}_{name}"), labels.filter(|label| !label.is_empty()).collect::<BTreeSet<_>>())
     });
     let listed: BTreeMap<_, _> = rows.collect();
-    let told = metrics_told().into_iter().map(|(name, (_, labels))| (name, labels)).collect();
-    assert_eq!(listed, told);
+    let reported = reported_metrics().into_iter().map(|(name, (_, labels))| (name, labels)).collect();
+    assert_eq!(listed, reported);
 }
 
 #[test]
@@ -223,8 +223,8 @@ fn the_documentation_marks_what_every_replica_tells() {
         .collect();
     let mut text = String::new();
     prometheus_text::encode(&mut text, everything().1.registry()).unwrap();
-    let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    assert_eq!(marked, told.map(|(name, _)| name.to_owned()).collect());
+    let reported = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    assert_eq!(marked, reported.map(|(name, _)| name.to_owned()).collect());
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Controller {
         metrics.accounts.quotas(&label, &levels);
         decision.waited.iter().for_each(|seconds| metrics.accounts.quota_waited(*seconds));
         report_closed_grants(&metrics.accounts, provider, &decision.closed_grants);
-        decision.events.into_iter().for_each(|event| events.tell(about.clone(), event));
+        decision.events.into_iter().for_each(|event| events.publish(about.clone(), event));
         Ok(())
     }
 

@@ -138,13 +138,13 @@ fn unsatisfiable(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountS
         };
         !before.waiters.iter().any(same)
     };
-    let told = waiters.iter().take(MAX_WAITERS).filter(new).filter_map(|demand| {
+    let reported = waiters.iter().take(MAX_WAITERS).filter(new).filter_map(|demand| {
         let step = demand.holder.step.map(|step| step.to_string()).unwrap_or_default();
         let name = demand.holder.name.as_deref().unwrap_or_default();
         let note = format!("{step} of VideoJob {name} waits for ever: {}", ledger.why_unsatisfiable(demand)?);
         Some(Event { warning: true, reason: EventReason::NeverGranted, action: "Grant".to_owned(), note })
     });
-    told.collect()
+    reported.collect()
 }
 
 /// The finding, unless it only says again what stands there since a short while.
@@ -174,9 +174,10 @@ fn health(before: Option<&AccountHealth>, found: &Health) -> Option<AccountHealt
 
 /// Where the list of waiters is full, one more or less of the others is no reason to write.
 fn spare_a_write(status: &mut ProviderAccountStatus, before: &ProviderAccountStatus) {
-    let (Some(told), Some(now)) = (before.waiting, status.waiting) else { return };
+    let (Some(reported), Some(now)) = (before.waiting, status.waiting) else { return };
     let most = i32::try_from(MAX_WAITERS).unwrap_or(i32::MAX);
-    let about_the_same = told > most && now > most && (now - told).abs().saturating_mul(10) < told;
+    let about_the_same =
+        reported > most && now > most && (now - reported).abs().saturating_mul(10) < reported;
     let nothing_else = *before == ProviderAccountStatus { waiting: before.waiting, ..status.clone() };
     if about_the_same && nothing_else {
         status.waiting = before.waiting;

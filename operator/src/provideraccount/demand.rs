@@ -168,7 +168,9 @@ pub fn holder_state(grant: &Grant, job: Option<&VideoJob>, account: &str) -> Hol
         (Ordering::Less, _) if asking.run <= holder.run => HolderState::Gone,
         (Ordering::Less | Ordering::Greater, _) => HolderState::Withdrawn,
         // It was given again by a cache that still showed it as asking: what was spent under the first is booked already.
-        (Ordering::Equal, ClaimState::Settled(told)) if told.grant.is_some() && told.grant != grant.id => {
+        (Ordering::Equal, ClaimState::Settled(reported))
+            if reported.grant.is_some() && reported.grant != grant.id =>
+        {
             HolderState::Withdrawn
         }
         (Ordering::Equal, ClaimState::Settled(_)) => HolderState::Settled(Box::new(claim)),

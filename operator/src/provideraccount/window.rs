@@ -343,10 +343,10 @@ impl Window {
         let long_ago = plus(now, -self.period.saturating_mul(periods));
         let (period, uncertainty) = (self.period, self.uncertainty());
         // Whether somebody may still tell of a unit that was counted before then.
-        let untold =
+        let unreported =
             |before: Timestamp| self.reserved.iter().any(|held| held.from < plus(before, uncertainty));
         let last = self.spent.iter().rev().find(|entry| entry.at <= long_ago);
-        if let Some(over) = last.map(|last| plus(last.at, period)).filter(|over| untold(*over)) {
+        if let Some(over) = last.map(|last| plus(last.at, period)).filter(|over| unreported(*over)) {
             // It may have begun a window of which more is to be told: by then that had ended.
             self.reset_at = self.reset_at.max(Some(over));
         }
@@ -354,7 +354,7 @@ impl Window {
         let oldest = self.spent.first().map_or(Timestamp::MAX, |entry| entry.at);
         let needed = |reset: &Timestamp| {
             plus(*reset, period.saturating_add(uncertainty)) > now
-                || untold(*reset)
+                || unreported(*reset)
                 || oldest < plus(*reset, uncertainty)
         };
         self.reset_at = self.reset_at.filter(needed);

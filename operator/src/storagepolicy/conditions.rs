@@ -186,10 +186,10 @@ fn what_next(
         return "no rule allows to delete anything: add rules, or raise capacity.limit".to_owned();
     }
     let Some(last) = last else { return format!("nothing has been pruned yet{due}") };
-    let told = last.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+    let reported = last.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
     match (last.outcome, &last.shortfall) {
         (None, _) => "a prune run is under way".to_owned(),
-        (Some(PruneOutcome::Failed), _) => format!("the last prune run failed{told}{due}"),
+        (Some(PruneOutcome::Failed), _) => format!("the last prune run failed{reported}{due}"),
         (Some(PruneOutcome::Interrupted | PruneOutcome::Cancelled), _) => {
             format!("the last prune run was interrupted{due}")
         }

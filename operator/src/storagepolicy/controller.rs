@@ -189,7 +189,7 @@ impl Controller {
         if written {
             policy = self.write_status(policy).await?;
         }
-        self.registry.acknowledge(uid, &observed.snapshot, decision.told, written, now);
+        self.registry.acknowledge(uid, &observed.snapshot, decision.reported, written, now);
         if decision.cancel {
             self.registry.cancel(uid);
         }
@@ -207,7 +207,7 @@ impl Controller {
             Some(Report::Measured(_)) | None => {}
         }
         let about = policy.object_ref(&());
-        decision.events.into_iter().for_each(|event| self.context.events.tell(about.clone(), event));
+        decision.events.into_iter().for_each(|event| self.context.events.publish(about.clone(), event));
         if let Some(action) = decision.action {
             self.begin(uid, policy, action);
         }
@@ -243,8 +243,9 @@ impl Controller {
                     Some(tasks::broken(&action))
                 }
             };
-            let told = registry.ended(&uid, report, clock::now());
-            let others = sharing.iter().filter(|other| other.uid().is_some_and(|uid| told.contains(&uid)));
+            let reported = registry.ended(&uid, report, clock::now());
+            let others =
+                sharing.iter().filter(|other| other.uid().is_some_and(|uid| reported.contains(&uid)));
             others.for_each(|other| context.caches.policy_queue.push(queued(other)));
             context.caches.policy_queue.push(look_at);
         };

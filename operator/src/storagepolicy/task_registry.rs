@@ -32,7 +32,7 @@ struct PolicyState {
     during: Changes,
     /// How often what is pending was replaced by a listing.
     epoch: u64,
-    usage_told: Option<Timestamp>,
+    usage_reported: Option<Timestamp>,
     task: Option<Task>,
     report: Option<Report>,
     measure_from: Option<Timestamp>,
@@ -42,7 +42,7 @@ struct PolicyState {
     /// The listing by another policy that is for this one too.
     listed: Option<Listed>,
     /// The policy by whose listing this one's usage was last told, until that one tells of the room that it made.
-    told_by: Option<String>,
+    reported_by: Option<String>,
     /// Others have deleted files here since the last listing began.
     outdated: bool,
     /// When the server last refused a file for want of room, until files were deleted.
@@ -161,7 +161,7 @@ impl TaskRegistry {
             report: state.report.clone(),
             changes: state.pending.clone(),
             epoch: state.epoch,
-            usage_told: state.usage_told,
+            usage_reported: state.usage_reported,
             measure_from: state.measure_from,
             other_bucket: state.other_bucket,
             outdated: state.outdated,
@@ -186,31 +186,31 @@ impl TaskRegistry {
     /// A run of this policy has deleted files where another has some too: that one measures again, unless it was told by
     /// the run's own listing.
     pub fn space_was_freed(&self, by: &str, other: &str, now: Timestamp) {
-        let told = {
+        let reported = {
             let mut states = self.states.lock();
             let state = states.entry(other.to_owned()).or_default();
             state.freed(now);
-            state.told_by.take_if(|told_by| told_by == by).is_some()
+            state.reported_by.take_if(|reported_by| reported_by == by).is_some()
         };
-        if !told {
+        if !reported {
             self.outdate(other, now);
         }
     }
 
     /// What was known is in the status, or would change nothing there.
-    pub fn acknowledge(&self, uid: &str, snapshot: &Snapshot, told: bool, written: bool, now: Timestamp) {
+    pub fn acknowledge(&self, uid: &str, snapshot: &Snapshot, reported: bool, written: bool, now: Timestamp) {
         let mut states = self.states.lock();
         let Some(state) = states.get_mut(uid) else { return };
         if snapshot.report.is_some() {
             state.report = None;
         }
-        if told {
+        if reported {
             // A listing that ended meanwhile has taken in what was told.
             if state.epoch == snapshot.epoch {
                 usage_deltas::take_off(&mut state.pending, &snapshot.changes);
             }
             if written {
-                state.usage_told = Some(now);
+                state.usage_reported = Some(now);
             }
         }
     }
@@ -244,14 +244,14 @@ impl TaskRegistry {
             Some(Report::Measured(usage) | Report::Pruned(_, usage)) => usage.clone(),
             Some(Report::BackedUp(_)) | None => None,
         };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (other, state) in states.iter_mut() {
             let Some(listed_by) = state.listed.take_if(|listed| listed.by == uid) else { continue };
             // A report that waits to be booked is not dropped for this one: then it measures by itself.
             if state.report.is_none() {
-                state.told_by = listed.is_some().then(|| uid.to_owned());
+                state.reported_by = listed.is_some().then(|| uid.to_owned());
                 state.record_end(Report::Measured(listed.clone()), true, listed_by.outdated, now);
-                told.push(other.clone());
+                reported.push(other.clone());
             }
         }
         if let Some(state) = states.get_mut(uid)
@@ -261,7 +261,7 @@ impl TaskRegistry {
             let here = task.location.is_none() || task.location == state.location;
             state.record_end(report, here, task.outdated, now);
         }
-        told
+        reported
     }
 
     /// Stops a prune run that follows another generation of the spec.

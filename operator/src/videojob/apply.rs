@@ -38,9 +38,9 @@ pub async fn apply(context: &Context, observed: &Observed, decision: Decision) -
     let (mut finalizer, mut retirement) = (None, None);
     for action in decision.actions {
         match action {
-            Action::Event(event) => context.events.tell(job.object_ref(&()), event),
+            Action::Event(event) => context.events.publish(job.object_ref(&()), event),
             Action::Count(changes) => count(context, &job, &changes),
-            Action::TellFull(at) => context.usage_deltas.refused(policy_of(&job), at),
+            Action::ReportFull(at) => context.usage_deltas.refused(policy_of(&job), at),
             Action::SetFinalizer(wanted) => finalizer = Some(wanted),
             Action::StartStep(start) => starts.push(start),
             Action::DeleteJob { name, uid } => deletes.push((name, uid)),
@@ -77,7 +77,7 @@ async fn retire(
              made again when it is applied again: {why}"
         );
         let (warning, reason, action) = (true, EventReason::TombstoneNotWritten, "Delete".to_owned());
-        context.events.tell(job.object_ref(&()), Event { warning, reason, action, note });
+        context.events.publish(job.object_ref(&()), Event { warning, reason, action, note });
         return Err(ApplyError::LeaveTombstone(path(job, &job.name_any()), why));
     }
     delete_videojob(context, job).await

@@ -44,7 +44,7 @@ pub enum Attempt {
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// The worker said how it went.
-    Told(Box<StepOutcome>),
+    Reported(Box<StepOutcome>),
     /// Stopped from outside, without a word; what stopped it.
     Interrupted(String),
     /// Killed for its memory.
@@ -81,10 +81,10 @@ pub fn outcomes_to_look_up(
                 PodState::Ended(end) if mine(pod.step, pod.attempt) => Some(end.outcome.is_some()),
                 _ => None,
             });
-            let told = ended.clone().any(|told| told);
+            let reported = ended.clone().any(|reported| reported);
             let starting = ended.next().is_none()
                 && jobs.iter().any(|job| mine(job.step, job.attempt) && job.ended.is_none() && !job.deleting);
-            !alive && !told && !starting
+            !alive && !reported && !starting
         })
         .collect()
 }
@@ -170,7 +170,7 @@ pub fn attempt_state(observed: &Observed, step: StepName, attempt: i32, now: Tim
         .filter_map(|pod| if let PodState::Ended(end) = &pod.state { Some(end) } else { None })
         .collect();
     if let Some((outcome, end)) = ends.iter().find_map(|end| Some((end.outcome.clone()?, end))) {
-        return Attempt::Ended { end: End::Told(outcome), at: end.at };
+        return Attempt::Ended { end: End::Reported(outcome), at: end.at };
     }
     let job = observed.jobs.iter().find(|job| job.step == step && job.attempt == attempt);
     if ends.is_empty()
@@ -180,7 +180,7 @@ pub fn attempt_state(observed: &Observed, step: StepName, attempt: i32, now: Tim
     }
     match observed.recorded.get(&(step, attempt)) {
         Some(Some(outcome)) => Attempt::Ended {
-            end: End::Told(Box::new(outcome.clone())),
+            end: End::Reported(Box::new(outcome.clone())),
             at: ends.first().and_then(|end| end.at),
         },
         Some(None) => match without_a_word(job, ends.first().copied()) {

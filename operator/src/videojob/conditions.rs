@@ -22,12 +22,13 @@ pub fn write(
     now: Timestamp,
 ) -> bool {
     let before = condition::get(&status.conditions, ConditionType::Ready).cloned();
-    let told = Told::of(verdict);
-    let message = cut(&told.message.to_string(), MAX_TEXT_BYTES);
+    let reported = Reported::of(verdict);
+    let message = cut(&reported.message.to_string(), MAX_TEXT_BYTES);
     let is_news = status.phase != Some(verdict.phase())
         || before.is_none_or(|before| {
-            let is_same = before.message == message || told.message.differs_only_in_numbers(&before.message);
-            before.reason != told.reason.to_string() || !is_same
+            let is_same =
+                before.message == message || reported.message.differs_only_in_numbers(&before.message);
+            before.reason != reported.reason.to_string() || !is_same
         });
     status.observed_generation = generation;
     status.phase = Some(verdict.phase());
@@ -43,11 +44,11 @@ pub fn write(
         Verdict::Waiting { at, .. } => at.map(whole_seconds),
         _ => None,
     };
-    for (kind, wanted) in told.conditions() {
+    for (kind, wanted) in reported.conditions() {
         match wanted {
             Some(holds) => {
                 let state =
-                    ConditionState { kind, status: holds, reason: told.reason, message: message.clone() };
+                    ConditionState { kind, status: holds, reason: reported.reason, message: message.clone() };
                 condition::set(&mut status.conditions, state, generation, now);
             }
             None => {
@@ -103,7 +104,7 @@ pub fn settled_at(status: &VideoJobStatus) -> Option<Timestamp> {
     (succeeded.status != "Unknown").then_some(succeeded.last_transition_time.0)
 }
 
-struct Told {
+struct Reported {
     ready: ConditionStatus,
     succeeded: ConditionStatus,
     reconciling: bool,
@@ -113,10 +114,10 @@ struct Told {
     message: Message,
 }
 
-impl Told {
+impl Reported {
     fn of(verdict: &Verdict) -> Self {
         use ConditionStatus::{False, True, Unknown};
-        let told = |ready, succeeded, reconciling, stalled, reason, message: Message| Self {
+        let reported = |ready, succeeded, reconciling, stalled, reason, message: Message| Self {
             ready,
             succeeded,
             reconciling,
@@ -127,16 +128,16 @@ impl Told {
         };
         match verdict {
             Verdict::Running { message, .. } => {
-                told(Unknown, Unknown, true, false, VideoJobReason::Progressing, message.clone().into())
+                reported(Unknown, Unknown, true, false, VideoJobReason::Progressing, message.clone().into())
             }
             Verdict::Waiting { reason, message, .. } => {
-                told(Unknown, Unknown, true, false, *reason, message.clone())
+                reported(Unknown, Unknown, true, false, *reason, message.clone())
             }
             Verdict::Stalled { reason, message, .. } => {
-                told(False, Unknown, false, true, *reason, message.clone())
+                reported(False, Unknown, false, true, *reason, message.clone())
             }
             Verdict::Review { message, .. } => {
-                let review = told(
+                let review = reported(
                     False,
                     Unknown,
                     false,
@@ -147,13 +148,13 @@ impl Told {
                 Self { approved: Some(false), ..review }
             }
             Verdict::Suspended { reason, message } => {
-                told(False, Unknown, false, false, *reason, message.clone().into())
+                reported(False, Unknown, false, false, *reason, message.clone().into())
             }
             Verdict::Failed { reason, message, .. } => {
-                told(False, False, false, true, *reason, message.clone().into())
+                reported(False, False, false, true, *reason, message.clone().into())
             }
             Verdict::Succeeded { reason, message } => {
-                told(True, True, false, false, *reason, message.clone().into())
+                reported(True, True, false, false, *reason, message.clone().into())
             }
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Ending {
 impl Ending {
     /// Reads an end; one that we have asked for ourselves is no interruption.
     pub(super) fn read(end: &End, stopped_by_us: bool) -> Self {
-        let published = if let End::Told(outcome) = end { published(outcome) } else { Vec::new() };
+        let published = if let End::Reported(outcome) = end { published(outcome) } else { Vec::new() };
         Self { outcome: outcome_of(end, stopped_by_us), published }
     }
 
@@ -53,7 +53,7 @@ impl Ending {
 pub(super) fn outcome_of(end: &End, stopped_by_us: bool) -> AttemptOutcome {
     match end {
         _ if stopped_by_us && is_interruption(end) => AttemptOutcome::Stopped,
-        End::Told(outcome) => reported(outcome),
+        End::Reported(outcome) => reported(outcome),
         End::Interrupted(_) => AttemptOutcome::Interrupted,
         End::OutOfMemory => AttemptOutcome::OutOfMemory,
         End::Deadline => AttemptOutcome::DeadlineExceeded,
@@ -66,7 +66,7 @@ pub(super) fn outcome_of(end: &End, stopped_by_us: bool) -> AttemptOutcome {
 
 fn is_interruption(end: &End) -> bool {
     match end {
-        End::Told(outcome) => outcome.interrupted,
+        End::Reported(outcome) => outcome.interrupted,
         End::Interrupted(_) => true,
         End::OutOfMemory | End::Deadline | End::Silent(_) => false,
     }

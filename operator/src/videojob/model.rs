@@ -309,7 +309,7 @@ pub enum Action {
     /// Count what an attempt has added to the bucket, once its end is booked.
     Count(Changes),
     /// Tell the policy that the bucket's server had no room then for what an attempt wanted to write.
-    TellFull(Timestamp),
+    ReportFull(Timestamp),
     /// Tell people.
     Event(Event),
 }

@@ -32,7 +32,7 @@ pub(super) async fn look_up(
         return Namesake::NotAsked;
     };
     // What was found once stays so until a person decides.
-    if was_told(job) {
+    if was_reported(job) {
         return Namesake::HasFiles;
     }
     let bucket = match bucket::open(&context.client, &context.network, policy).await {
@@ -53,7 +53,7 @@ pub(super) fn is_in_question(job: &VideoJob) -> bool {
     is_of_another_tool(&job.metadata) && job.status.as_ref().is_none_or(|status| status.id.is_none())
 }
 
-fn was_told(job: &VideoJob) -> bool {
+fn was_reported(job: &VideoJob) -> bool {
     let conditions = job.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     condition::get(conditions, ConditionType::Ready)
         .is_some_and(|ready| condition::reason(ready) == Some(VideoJobReason::RestoreIncomplete))

@@ -207,11 +207,11 @@ mod tests {
             assert_eq!(labels.remove("app.kubernetes.io/part-of").as_deref(), Some("studio"));
             assert_eq!(labels, own);
         }
-        let told = placed(&json!({"spec": {"compute": {"labels": stolen}}}), &[]).ignored;
-        assert_eq!(told.len(), 7, "{told:?}");
+        let reported = placed(&json!({"spec": {"compute": {"labels": stolen}}}), &[]).ignored;
+        assert_eq!(reported.len(), 7, "{reported:?}");
         assert!(
-            told.iter().any(|what| what.starts_with("videofactory.dev/uid of compute.labels")),
-            "{told:?}"
+            reported.iter().any(|what| what.starts_with("videofactory.dev/uid of compute.labels")),
+            "{reported:?}"
         );
     }
 

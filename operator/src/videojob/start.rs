@@ -40,10 +40,10 @@ pub(super) async fn start_step(
         let note = format!("its pods go without {what}");
         let event =
             Event { warning: true, reason: EventReason::ComputeIgnored, action: "Start".to_owned(), note };
-        context.events.tell(owner.object_ref(&()), event);
+        context.events.publish(owner.object_ref(&()), event);
     }
     if let Some(event) = trace::complaint(owner).filter(|_| context.traces.is_enabled()) {
-        context.events.tell(owner.object_ref(&()), event);
+        context.events.publish(owner.object_ref(&()), event);
     }
     let key = OwnerKey::of(owner);
     let doubt = context.create_failures.asked(&key, input.step, input.attempt);

@@ -200,8 +200,8 @@ impl<'a> Ended<'a> {
             None => (None, None),
         };
         let code = code.map(|code| ("process.exit.code", code.into()));
-        let told = self.told();
-        let model = told.map(|outcome| outcome.model.as_str()).filter(|model| !model.is_empty());
+        let reported = self.reported();
+        let model = reported.map(|outcome| outcome.model.as_str()).filter(|model| !model.is_empty());
         let model = model.map(|model| ("gen_ai.request.model", model.into()));
         pod.into_iter().chain(code).chain(model).collect()
     }
@@ -209,7 +209,7 @@ impl<'a> Ended<'a> {
     fn about_end(&self, outcome: AttemptOutcome) -> Attributes {
         let job = self.step.job.as_deref().map(|job| ("k8s.job.name", job.into()));
         let error = is_failure(outcome).then(|| ("error.type", outcome.as_str().into()));
-        let scenes = self.told().and_then(|outcome| outcome.scenes.as_ref());
+        let scenes = self.reported().and_then(|outcome| outcome.scenes.as_ref());
         let scenes = scenes.into_iter().flat_map(|scenes| {
             [
                 ("videofactory.scenes.total", scenes.total.into()),
@@ -222,8 +222,8 @@ impl<'a> Ended<'a> {
         [outcome].into_iter().chain(job).chain(error).chain(survey).chain(scenes).collect()
     }
 
-    fn told(&self) -> Option<&StepOutcome> {
-        if let End::Told(outcome) = &self.end { Some(outcome) } else { None }
+    fn reported(&self) -> Option<&StepOutcome> {
+        if let End::Reported(outcome) = &self.end { Some(outcome) } else { None }
     }
 }
 
@@ -239,10 +239,10 @@ fn about_demand(demand: &Demand) -> Attributes {
 /// How an attempt ended, as the metrics have it.
 fn outcome(step: &StepStatus, end: &End, after: &VideoJobStatus) -> AttemptOutcome {
     let is_accepted = || after.step(step.name).is_some_and(|step| step.state == Some(StepState::Succeeded));
-    if let End::Told(told) = end {
-        let is_up_to_date = Some(told.input.as_str()) == step.input_digest.as_deref();
-        if told.exit == ExitCode::Done && is_up_to_date
-            || told.exit == ExitCode::QualityCheck && is_accepted()
+    if let End::Reported(reported) = end {
+        let is_up_to_date = Some(reported.input.as_str()) == step.input_digest.as_deref();
+        if reported.exit == ExitCode::Done && is_up_to_date
+            || reported.exit == ExitCode::QualityCheck && is_accepted()
         {
             return AttemptOutcome::Succeeded;
         }

@@ -21,8 +21,8 @@ impl Message {
 
     /// Whether people were told the same before, with other numbers.
     #[must_use]
-    pub fn differs_only_in_numbers(&self, told: &str) -> bool {
-        self.numbers.is_some() && told.starts_with(&self.text)
+    pub fn differs_only_in_numbers(&self, reported: &str) -> bool {
+        self.numbers.is_some() && reported.starts_with(&self.text)
     }
 }
 

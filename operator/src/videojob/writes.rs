@@ -149,7 +149,7 @@ pub(super) async fn set_finalizer(
             if error.is_rejected() {
                 let note = format!("{error}; the job waits for that");
                 let (reason, action) = (EventReason::FinalizerRefused, "Delete".to_owned());
-                context.events.tell(job.object_ref(&()), Event { warning: true, reason, action, note });
+                context.events.publish(job.object_ref(&()), Event { warning: true, reason, action, note });
             }
             Err(error.into())
         }

@@ -42,9 +42,9 @@ fn largest(schema: &Value, of: char) -> Value {
         Some("object") => {
             let mut fields = Map::new();
             // Kubernetes' own types, which no step is told of, have no bounds.
-            let told = |name: &str| name != "compute";
+            let reported = |name: &str| name != "compute";
             for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-                fields.extend(told(name).then(|| (name.clone(), largest(field, of))));
+                fields.extend(reported(name).then(|| (name.clone(), largest(field, of))));
             }
             if schema["additionalProperties"].is_object() {
                 for number in 0..bound("maxProperties").expect("a map without a bound") {

@@ -20,24 +20,26 @@ pub(super) fn read(answer: &Answer, pays: bool, now: Timestamp) -> ProviderError
     }
     let message = failure.message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    let told = answer.told();
+    let reported = answer.reported();
     match answer.status.as_u16() {
-        429 if says(&CREDIT_WORDS) => credits_used_up(PROVIDER, &told),
+        429 if says(&CREDIT_WORDS) => credits_used_up(PROVIDER, &reported),
         429 if failure.without_quota => credentials(format!(
-            "the key's project has no quota for this model: {told}; enable billing for it, or choose another model"
+            "the key's project has no quota for this model: {reported}; enable billing for it, or choose another model"
         )),
         429 => ProviderError::RateLimited {
             provider: PROVIDER,
-            message: told,
+            message: reported,
             resume: resume(&failure, answer, now),
         },
         400 if failure.has(&["API_KEY_INVALID"]) || says(&["api key not valid", "api key expired"]) => {
-            credentials(format!("it answered {told}; put a valid key into the account's Secret as apiKey"))
+            credentials(format!(
+                "it answered {reported}; put a valid key into the account's Secret as apiKey"
+            ))
         }
         400 if failure.status == "FAILED_PRECONDITION" => credentials(format!(
-            "it answered {told}; enable billing for the key's project, or use a key that may be used from here"
+            "it answered {reported}; enable billing for the key's project, or use a key that may be used from here"
         )),
-        400 if says(&CONTENT_WORDS) => ProviderError::Refused { provider: PROVIDER, why: told },
+        400 if says(&CONTENT_WORDS) => ProviderError::Refused { provider: PROVIDER, why: reported },
         _ => answer.error(PROVIDER, pays),
     }
 }

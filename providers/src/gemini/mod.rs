@@ -112,7 +112,7 @@ impl Gemini {
         match error {
             ProviderError::Configuration { .. } if is_googles => ProviderError::NotFound {
                 provider: PROVIDER,
-                message: format!("asked for the clip, it answered {}", answer.told()),
+                message: format!("asked for the clip, it answered {}", answer.reported()),
             },
             error @ ProviderError::Configuration { .. } => {
                 ProviderError::Unavailable { provider: PROVIDER, message: error.to_string() }

@@ -82,7 +82,7 @@ impl Answer {
     }
 
     /// The status with the text.
-    pub fn told(&self) -> String {
+    pub fn reported(&self) -> String {
         let text = self.text();
         if text.is_empty() { self.status.to_string() } else { format!("{} ({text})", self.status) }
     }
@@ -103,7 +103,7 @@ impl Answer {
             let by = by.unwrap_or_default();
             let message = format!(
                 "it answered {}{by}, not in its own words; a proxy may have answered after it passed the request on",
-                self.told()
+                self.reported()
             );
             ProviderError::OutcomeUnknown { provider, message }
         })
@@ -112,28 +112,30 @@ impl Answer {
     /// What an answer that is no success means where the service has no rule of its own for it. `pays`: the
     /// request was one that costs something.
     pub fn error(&self, provider: &'static str, pays: bool) -> ProviderError {
-        let told = self.told();
+        let reported = self.reported();
         match self.status.as_u16() {
             401 | 403 => ProviderError::Credentials {
                 provider,
-                message: format!("it answered {told}; check the account's Secret, and what the key may do"),
+                message: format!(
+                    "it answered {reported}; check the account's Secret, and what the key may do"
+                ),
             },
-            402 => credits_used_up(provider, &told),
+            402 => credits_used_up(provider, &reported),
             404 => ProviderError::Configuration {
                 provider,
-                message: format!("it answered {told}; check the model's name and the account's endpoint"),
+                message: format!("it answered {reported}; check the model's name and the account's endpoint"),
             },
-            429 => ProviderError::RateLimited { provider, message: told, resume: self.resume() },
-            408 | 425 => ProviderError::Unavailable { provider, message: format!("it answered {told}") },
+            429 => ProviderError::RateLimited { provider, message: reported, resume: self.resume() },
+            408 | 425 => ProviderError::Unavailable { provider, message: format!("it answered {reported}") },
             400..=499 => ProviderError::Configuration {
                 provider,
-                message: format!("it answered {told}; check the model and its parameters"),
+                message: format!("it answered {reported}; check the model and its parameters"),
             },
             500..=599 if pays && !NOT_TAKEN.contains(&self.status.as_u16()) => {
-                ProviderError::OutcomeUnknown { provider, message: format!("it answered {told}") }
+                ProviderError::OutcomeUnknown { provider, message: format!("it answered {reported}") }
             }
-            500..=599 => ProviderError::Unavailable { provider, message: format!("it answered {told}") },
-            _ => ProviderError::Unexpected { provider, message: format!("it answered {told}") },
+            500..=599 => ProviderError::Unavailable { provider, message: format!("it answered {reported}") },
+            _ => ProviderError::Unexpected { provider, message: format!("it answered {reported}") },
         }
     }
 }
@@ -143,11 +145,11 @@ impl Answer {
 const NOT_TAKEN: [u16; 3] = [501, 503, 505];
 
 /// The error of an account without money, in the service's own words.
-pub(crate) fn credits_used_up(provider: &'static str, told: &str) -> ProviderError {
+pub(crate) fn credits_used_up(provider: &'static str, reported: &str) -> ProviderError {
     ProviderError::CreditsUsedUp {
         provider,
         message: format!(
-            "its credits are used up: {told}; add credit with the service, or use another account"
+            "its credits are used up: {reported}; add credit with the service, or use another account"
         ),
     }
 }
@@ -164,13 +166,13 @@ fn page_title(answer: &Answer) -> Option<String> {
     let is_page = answer.media_type() == "text/html"
         || start.starts_with(b"<!doctype html")
         || start.starts_with(b"<html");
-    let told = || {
+    let reported = || {
         if answer.is_foreign {
             return NOT_SHOWN.to_owned();
         }
         title(&String::from_utf8_lossy(&answer.body))
     };
-    is_page.then(told)
+    is_page.then(reported)
 }
 
 /// An error as services write it in JSON.

@@ -142,23 +142,23 @@ fn signature(key: &Secret, timestamp: i64, body: &[u8]) -> Result<String, Provid
 
 /// What an answer that is no success means.
 fn fault(answer: &Answer) -> ProviderError {
-    let told = answer.told();
+    let reported = answer.reported();
     match answer.status.as_u16() {
         300..=399 => configuration(format!(
-            "it redirects ({told}), and a signed call follows no redirect; set url in the account's Secret to where it leads"
+            "it redirects ({reported}), and a signed call follows no redirect; set url in the account's Secret to where it leads"
         )),
         408 | 425 | 429 => answer.error(PROVIDER, false),
         410 => configuration(format!(
-            "it is gone ({told}); put another url into the account's Secret, or take the target out"
+            "it is gone ({reported}); put another url into the account's Secret, or take the target out"
         )),
         400..=499 => {
-            configuration(format!("it answered {told}; check url and signingKey in the account's Secret"))
+            configuration(format!("it answered {reported}; check url and signingKey in the account's Secret"))
         }
         500..=599 => match answer.resume() {
             Resume::Unknown => answer.error(PROVIDER, false),
-            resume => ProviderError::RateLimited { provider: PROVIDER, message: told, resume },
+            resume => ProviderError::RateLimited { provider: PROVIDER, message: reported, resume },
         },
-        _ => unexpected(format!("it answered {told}")),
+        _ => unexpected(format!("it answered {reported}")),
     }
 }
 

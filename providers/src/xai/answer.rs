@@ -39,7 +39,7 @@ pub(super) fn read_submission(answer: &Answer) -> Result<String, ProviderError> 
     if is_moderated(&complaint) {
         return Err(refused(&complaint.to_string()));
     }
-    let message = format!("it answered {} without the request's id", answer.told());
+    let message = format!("it answered {} without the request's id", answer.reported());
     Err(ProviderError::OutcomeUnknown { provider: PROVIDER, message })
 }
 
@@ -114,13 +114,13 @@ fn failure(answer: &Answer, pays: bool) -> ProviderError {
         return doubt;
     }
     let complaint = Complaint::read(&answer.body).unwrap_or_default();
-    let told = answer.told();
+    let reported = answer.reported();
     if is_moderated(&complaint) {
         return refused(&complaint.to_string());
     }
     match answer.status.as_u16() {
         400..=499 if complaint.mentions(&["available credits", "spending limit", "have any credits"]) => {
-            credits_used_up(PROVIDER, &told)
+            credits_used_up(PROVIDER, &reported)
         }
         429 => {
             let resume = match answer.resume() {
@@ -132,11 +132,11 @@ fn failure(answer: &Answer, pays: bool) -> ProviderError {
                 }
                 resume => resume,
             };
-            ProviderError::RateLimited { provider: PROVIDER, message: told, resume }
+            ProviderError::RateLimited { provider: PROVIDER, message: reported, resume }
         }
         400 | 422 if complaint.mentions(&["api key", "unauthenticated"]) => ProviderError::Credentials {
             provider: PROVIDER,
-            message: format!("it answered {told}; check apiKey in the account's Secret"),
+            message: format!("it answered {reported}; check apiKey in the account's Secret"),
         },
         _ => answer.error(PROVIDER, pays),
     }
@@ -155,11 +155,11 @@ fn poll_failure(answer: &Answer, is_young: bool) -> ProviderError {
     match failure(answer, false) {
         ProviderError::Configuration { .. } if is_young || !is_own => ProviderError::Unavailable {
             provider: PROVIDER,
-            message: format!("asked for a clip, it answered {}", answer.told()),
+            message: format!("asked for a clip, it answered {}", answer.reported()),
         },
         ProviderError::Configuration { .. } => ProviderError::NotFound {
             provider: PROVIDER,
-            message: format!("asked for a clip, it answered {}", answer.told()),
+            message: format!("asked for a clip, it answered {}", answer.reported()),
         },
         error => super::later(error),
     }

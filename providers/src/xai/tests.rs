@@ -185,8 +185,8 @@ fn what_a_proxy_may_have_said_leaves_it_open_whether_a_clip_or_picture_is_paid_f
     }
     let mut through = answer(503, "<html>");
     through.headers.insert("via", reqwest::header::HeaderValue::from_static("1.1 squid"));
-    let told = read_submission(&through).unwrap_err().to_string();
-    assert!(told.contains("through 1.1 squid") && told.contains("may or may not"), "{told}");
+    let reported = read_submission(&through).unwrap_err().to_string();
+    assert!(reported.contains("through 1.1 squid") && reported.contains("may or may not"), "{reported}");
 }
 
 #[test]

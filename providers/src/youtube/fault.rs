@@ -19,8 +19,9 @@ const CHANNEL_WAITS: Duration = Duration::from_hours(24);
 /// The error of the answer.
 pub(super) fn read(answer: &Answer, now: Timestamp) -> ProviderError {
     let failure = Failure::read(&answer.body);
-    let told = answer.told();
-    let limited = |resume| ProviderError::RateLimited { provider: PROVIDER, message: told.clone(), resume };
+    let reported = answer.reported();
+    let limited =
+        |resume| ProviderError::RateLimited { provider: PROVIDER, message: reported.clone(), resume };
     match answer.status.as_u16() {
         400 | 403 if failure.has(&["uploadLimitExceeded"]) => limited(Resume::After(CHANNEL_WAITS)),
         403 | 429 if failure.has(&DAY_REASONS) => limited(Resume::At(next_day(now))),
@@ -29,17 +30,21 @@ pub(super) fn read(answer: &Answer, now: Timestamp) -> ProviderError {
         401 | 403 => ProviderError::Credentials {
             provider: PROVIDER,
             message: format!(
-                "it answered {told}; sign in anew as the channel's owner with all permissions that the guide names, and \
+                "it answered {reported}; sign in anew as the channel's owner with all permissions that the guide names, and \
                  put the new refreshToken into the account's Secret"
             ),
         },
         404 => ProviderError::Configuration {
             provider: PROVIDER,
-            message: format!("it answered {told}; check that the video and the account's endpoint are there"),
+            message: format!(
+                "it answered {reported}; check that the video and the account's endpoint are there"
+            ),
         },
         400 => ProviderError::Configuration {
             provider: PROVIDER,
-            message: format!("it answered {told}; check the target's title, description, tags and publishAt"),
+            message: format!(
+                "it answered {reported}; check the target's title, description, tags and publishAt"
+            ),
         },
         _ => answer.error(PROVIDER, false),
     }
@@ -57,5 +62,5 @@ pub(super) fn declined(answer: &Answer) -> Option<String> {
     let failure = Failure::read(&answer.body);
     let is_limit = failure.has(&DAY_REASONS) || failure.has(&RATE_REASONS);
     let is_no = matches!(answer.status.as_u16(), 400 | 403 | 413) && !is_limit;
-    is_no.then(|| format!("YouTube answered {}", answer.told()))
+    is_no.then(|| format!("YouTube answered {}", answer.reported()))
 }

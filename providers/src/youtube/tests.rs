@@ -116,8 +116,11 @@ mod uploads {
             .map(|tag| tag.as_str().unwrap().encode_utf16().count() + 3)
             .sum();
         assert!(counted <= 503, "{counted}");
-        let told = long.omitted();
-        assert!(told.len() == 3 && told[0].contains("title") && told[2].contains("tags"), "{told:?}");
+        let reported = long.omitted();
+        assert!(
+            reported.len() == 3 && reported[0].contains("title") && reported[2].contains("tags"),
+            "{reported:?}"
+        );
         for text in [&snippet["title"], &snippet["description"]] {
             assert!(!text.as_str().unwrap().contains(|c: char| c.is_control() && c != '\n'));
         }

@@ -79,18 +79,18 @@ pub(super) fn read(body: &[u8]) -> Result<(Secret, i64), ProviderError> {
 
 /// The error of a token request that was not granted.
 pub(super) fn fault(answer: &Answer) -> ProviderError {
-    let told = answer.told();
+    let reported = answer.reported();
     let failure = Failure::read(&answer.body);
     if failure.has(&["invalid_grant"]) {
         let message = format!(
-            "the refresh token has ended or was revoked: {told}; sign in anew and put the new one into the account's Secret \
+            "the refresh token has ended or was revoked: {reported}; sign in anew and put the new one into the account's Secret \
              as refreshToken. Tokens of apps whose status is Testing end after 7 days"
         );
         return ProviderError::Credentials { provider: PROVIDER, message };
     }
     if failure.has(&LOGIN_REASONS) {
         let message =
-            format!("no token is given: {told}; check clientId and clientSecret in the account's Secret");
+            format!("no token is given: {reported}; check clientId and clientSecret in the account's Secret");
         return ProviderError::Credentials { provider: PROVIDER, message };
     }
     answer.error(PROVIDER, false)

@@ -150,9 +150,9 @@ async fn a_clip_is_submitted_polled_and_fetched_with_the_key_from_the_services_o
     };
     let other = serve(Router::new().route("/film", file(&other_seen))).await;
     let uri = Arc::new(Mutex::new(format!("{other}/film")));
-    let told = uri.clone();
+    let reported = uri.clone();
     let operation = move || async move {
-        let uri = told.lock().clone();
+        let uri = reported.lock().clone();
         let samples = json!([{"video": {"uri": uri}}]);
         axum::Json(
             json!({"name": NAME, "done": true, "response": {"generateVideoResponse": {"generatedSamples": samples}}}),

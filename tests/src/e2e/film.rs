@@ -203,7 +203,7 @@ impl Film {
     }
 
     /// Waits until people were told of this reason by an Event: what was told before it is written, too.
-    pub async fn told(&self, reason: VideoJobReason) -> anyhow::Result<()> {
+    pub async fn reported(&self, reason: VideoJobReason) -> anyhow::Result<()> {
         let events: Api<Event> = self.env.api();
         let (uid, reason) = (Some(&self.uid), Some(reason.to_string()));
         wait::until(&events, watcher::Config::default(), &format!("an Event of {reason:?}"), |all| {

@@ -48,8 +48,8 @@ mod tests {
     #[tokio::test]
     async fn an_error_of_the_work_comes_before_one_of_what_puts_things_back() {
         let undo = async || Err::<(), _>(anyhow!("the undoing"));
-        let told = finally(async { anyhow::Ok(()) }, undo()).await;
-        assert_eq!(told.unwrap_err().to_string(), "the undoing");
+        let reported = finally(async { anyhow::Ok(()) }, undo()).await;
+        assert_eq!(reported.unwrap_err().to_string(), "the undoing");
         let fails = async { Err::<(), _>(anyhow!("the work")) };
         assert_eq!(finally(fails, undo()).await.unwrap_err().to_string(), "the work");
     }

@@ -299,7 +299,10 @@ mod tests {
         plugin.compare("list", &ran, 0, "a\n", "");
         assert!(plugin.as_expected(Ok(())).is_ok());
         plugin.compare("list", &ran, 1, "a\n", "");
-        let told = plugin.as_expected(Err(anyhow::anyhow!("no film"))).unwrap_err().to_string();
-        assert!(told.contains("$ kubectl videofactory list") && told.ends_with("\nno film"), "{told}");
+        let reported = plugin.as_expected(Err(anyhow::anyhow!("no film"))).unwrap_err().to_string();
+        assert!(
+            reported.contains("$ kubectl videofactory list") && reported.ends_with("\nno film"),
+            "{reported}"
+        );
     }
 }

@@ -118,8 +118,8 @@ impl Shell {
         let sourced = format!("source {}", here(&script));
         let redirected = format!("</dev/null >{} 2>&1", here(&output));
         let line = if commands.stays.is_some() {
-            let tell = format!("trap 'touch {}' EXIT", ended.display());
-            format!("({tell}; {sourced}) {redirected} & echo {number}\n")
+            let report = format!("trap 'touch {}' EXIT", ended.display());
+            format!("({report}; {sourced}) {redirected} & echo {number}\n")
         } else {
             format!("{sourced} {redirected}; echo {number}\n")
         };
@@ -135,9 +135,9 @@ impl Shell {
         ensure!(said?.as_deref() == Some(number.as_str()), "a line fails: {}", about());
         if let Some(sign) = &commands.stays {
             wait::asked(&format!("{sign} in the output of {place}"), async || {
-                let told = sign.is_match(&printed());
-                ensure!(told || !ended.exists(), "it ended without {sign}: {}", about());
-                Ok(told.then_some(()))
+                let reported = sign.is_match(&printed());
+                ensure!(reported || !ended.exists(), "it ended without {sign}: {}", about());
+                Ok(reported.then_some(()))
             })
             .await?;
         }
@@ -195,16 +195,16 @@ mod tests {
         for failing in
             ["echo first\nfalse\necho never", "echo first; ls nowhere | cat", "echo first \"$unset\""]
         {
-            let told = fault(&format!("text\n\n```bash\n{failing}\n```\n")).await;
-            assert!(told.starts_with("a line fails: PAGE.md:3\n"), "{told}");
-            assert!(!told.ends_with("never\n"), "{told}");
+            let reported = fault(&format!("text\n\n```bash\n{failing}\n```\n")).await;
+            assert!(reported.starts_with("a line fails: PAGE.md:3\n"), "{reported}");
+            assert!(!reported.ends_with("never\n"), "{reported}");
         }
     }
 
     #[tokio::test]
     async fn output_that_is_not_as_expected_is_told() {
-        let told = fault("<!-- expect: \\bok\\b -->\n```bash\necho broken\n```\n").await;
-        assert!(told.contains("\\\\bok\\\\b") && told.ends_with("broken\n"), "{told}");
+        let reported = fault("<!-- expect: \\bok\\b -->\n```bash\necho broken\n```\n").await;
+        assert!(reported.contains("\\\\bok\\\\b") && reported.ends_with("broken\n"), "{reported}");
     }
 
     #[tokio::test]
@@ -217,8 +217,8 @@ mod tests {
             assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
             stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nno such j").unwrap();
         });
-        let told = fault(&format!("```bash\ncurl {url} | cat\n```\n")).await;
-        assert!(told.contains("no such j"), "{told}");
+        let reported = fault(&format!("```bash\ncurl {url} | cat\n```\n")).await;
+        assert!(reported.contains("no such j"), "{reported}");
     }
 
     #[tokio::test]
@@ -233,7 +233,10 @@ mod tests {
         pasted(&page).await.unwrap();
         let process = PathBuf::from("/proc").join(fs::read_to_string(file).unwrap().trim());
         wait::asked("the process to be gone", async || Ok((!process.exists()).then_some(()))).await.unwrap();
-        let told = fault("<!-- stays: serving -->\n```bash\necho port is taken; false\n```\n").await;
-        assert!(told.contains("it ended without serving") && told.ends_with("port is taken\n"), "{told}");
+        let reported = fault("<!-- stays: serving -->\n```bash\necho port is taken; false\n```\n").await;
+        assert!(
+            reported.contains("it ended without serving") && reported.ends_with("port is taken\n"),
+            "{reported}"
+        );
     }
 }

@@ -22,10 +22,10 @@ async fn asking() -> Value {
     let harness = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
     harness.server.put("videojobs", job("first", &json!({}), &begun()));
     harness.run(Controllers::AccountsAndJobs).await.unwrap();
-    let told = |status: &Value| status["resumeAt"].is_string();
+    let reported = |status: &Value| status["resumeAt"].is_string();
     harness
         .server
-        .until(|server| told(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
+        .until(|server| reported(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
         .await;
     let mut status = harness.status("videojobs", "first");
     // As it was before it was told what it waits for.
@@ -50,13 +50,13 @@ async fn waiting(account: &Value, status: &Value) -> ManyJobs {
         harness.server.put("videojobs", job(&name, &json!({}), &asks));
     }
     harness.run(Controllers::AccountsAndJobs).await.unwrap();
-    harness.server.until(is_front_told).await;
+    harness.server.until(is_front_reported).await;
     harness.until_quiet().await;
     harness
 }
 
 /// Whether all those whom the account names as the first who wait say what they wait for.
-fn is_front_told(server: &ApiServer) -> bool {
+fn is_front_reported(server: &ApiServer) -> bool {
     let account = server.get("provideraccounts", NAMESPACE, ACCOUNT).unwrap_or_default();
     let Some(waiters) = account["status"]["waiters"].as_array() else { return false };
     let says = |waiter: &Value| {

@@ -37,11 +37,11 @@ async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow:
     if std::env::var_os("RENEW").is_some() {
         return fs::write(&path, text).with_context(|| format!("failed to write {file}"));
     }
-    let told = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
-    let (found, told) = (standing(&text)?, standing(&told)?);
+    let reported = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
+    let (found, reported) = (standing(&text)?, standing(&reported)?);
     ensure!(
-        found == told,
-        "{found} on the cluster, but {told} in {file}: RENEW=1 tests/run gitops writes it anew"
+        found == reported,
+        "{found} on the cluster, but {reported} in {file}: RENEW=1 tests/run gitops writes it anew"
     );
     Ok(())
 }

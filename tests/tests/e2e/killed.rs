@@ -71,7 +71,7 @@ enum Point {
     Granted,
     Created,
     Ended,
-    Told,
+    Reported,
     Booked,
 }
 
@@ -100,7 +100,7 @@ impl Point {
                 })
                 .await
                 .map(drop),
-            Self::Told => film.step(STEP, StepState::Succeeded).await.map(drop),
+            Self::Reported => film.step(STEP, StepState::Succeeded).await.map(drop),
             Self::Booked => grok
                 .until("the spending to be booked", |account| {
                     let quotas = account.status.iter().flat_map(|status| &status.quotas);
@@ -121,7 +121,7 @@ async fn disruptive_local_an_operator_killed_from_demand_to_books_pays_once_and_
         let grok = roomy(&env).await?;
         let film = env.create_film(clips_alone(3)).await?;
         for point in
-            [Point::Demanded, Point::Granted, Point::Created, Point::Ended, Point::Told, Point::Booked]
+            [Point::Demanded, Point::Granted, Point::Created, Point::Ended, Point::Reported, Point::Booked]
         {
             let target = TargetReplica::find(&env.client).await?;
             point.reached(&env, &film, &grok).await.with_context(|| format!("before {point:?}"))?;

@@ -105,9 +105,10 @@ async fn all_are(phase: &str) -> anyhow::Result<()> {
     for part in 1..=10 {
         wait::asked("the operator to have looked at another tenth of the jobs", async || {
             // One that was just started does not answer yet, or knows of none.
-            let told = async { Metrics::scrape().await?.sum("videofactory_jobs", ("phase", phase)) }.await;
+            let reported =
+                async { Metrics::scrape().await?.sum("videofactory_jobs", ("phase", phase)) }.await;
             #[expect(clippy::cast_precision_loss, reason = "ten thousand")]
-            let are_enough = told.is_ok_and(|jobs| jobs >= (JOBS / 10 * part) as f64);
+            let are_enough = reported.is_ok_and(|jobs| jobs >= (JOBS / 10 * part) as f64);
             Ok(are_enough.then_some(()))
         })
         .await?;

@@ -46,9 +46,9 @@ async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
             .await?;
         let reviewed = env.create_film(NewFilm::of(1).named("reviewed").reviewed()).await?;
         // The Event is the last that is written of a state.
-        done.told(VideoJobReason::Completed).await?;
-        waiting.told(VideoJobReason::ConfigurationInvalid).await?;
-        reviewed.told(VideoJobReason::AwaitingReview).await?;
+        done.reported(VideoJobReason::Completed).await?;
+        waiting.reported(VideoJobReason::ConfigurationInvalid).await?;
+        reviewed.reported(VideoJobReason::AwaitingReview).await?;
         env.wait_for_others().await?;
         let mut versions = Vec::new();
         let mark = audit::mark()?;

@@ -11,7 +11,7 @@ async fn order(site: &Site, path: &str, body: &Value) -> (u16, String) {
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-async fn told(site: &Site, path: &str) -> Value {
+async fn reported(site: &Site, path: &str) -> Value {
     client().get(format!("{}{path}", site.fakes.admin_url())).send().await.unwrap().json().await.unwrap()
 }
 
@@ -23,11 +23,11 @@ async fn limits_and_faults_are_ordered_as_json() {
         "retryAfter": true,
     }]);
     assert_eq!(order(&site, "/admin/limits", &limit).await.0, 204);
-    let told_limits = told(&site, "/admin/limits").await;
+    let told_limits = reported(&site, "/admin/limits").await;
     assert_eq!((&told_limits[0]["limit"], &told_limits[0]["key"]), (&json!(25), &json!("key-…cdef")));
     let fault = json!([{"effect": "lose-answer", "service": "xai", "prompt": "fox", "after": 2, "times": 1}]);
     assert_eq!(order(&site, &format!("/admin/faults?key={KEY}"), &fault).await.0, 204);
-    let faults = told(&site, "/admin/faults").await;
+    let faults = reported(&site, "/admin/faults").await;
     assert_eq!((&faults[0]["after"], &faults[0]["key"]), (&json!(2), &json!(KEY)));
 }
 
@@ -60,14 +60,14 @@ async fn a_reset_forgets_one_account_or_all() {
     assert_eq!(site.ledger().await.accepted("fox"), 0);
     submit(&site, "a fox").await;
     order(&site, "/admin/reset", &json!(null)).await;
-    assert_eq!(told(&site, "/admin/ledger").await["submissions"], json!([]));
+    assert_eq!(reported(&site, "/admin/ledger").await["submissions"], json!([]));
 }
 
 #[tokio::test]
 async fn the_ledger_has_times_to_the_millisecond_and_no_whole_key() {
     let site = Site::start().await;
     submit(&site, "a fox").await;
-    let ledger = told(&site, "/admin/ledger").await;
+    let ledger = reported(&site, "/admin/ledger").await;
     let at = ledger["submissions"][0]["at"].as_str().unwrap();
     assert_eq!((at.len(), &at[19..20], &at[23..]), (24, ".", "Z"), "{at}");
     assert!(!ledger.to_string().contains(KEY));

@@ -11,11 +11,11 @@ use super::servers::Server;
 use super::{HOUR, Site, clip};
 
 /// What a cluster is told that would use this place; nothing if it may.
-async fn told(site: &Site, cluster: &str) -> Option<String> {
-    told_by(site, cluster, &site.policy()).await
+async fn reported(site: &Site, cluster: &str) -> Option<String> {
+    reported_by(site, cluster, &site.policy()).await
 }
 
-async fn told_by(site: &Site, cluster: &str, policy: &StoragePolicy) -> Option<String> {
+async fn reported_by(site: &Site, cluster: &str, policy: &StoragePolicy) -> Option<String> {
     match acquire(&site.bucket(), cluster, policy).await.unwrap() {
         Ownership::Ours(_) => None,
         Ownership::Others(why) => Some(why),
@@ -57,9 +57,9 @@ fn measured_at(site: &Site, cluster: &str, prefix: &str) -> StoragePolicy {
 async fn the_first_cluster_has_a_place_until_a_person_gives_it_away() {
     for server in [Server::versitygw().await, Server::s3s().await] {
         let site = Site::on(server, json!([])).await;
-        assert_eq!(told(&site, "a").await, None);
-        assert_eq!(told(&site, "a").await, None, "again");
-        let refusal = told(&site, "b").await.expect("two have one place");
+        assert_eq!(reported(&site, "a").await, None);
+        assert_eq!(reported(&site, "a").await, None, "again");
+        let refusal = reported(&site, "b").await.expect("two have one place");
         for part in [
             "bucket \"films\", prefix \"studio/\", is another cluster's",
             "StoragePolicy films/default",
@@ -67,10 +67,10 @@ async fn the_first_cluster_has_a_place_until_a_person_gives_it_away() {
         ] {
             assert!(refusal.contains(part), "{refusal}");
         }
-        assert!(told_by(&site, "b", &given(&site, "a")).await.is_some(), "which of a's places?");
-        assert_eq!(told_by(&site, "b", &given(&site, word(&refusal))).await, None);
-        assert_eq!(told(&site, "b").await, None, "also without the annotation");
-        assert!(told(&site, "a").await.is_some());
+        assert!(reported_by(&site, "b", &given(&site, "a")).await.is_some(), "which of a's places?");
+        assert_eq!(reported_by(&site, "b", &given(&site, word(&refusal))).await, None);
+        assert_eq!(reported(&site, "b").await, None, "also without the annotation");
+        assert!(reported(&site, "a").await.is_some());
     }
 }
 
@@ -78,26 +78,26 @@ async fn the_first_cluster_has_a_place_until_a_person_gives_it_away() {
 async fn of_clusters_that_come_at_once_one_has_the_place() {
     let site = Site::start().await;
     let names: Vec<String> = (0..8).map(|number| format!("cluster-{number}")).collect();
-    let answers = futures::future::join_all(names.iter().map(|name| told(&site, name))).await;
-    assert_eq!(answers.iter().filter(|told| told.is_none()).count(), 1, "{answers:?}");
+    let answers = futures::future::join_all(names.iter().map(|name| reported(&site, name))).await;
+    assert_eq!(answers.iter().filter(|reported| reported.is_none()).count(), 1, "{answers:?}");
 }
 
 #[tokio::test]
 async fn whose_mark_is_lost_writes_it_again_and_nobody_else_does() {
     let site = Site::start().await;
-    assert_eq!(told(&site, "a").await, None);
+    assert_eq!(reported(&site, "a").await, None);
     site.put(&clip("busy", 0), 10, HOUR);
     site.bucket().delete_one(MARKER_KEY).await.unwrap();
-    let refusal = told(&site, "b").await.expect("it takes another's films");
+    let refusal = reported(&site, "b").await.expect("it takes another's films");
     for part in ["nothing tells of which cluster", "videofactory.dev/take-over-bucket=nobody-"] {
         assert!(refusal.contains(part), "{refusal}");
     }
     assert_eq!(site.bucket().head(MARKER_KEY).await.unwrap(), None, "it was marked all the same");
-    assert_eq!(told_by(&site, "a", &measured(&site, "a")).await, None);
-    assert!(told(&site, "b").await.is_some());
+    assert_eq!(reported_by(&site, "a", &measured(&site, "a")).await, None);
+    assert!(reported(&site, "b").await.is_some());
     site.bucket().delete_one(MARKER_KEY).await.unwrap();
-    assert!(told_by(&site, "b", &given(&site, "nobody")).await.is_some(), "which place?");
-    assert_eq!(told_by(&site, "b", &given(&site, word(&refusal))).await, None);
+    assert!(reported_by(&site, "b", &given(&site, "nobody")).await.is_some(), "which place?");
+    assert_eq!(reported_by(&site, "b", &given(&site, word(&refusal))).await, None);
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn what_was_measured_elsewhere_or_by_another_cluster_gives_no_right_to_a_p
         (measured(&site, "a"), "restored from the backup of another cluster"),
         (site.policy(), "new"),
     ] {
-        let refusal = told_by(&site, "b", &policy).await;
+        let refusal = reported_by(&site, "b", &policy).await;
         assert!(refusal.is_some_and(|refusal| refusal.contains("nothing tells of which cluster")), "{why}");
     }
     assert_eq!(site.bucket().head(MARKER_KEY).await.unwrap(), None);
@@ -119,9 +119,9 @@ async fn what_was_measured_elsewhere_or_by_another_cluster_gives_no_right_to_a_p
 async fn a_word_that_stays_in_the_manifest_gives_no_other_place_away() {
     let mut site = Site::start().await;
     site.put(&clip("busy", 0), 10, HOUR);
-    let refusal = told(&site, "b").await.unwrap();
-    assert_eq!(told_by(&site, "a", &given(&site, word(&refusal))).await, None, "here nobody lives");
-    let theirs = told(&site, "b").await.unwrap();
+    let refusal = reported(&site, "b").await.unwrap();
+    assert_eq!(reported_by(&site, "a", &given(&site, word(&refusal))).await, None, "here nobody lives");
+    let theirs = reported(&site, "b").await.unwrap();
     let said = [word(&refusal), word(&theirs)].map(|word| given(&site, word));
     // Another folder, of the same cluster, or without a mark.
     let folder = site.server.directory.join("films/other");
@@ -139,8 +139,8 @@ async fn a_word_that_stays_in_the_manifest_gives_no_other_place_away() {
             } else {
                 other.put(&clip("busy", 0), "x", &PutOptions::default()).await.unwrap();
             }
-            let told = acquire(&other, "b", &moved).await.unwrap();
-            assert!(matches!(told, Ownership::Others(_)), "marked: {marked}");
+            let reported = acquire(&other, "b", &moved).await.unwrap();
+            assert!(matches!(reported, Ownership::Others(_)), "marked: {marked}");
         }
         other.delete_one(&clip("busy", 0)).await.unwrap();
     }
@@ -152,7 +152,7 @@ async fn where_files_of_jobs_may_lie_behind_very_many_others_a_person_is_asked()
     for number in 0..5_001 {
         site.put(&format!("videos/a/{number}.mp4"), 1, HOUR);
     }
-    assert!(told(&site, "a").await.is_some());
+    assert!(reported(&site, "a").await.is_some());
 }
 
 #[tokio::test]
@@ -180,13 +180,13 @@ async fn files_of_others_do_not_keep_a_cluster_off() {
     for key in ["videos/holiday.mp4", "clips/2025/a.mp4", "assets/logo.png"] {
         site.put(key, 10, HOUR);
     }
-    assert_eq!(told(&site, "a").await, None);
+    assert_eq!(reported(&site, "a").await, None);
 }
 
 #[tokio::test]
 async fn a_mark_is_no_foreign_file_and_stays() {
     let site = Site::start().await;
-    told(&site, "a").await;
+    reported(&site, "a").await;
     let report = site.prune().await;
     assert!(report.foreign.is_empty(), "{:?}", report.foreign);
     assert!(site.bucket().head(MARKER_KEY).await.unwrap().is_some());
@@ -198,13 +198,13 @@ async fn where_there_is_no_room_for_a_mark_only_who_has_used_the_place_may_prune
     site.put(&clip("busy", 0), 10, HOUR);
     let full = || site.proxy.set_faults(vec![Fault::always(Effect::OutOfSpace)]).unwrap();
     full();
-    assert_eq!(told_by(&site, "a", &measured(&site, "a")).await, None);
-    assert!(told(&site, "b").await.is_some(), "a newcomer");
+    assert_eq!(reported_by(&site, "a", &measured(&site, "a")).await, None);
+    assert!(reported(&site, "b").await.is_some(), "a newcomer");
     site.proxy.set_faults(Vec::new()).unwrap();
-    assert_eq!(told_by(&site, "a", &measured(&site, "a")).await, None);
+    assert_eq!(reported_by(&site, "a", &measured(&site, "a")).await, None);
     full();
-    assert!(told_by(&site, "b", &measured(&site, "b")).await.is_some(), "it is marked");
-    let refusal = told(&site, "b").await.unwrap();
+    assert!(reported_by(&site, "b", &measured(&site, "b")).await.is_some(), "it is marked");
+    let refusal = reported(&site, "b").await.unwrap();
     let error =
         acquire(&site.bucket().with_short_timeouts(), "b", &given(&site, word(&refusal))).await.unwrap_err();
     assert!(error.is_full(), "{error}");
@@ -214,7 +214,7 @@ async fn where_there_is_no_room_for_a_mark_only_who_has_used_the_place_may_prune
 async fn a_file_that_is_no_mark_gives_the_place_to_nobody() {
     let site = Site::start().await;
     site.bucket().put(MARKER_KEY, "{", &PutOptions::default()).await.unwrap();
-    let refusal = told_by(&site, "a", &measured(&site, "a")).await.expect("it is taken for a mark");
+    let refusal = reported_by(&site, "a", &measured(&site, "a")).await.expect("it is taken for a mark");
     assert!(refusal.contains("does not read as a cluster's mark"), "{refusal}");
 }
 

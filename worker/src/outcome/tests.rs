@@ -82,8 +82,8 @@ fn each_kind_of_trouble_has_its_exit_code() {
         (FilmError::FindFontFamily("Comic".to_owned()).into(), 78),
     ];
     for (error, code) in cases {
-        let told = error.to_string();
-        assert_eq!(ends(Err(error), CutShort::No).exit.code(), code, "{told}");
+        let reported = error.to_string();
+        assert_eq!(ends(Err(error), CutShort::No).exit.code(), code, "{reported}");
     }
 }
 
@@ -99,9 +99,13 @@ fn credit_is_told_from_other_credentials_only_where_nothing_else_is_missing() {
         (scenes(vec![poor(), wrong()]), false),
     ];
     for (error, without_credit) in outcomes {
-        let told = error.to_string();
+        let reported = error.to_string();
         let outcome = ends(Err(error), CutShort::No);
-        assert_eq!((outcome.exit, outcome.without_credit), (ExitCode::Credentials, without_credit), "{told}");
+        assert_eq!(
+            (outcome.exit, outcome.without_credit),
+            (ExitCode::Credentials, without_credit),
+            "{reported}"
+        );
     }
 }
 
@@ -172,7 +176,7 @@ fn what_a_person_is_asked_is_told_with_its_number_and_its_price() {
 
 #[test]
 fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing_of_what_was_spent() {
-    let told = |again, is_external: bool, holds_fence, error| {
+    let reported = |again, is_external: bool, holds_fence, error| {
         let mut input = StepInput { again, ..input() };
         if is_external {
             let access = serde_json::from_value(serde_json::json!({"provider": "XAI"})).unwrap();
@@ -186,11 +190,11 @@ fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing
     };
     let away =
         || StepError::from(StorageError::Unreachable { tried: "put a".to_owned(), reason: "r".to_owned() });
-    assert!(told(false, true, false, StepError::RunTwice { latest: 1 }), "another pod has begun it");
-    assert!(told(true, true, false, away()));
-    assert!(!told(true, true, true, away()), "it has the fence, and so the last word");
-    assert!(!told(false, true, false, away()), "there was no other");
-    assert!(!told(true, false, false, away()), "nothing is paid for here");
+    assert!(reported(false, true, false, StepError::RunTwice { latest: 1 }), "another pod has begun it");
+    assert!(reported(true, true, false, away()));
+    assert!(!reported(true, true, true, away()), "it has the fence, and so the last word");
+    assert!(!reported(false, true, false, away()), "there was no other");
+    assert!(!reported(true, false, false, away()), "nothing is paid for here");
 }
 
 #[test]
@@ -205,14 +209,14 @@ fn a_full_bucket_is_told_unless_something_else_is_to_be_mended_first() {
     let full = || StepError::from(StorageError::Full { tried: "put a".to_owned(), code: "507".to_owned() });
     let away =
         || StepError::from(StorageError::Unreachable { tried: "put b".to_owned(), reason: "r".to_owned() });
-    let told = |error| {
+    let reported = |error| {
         let outcome = ends(Err(error), CutShort::No);
         (outcome.exit, outcome.full)
     };
-    assert_eq!(told(full()), (ExitCode::Storage, true));
-    assert_eq!(told(away()), (ExitCode::Storage, false));
-    assert_eq!(told(scenes(vec![away(), full()])), (ExitCode::Storage, true));
-    assert_eq!(told(scenes(vec![full(), bad_settings()])), (ExitCode::Configuration, false));
+    assert_eq!(reported(full()), (ExitCode::Storage, true));
+    assert_eq!(reported(away()), (ExitCode::Storage, false));
+    assert_eq!(reported(scenes(vec![away(), full()])), (ExitCode::Storage, true));
+    assert_eq!(reported(scenes(vec![full(), bad_settings()])), (ExitCode::Configuration, false));
 }
 
 #[test]

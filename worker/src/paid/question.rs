@@ -79,9 +79,9 @@ impl fmt::Display for Question {
                 "what was paid for and delivered is gone from the bucket; put it back, or request a retry, which pays \
                  for it again{about}"
             ),
-            Why::NotFound(told) => write!(
+            Why::NotFound(reported) => write!(
                 f,
-                "{told}; nothing shows whether the request is gone, or the account's endpoint or key is not the one \
+                "{reported}; nothing shows whether the request is gone, or the account's endpoint or key is not the one \
                  that it was submitted with: check both, then request a retry, which asks for it again and, if it is \
                  still not found, submits it once more{about}"
             ),

@@ -160,11 +160,11 @@ fn conclude(context: &Context, film: Film, output: Digest, done: &str) -> Made {
     let failed_check = !failed.is_empty() && !accepted;
     let warned =
         film.checks.iter().filter(|check| check.outcome == CheckOutcome::Warned).map(|check| &check.message);
-    let told = warned.chain(&film.notes);
+    let reported = warned.chain(&film.notes);
     let message = if failed_check {
         format!("the film is kept, but failed its check: {}", failed.join("; "))
     } else {
-        [done.to_owned()].into_iter().chain(told.cloned()).collect::<Vec<_>>().join("; ")
+        [done.to_owned()].into_iter().chain(reported.cloned()).collect::<Vec<_>>().join("; ")
     };
     Made { output: Some(output), artifacts: film.artifacts, message, failed_check, ..Made::default() }
 }

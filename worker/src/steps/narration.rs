@@ -18,7 +18,7 @@ use videofactory_providers::{NarrationRequest, Narrator, ProviderError, Sold, Sp
 use videofactory_storage::PutOptions;
 
 use super::external_client::ExternalClient;
-use super::scenes::{count, tell};
+use super::scenes::{count, log_failure};
 use super::voices::{is_silent, store_voice, voice_for};
 use crate::context::Context;
 use crate::outcome::StepError;
@@ -181,7 +181,7 @@ async fn narrate_batch(
         return None;
     };
     let id = batch.places.first().map(|place| scenes[*place].id.clone()).unwrap_or_default();
-    tell(context, &batch.places, &id, &error);
+    log_failure(context, &batch.places, &id, &error);
     Some((id, error))
 }
 

@@ -133,7 +133,7 @@ async fn make_one<W: SceneWork>(
     match &result {
         Ok(_) => context.progress.made(count(place)),
         Err(error) => {
-            tell(context, &[place], &scene.id, error);
+            log_failure(context, &[place], &scene.id, error);
             halted.fetch_or(error.stops_all_scenes(), Ordering::Relaxed);
         }
     }
@@ -141,7 +141,7 @@ async fn make_one<W: SceneWork>(
 }
 
 /// Logs and counts a failure of these scenes.
-pub fn tell(context: &Context, places: &[usize], scene: &str, error: &StepError) {
+pub fn log_failure(context: &Context, places: &[usize], scene: &str, error: &StepError) {
     match error {
         StepError::AwaitQuota | StepError::SkipAfterFailure | StepError::Stop => {
             tracing::debug!(scene, "{error}");

@@ -89,8 +89,8 @@ mod tests {
         let scene = &script.scenes[0];
         assert_eq!(scene.narration, "Did you know that octopuses have three hearts, café?");
         assert_eq!(scene.image_prompt, "an octopus");
-        let told = omitted.sentence();
-        assert!(told.contains("scene s1: [upbeat music] **Segment 1: The Hook**"), "{told}");
+        let reported = omitted.sentence();
+        assert!(reported.contains("scene s1: [upbeat music] **Segment 1: The Hook**"), "{reported}");
     }
 
     #[test]

@@ -36,9 +36,9 @@ async fn a_film_is_announced_with_a_link_and_again_with_the_same_key_after_a_los
     let state = site.state();
     let keys: Vec<&str> = state.announced.iter().map(|(_, key)| key.as_str()).collect();
     assert_eq!(keys, ["vf-3f9c2a1e-r1-social"; 2]);
-    let told = &state.announced[0].0;
-    assert_eq!((told.title.as_str(), told.target.as_str()), ("News: The deep sea", "social"));
-    assert!(told.film.url.contains("X-Amz-Signature") && told.thumbnail.is_some());
+    let reported = &state.announced[0].0;
+    assert_eq!((reported.title.as_str(), reported.target.as_str()), ("News: The deep sea", "social"));
+    assert!(reported.film.url.contains("X-Amz-Signature") && reported.thumbnail.is_some());
 }
 
 #[tokio::test]
@@ -63,11 +63,11 @@ async fn a_link_that_leads_into_the_cluster_is_told_of() {
     ]}});
     let mut film = ready(&studio, &site, &targets).await;
     film.provider = Provider::Webhook;
-    let told = "published to 2 targets; social: its link to the film leads to http://127.0.0.1:";
+    let reported = "published to 2 targets; social: its link to the film leads to http://127.0.0.1:";
     for (public, expected) in [("https://films.test", false), ("", true)] {
         film.adjust = Box::new(|input| input.bucket.public_endpoint = public.to_owned());
         // The second time it is published already, and the link is no better.
         let done = film.make(StepName::PublishVideo).await;
-        assert_eq!(done.message.starts_with(told), expected, "{public:?}: {}", done.message);
+        assert_eq!(done.message.starts_with(reported), expected, "{public:?}: {}", done.message);
     }
 }

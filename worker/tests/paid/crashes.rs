@@ -337,8 +337,8 @@ async fn sleeps_at(kind: Kind, wait: u32) -> Option<bool> {
     crash_point.release();
     sleeper.await.unwrap();
     let taken = harness.taken(&orders[0]);
-    let told = usize::try_from(survey.submissions() + successor.submissions()).unwrap();
-    assert!(taken <= 2 && told >= taken, "{wait}: {taken} taken, {told} told");
+    let reported = usize::try_from(survey.submissions() + successor.submissions()).unwrap();
+    assert!(taken <= 2 && reported >= taken, "{wait}: {taken} taken, {reported} told");
     Some(before == 0 && taken == 2)
 }
 

@@ -72,10 +72,13 @@ async fn what_is_taken_and_comes_to_nothing_is_asked_about_after_two_with_the_co
                 &ended.question().why,
                 Why::FailedSubmissions(FailedSubmissions { failed: 2, unknown: 0, .. })
             ));
-            let told = ended.error().to_string();
+            let reported = ended.error().to_string();
             // Two at 7 cents were paid, and a third would cost as much.
-            assert!(told.contains("2 were taken and came to nothing") && told.contains("$0.14"), "{told}");
-            assert!(told.contains("about $0.07") && told.contains("retry"), "{told}");
+            assert!(
+                reported.contains("2 were taken and came to nothing") && reported.contains("$0.14"),
+                "{reported}"
+            );
+            assert!(reported.contains("about $0.07") && reported.contains("retry"), "{reported}");
         }
         assert_eq!(harness.taken(&orders[0]), 2, "{kind:?}");
     }
@@ -129,7 +132,10 @@ async fn a_clip_that_is_not_found_is_not_bought_again_as_long_as_nothing_else_an
         assert_eq!(ended.results.len(), 3);
         for result in &ended.results {
             let Err(StepError::AskPerson(question)) = result else { panic!("{result:?}") };
-            assert!(matches!(&question.why, Why::NotFound(told) if told.contains("404")), "{question}");
+            assert!(
+                matches!(&question.why, Why::NotFound(reported) if reported.contains("404")),
+                "{question}"
+            );
             assert!(question.to_string().contains("endpoint or key"), "{question}");
         }
         assert_eq!((harness.service().taken.len(), ended.report.left), (3, Some(0)));

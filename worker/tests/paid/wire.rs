@@ -148,7 +148,7 @@ struct Site {
     harness: Harness,
     attempt: i32,
     /// What all attempts have told of their spending.
-    told: u32,
+    reported: u32,
 }
 
 impl Site {
@@ -156,7 +156,7 @@ impl Site {
         let fakes = Fakes::start(FakesOptions::default()).await.unwrap();
         let at_once = Settings { generation_milliseconds: Some(0), processing_milliseconds: Some(0) };
         fakes.admin().set(KEY, at_once).await.unwrap();
-        Self { fakes, harness: Harness::new(Kind::Later), attempt: 0, told: 0 }
+        Self { fakes, harness: Harness::new(Kind::Later), attempt: 0, reported: 0 }
     }
 
     async fn accepted(&self) -> u32 {
@@ -210,7 +210,7 @@ impl Site {
         account.expect([digest.clone()]).await?;
         let ended = account.submit(&order(&connection, storage, digest)).await;
         let spent: Vec<Spent> = usage.spent(Clock::default().now());
-        self.told += spent.iter().map(|spent| spent.submissions).sum::<u32>();
+        self.reported += spent.iter().map(|spent| spent.submissions).sum::<u32>();
         ended
     }
 }
@@ -225,12 +225,12 @@ async fn a_proxys_503_after_acceptance_is_counted_and_asked_about_after_two() {
             panic!("{ended}")
         };
         assert!(message.contains("1.1 proxy.example"), "{message}");
-        assert_eq!((site.told, site.accepted().await), (accepted, accepted), "the ledgers differ");
+        assert_eq!((site.reported, site.accepted().await), (accepted, accepted), "the ledgers differ");
     }
     let asks = site.attempt(&[]).await.unwrap_err();
     let StepError::AskPerson(question) = &asks else { panic!("{asks}") };
     assert!(matches!(&question.why, Why::FailedSubmissions(found) if found.unknown == 2), "{question}");
-    assert_eq!((site.told, site.accepted().await), (2, 2), "a third was submitted without asking");
+    assert_eq!((site.reported, site.accepted().await), (2, 2), "a third was submitted without asking");
 }
 
 #[tokio::test]
@@ -243,14 +243,14 @@ async fn what_the_service_says_itself_was_not_taken_is_not_counted() {
         Effect::WrongKey,
         Effect::Reset,
     ];
-    for (effect, told) in refusals.into_iter().zip([0, 0, 0, 0, 1]) {
+    for (effect, reported) in refusals.into_iter().zip([0, 0, 0, 0, 1]) {
         let name = format!("{effect:?}");
         site.attempt(&[Fault::always(effect).on(Operation::Video)]).await.unwrap_err();
         // A connection that is reset leaves it open: too much is told, never too little.
-        assert_eq!((site.told, site.accepted().await), (told, 0), "{name}");
+        assert_eq!((site.reported, site.accepted().await), (reported, 0), "{name}");
     }
     site.attempt(&[]).await.unwrap();
-    assert_eq!((site.told, site.accepted().await), (2, 1));
+    assert_eq!((site.reported, site.accepted().await), (2, 1));
 }
 
 #[tokio::test]
@@ -266,11 +266,11 @@ async fn a_picture_whose_download_is_blocked_is_counted_and_asked_about_after_tw
         let blocked = [Fault::always(effect).on(Operation::Download)];
         let ended = site.attempt_at(&blocked, Service::HuggingFace, drawing).await.unwrap_err();
         assert!(matches!(&ended, StepError::AskProvider(ProviderError::Unexpected { .. })), "{ended}");
-        assert_eq!((site.told, site.accepted().await), (count, count), "the ledgers differ");
+        assert_eq!((site.reported, site.accepted().await), (count, count), "the ledgers differ");
     }
     // Even where nothing stands in its way any more: it was paid for twice.
     let asks = site.attempt_at(&[], Service::HuggingFace, drawing).await.unwrap_err();
     let StepError::AskPerson(question) = &asks else { panic!("{asks}") };
     assert!(matches!(&question.why, Why::FailedSubmissions(found) if found.failed == 2), "{question}");
-    assert_eq!((site.told, site.accepted().await), (2, 2), "a third was submitted without asking");
+    assert_eq!((site.reported, site.accepted().await), (2, 2), "a third was submitted without asking");
 }

@@ -22,11 +22,14 @@ async fn confined(work: &Path, script: &str) -> Output {
 /// Whether this machine's kernel keeps programs from files, and from connecting. On an older one the tests below hold
 /// only that it is told of.
 fn kept() -> (bool, bool) {
-    let told = shortcoming();
-    if let Some(told) = told {
-        eprintln!("left out in part: {told}");
+    let reported = shortcoming();
+    if let Some(reported) = reported {
+        eprintln!("left out in part: {reported}");
     }
-    (told != Some(NO_LANDLOCK), told.is_none_or(|told| told != NO_LANDLOCK && told != NO_TCP_RULES))
+    (
+        reported != Some(NO_LANDLOCK),
+        reported.is_none_or(|reported| reported != NO_LANDLOCK && reported != NO_TCP_RULES),
+    )
 }
 
 #[tokio::test]

@@ -101,6 +101,9 @@ async fn letters_that_were_made_smaller_are_told_of_with_the_film() {
     let captions = json!({"mode": "Burned", "style": {"size": 250}});
     let narration = "The deep sea is dark and cold and full of life.";
     let mut film = small(&studio, json!({"captions": captions}), narration);
-    let told = film.make_up_to(StepName::AssembleVideo).await.message;
-    assert!(told.starts_with("the film is made; ") && told.contains("smaller than 250 px"), "{told}");
+    let reported = film.make_up_to(StepName::AssembleVideo).await.message;
+    assert!(
+        reported.starts_with("the film is made; ") && reported.contains("smaller than 250 px"),
+        "{reported}"
+    );
 }

@@ -10,7 +10,7 @@ use super::support::*;
 use super::*;
 
 /// What the operator tells the pod of the next attempt of a step.
-fn told(film: &Production<'_>, step: StepName, collector: &str) -> Vec<(&'static str, String)> {
+fn reported(film: &Production<'_>, step: StepName, collector: &str) -> Vec<(&'static str, String)> {
     let input = film.input(step);
     let trace = RunTrace::of(&input.job.uid, input.job.run, None);
     vec![
@@ -26,7 +26,7 @@ async fn the_stages_of_a_film_are_parts_of_its_attempts_execution() {
     film.given.scenes.truncate(1);
     film.make_up_to(StepName::AnimateScenes).await;
     assert_eq!(receiver.spans(), [], "nobody has asked for spans");
-    film.variables = told(&film, StepName::AssembleVideo, receiver.url());
+    film.variables = reported(&film, StepName::AssembleVideo, receiver.url());
     film.make(StepName::AssembleVideo).await;
 
     let input = film.input(StepName::AssembleVideo);
@@ -54,7 +54,7 @@ async fn a_collector_that_never_answers_costs_no_step_more_than_a_moment() {
     film.given.scenes.truncate(1);
     film.make_up_to(StepName::AnimateScenes).await;
     film.variables =
-        told(&film, StepName::AssembleVideo, &format!("http://{}", silent.local_addr().unwrap()));
+        reported(&film, StepName::AssembleVideo, &format!("http://{}", silent.local_addr().unwrap()));
     let step = film.start(StepName::AssembleVideo);
     let (_asked, _) = silent.accept().await.unwrap();
     let asked = Instant::now();
@@ -71,7 +71,7 @@ async fn a_collector_that_refuses_changes_no_outcome() {
     let mut film = Production::new(&studio);
     film.given.scenes.truncate(1);
     film.make_up_to(StepName::AnimateScenes).await;
-    film.variables = told(&film, StepName::AssembleVideo, receiver.url());
+    film.variables = reported(&film, StepName::AssembleVideo, receiver.url());
     let ended = film.run(StepName::AssembleVideo).await;
     assert_eq!((ended.code, receiver.refused()), (0, 1));
     assert!(ended.log.contains("status code: 401"), "{}", ended.log);

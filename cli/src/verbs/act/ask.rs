@@ -26,7 +26,7 @@ pub async fn act(
     if !chosen.names.is_empty() {
         let request = Request::of_named(action, context.now());
         let results = each(&client, &chosen.names, &request, act_flags, context).await?;
-        return tell(results, &request, act_flags, context);
+        return print_results(results, &request, act_flags, context);
     }
     if !chosen.all && !chosen.filter.says_something() {
         let message = format!("say which jobs to {}", action.name());
@@ -91,14 +91,14 @@ pub async fn many(
     let previewed = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
     let meant = previewed.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
     if meant == 0 {
-        context.tell(format!("There is no job to {action}."))?;
+        context.notify(format!("There is no job to {action}."))?;
     }
     if meant == 0 || act_flags.trial.dry_run == DryRun::Client {
-        return tell(previewed, request, act_flags, context);
+        return print_results(previewed, request, act_flags, context);
     }
     if act_flags.trial.dry_run == DryRun::Server {
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
-        return tell(checked, request, act_flags, context);
+        return print_results(checked, request, act_flags, context);
     }
     let question = format!("{} {}?", capital(action.as_str()), count(meant, "job"));
     if !context.confirms(&preview(&jobs, &previewed), &question, act_flags.yes)? {
@@ -111,9 +111,9 @@ pub async fn many(
     }
     let results = bulk::ask_all(client, &jobs, request, false, MANAGER).await;
     let some_failed = results.iter().any(|item| item.outcome == Outcome::Failed);
-    let exit = tell(results, request, act_flags, context)?;
+    let exit = print_results(results, request, act_flags, context)?;
     if some_failed {
-        context.tell(
+        context.notify(
             "Not all requests were made: `kubectl videofactory doctor` shows what you may do, and what is wrong.",
         )?;
     }
@@ -132,7 +132,7 @@ fn preview(jobs: &[VideoJob], previewed: &[ItemResult]) -> String {
 }
 
 /// Says what became of each: what was asked as data, what was not as messages.
-fn tell(
+fn print_results(
     items: Vec<ItemResult>,
     request: &Request,
     act_flags: ActFlags,
@@ -152,7 +152,7 @@ fn tell(
     for item in &results.items {
         let detail = item.detail.as_deref().map(plain);
         if !item.is_done() {
-            context.tell(format!("error: {}", detail.unwrap_or_default()))?;
+            context.notify(format!("error: {}", detail.unwrap_or_default()))?;
         } else if output.is_none() {
             let why = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
             let is_new = item.outcome != Outcome::Unchanged;

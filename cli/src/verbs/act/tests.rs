@@ -192,9 +192,9 @@ async fn a_yes_on_the_line_and_a_dry_run_ask_nothing() {
 async fn nobody_is_meant_without_a_name_or_a_filter() {
     let ended = run(&with_jobs(), "restart", None).await;
     assert_eq!(ended.exit, Exit::Usage);
-    let told =
+    let reported =
         "error: say which jobs to restart\nname them, filter by --phase, --channel or -l, or say --all\n";
-    assert_eq!(ended.err, told);
+    assert_eq!(ended.err, reported);
     assert_eq!(run(&with_jobs(), "approve", None).await.exit, Exit::Usage);
     for unset in ["-l=", "--selector=", "--channel="] {
         let ended = run(&with_jobs(), &format!("restart --yes {unset}"), None).await;
@@ -259,9 +259,9 @@ async fn what_its_manifest_suspends_too_is_said_to_stay_suspended() {
     held["spec"]["suspend"] = json!(true);
     let fake = Fake::default().on(&format!("GET {}", path("films", "videojobs", "")), list_of(&[held]));
     let ended = run(&fake, "resume --all --yes", None).await;
-    let told = "videojob.videofactory.dev/ocean resumed: films/ocean stays suspended by its spec.suspend: to resume it, \
+    let reported = "videojob.videofactory.dev/ocean resumed: films/ocean stays suspended by its spec.suspend: to resume it, \
                 name it and give no reason\n";
-    assert_eq!(parts(&ended), (Exit::Done, told, ""));
+    assert_eq!(parts(&ended), (Exit::Done, reported, ""));
 }
 
 #[tokio::test]

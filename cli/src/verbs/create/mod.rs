@@ -145,7 +145,7 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     print(&objects, &args, context)?;
     if let (None, [job]) = (args.output, made.as_slice()) {
         let (name, namespace) = (job.name_any(), &namespace);
-        context.tell(format!(
+        context.notify(format!(
             "`kubectl videofactory status {name} -n {namespace} --watch` shows its progress"
         ))?;
     }
@@ -199,7 +199,7 @@ async fn estimate(new: &NewJobs, args: &CreateArgs, context: &mut Context) -> Re
     for job in &checked {
         estimates.push(estimator.of(job).await?);
     }
-    context.tell(cost(&estimates))?;
+    context.notify(cost(&estimates))?;
     Ok(Exit::Done)
 }
 
@@ -234,7 +234,7 @@ fn created(name: &str) -> String {
 async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Result<Exit, Error> {
     let names: Vec<JobRef> = made.iter().map(JobRef::of).collect();
     for name in &names {
-        context.tell(created(&name.name))?;
+        context.notify(created(&name.name))?;
     }
     let ended = follow::follow(&names, Until::Stopped, args.timeout, context).await?;
     let folder = args.download.clone().unwrap_or_else(|| PathBuf::from("."));
@@ -244,7 +244,7 @@ async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Re
         let name = JobRef::of(job);
         if phase(job) != Phase::Succeeded {
             all = false;
-            context.tell(format!("{name}: next: {}", next::step(job, context.now())))?;
+            context.notify(format!("{name}: next: {}", next::step(job, context.now())))?;
             continue;
         }
         match fetch::fetch(job, What::Video, &folder, context).await {
@@ -253,8 +253,8 @@ async fn wait(args: &CreateArgs, made: &[VideoJob], context: &mut Context) -> Re
             // The others have been made, and paid for, all the same.
             Err(error) => {
                 fetched = false;
-                context.tell(format!("{name}: {error}"))?;
-                context.tell(format!("{name}: next: {}", next::step(job, context.now())))?;
+                context.notify(format!("{name}: {error}"))?;
+                context.notify(format!("{name}: next: {}", next::step(job, context.now())))?;
             }
         }
     }
@@ -378,8 +378,8 @@ spec:
         let fake = Fake::default().hangs(&creates());
         let ended = run(&fake, "create Rivers --name rivers", None).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Failed, ""));
-        let told = "look whether these jobs exist before you try again: films/rivers";
-        assert!(ended.err.contains(told), "{}", ended.err);
+        let reported = "look whether these jobs exist before you try again: films/rivers";
+        assert!(ended.err.contains(reported), "{}", ended.err);
     }
 
     #[tokio::test]
@@ -415,8 +415,8 @@ spec:
         let after = Some(Duration::from_secs(1));
         let ended = run_until(&fake, "create -f -", Some("Rivers\nSeas\n"), after).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Interrupted, ""));
-        let told = "error: interrupted: created 1 of 2 jobs: rivers; seas-";
-        assert!(ended.err.starts_with(told), "{}", ended.err);
+        let reported = "error: interrupted: created 1 of 2 jobs: rivers; seas-";
+        assert!(ended.err.starts_with(reported), "{}", ended.err);
         let remove = "\nremove them by `kubectl delete vj -n films --ignore-not-found rivers seas-";
         assert!(ended.err.contains(remove), "{}", ended.err);
         let held = "; what stays is suspended: `kubectl videofactory resume -n films rivers seas-";
@@ -430,8 +430,9 @@ spec:
         let after = Some(Duration::from_secs(1));
         let ended = run_until(&fake, "create Rivers --name rivers --wait", None, after).await;
         assert_eq!(ended.exit, Exit::Interrupted);
-        let told = "error: interrupted: created, and made all the same: rivers\n`kubectl videofactory status";
-        assert!(ended.err.contains(told), "{}", ended.err);
+        let reported =
+            "error: interrupted: created, and made all the same: rivers\n`kubectl videofactory status";
+        assert!(ended.err.contains(reported), "{}", ended.err);
     }
 
     #[tokio::test]

@@ -55,8 +55,8 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
     let guard = Guard::new(port, session.clone());
     let files = OperatorFiles { upstream: operator };
     let app = router(UserClientSource::One(client), files, finder, guard);
-    context.tell(format!("Serving on http://localhost:{port}, as yourself, until Ctrl-C."))?;
-    context.tell(format!("For a browser: http://localhost:{port}{}", first_page(&session)))?;
+    context.notify(format!("Serving on http://localhost:{port}, as yourself, until Ctrl-C."))?;
+    context.notify(format!("For a browser: http://localhost:{port}{}", first_page(&session)))?;
     let also = app.clone();
     let second = async {
         match second {

@@ -61,9 +61,9 @@ pub async fn run(args: ReportArgs, context: &mut Context) -> Result<Exit, Error>
     context.data(&format!("{}\n", path.display()))?;
     let size = bytes(i64::try_from(archive.len()).unwrap_or(i64::MAX));
     context
-        .tell(format!("{}, {size}; look through it before you give it away", count(files.len(), "file")))?;
+        .notify(format!("{}, {size}; look through it before you give it away", count(files.len(), "file")))?;
     if missing > 0 {
-        context.tell(format!("{missing} could not be had: missing.txt in it says why"))?;
+        context.notify(format!("{missing} could not be had: missing.txt in it says why"))?;
     }
     Ok(Exit::Done)
 }

@@ -51,7 +51,7 @@ pub async fn run(args: StatusArgs, context: &mut Context) -> Result<Exit, Error>
         context.data(&output::write(format, &status)?)?;
     } else {
         let view = render::render(&job, context.now());
-        context.data(&context.told(&view))?;
+        context.data(&context.reported(&view))?;
     }
     Ok(Exit::of_all(!args.watch || phase(&job) != Phase::Failed))
 }

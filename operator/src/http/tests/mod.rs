@@ -251,12 +251,12 @@ async fn nothing_is_passed_on_twice_and_nothing_to_nobody() {
 
 /// A leader that says this, and counts how often it is asked.
 async fn leader_saying(message: &'static str, asked: Arc<AtomicUsize>) -> std::net::SocketAddr {
-    let tell = async move |headers: HeaderMap| {
+    let serve_progress = async move |headers: HeaderMap| {
         asked.fetch_add(1, Ordering::Relaxed);
         assert_eq!(bearer(&headers), Some(OPERATOR));
         Json(said(message))
     };
-    served(Router::new().route(PROGRESS_PATH, get(tell))).await
+    served(Router::new().route(PROGRESS_PATH, get(serve_progress))).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -317,9 +317,10 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     tokio::time::resume();
     assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody follows");
     let latest = Arc::new(Mutex::new(said("one")));
-    let told = Arc::clone(&latest);
-    let tell = async move || Json(told.lock().clone());
-    leader_flag.set_leader_address(Some(served(Router::new().route(PROGRESS_PATH, get(tell))).await));
+    let reported = Arc::clone(&latest);
+    let serve_progress = async move || Json(reported.lock().clone());
+    leader_flag
+        .set_leader_address(Some(served(Router::new().route(PROGRESS_PATH, get(serve_progress))).await));
     let watching = Arc::clone(&caches);
     tokio::spawn(async move { relay.watch(&watching).await });
     let mut changes = caches.changes.subscribe();

@@ -59,8 +59,8 @@ fn blocked(status: &ProviderAccountStatus, name: &str) -> Option<i64> {
 
 #[test]
 fn what_was_spent_goes_into_each_quota_that_counts_it_and_the_rest_is_free() {
-    let told = vec![spent(40, 2, Some(17), None), spent(50, 1, None, Some(30_000))];
-    let status = after(&account(json!({})), settled(Settlement { spent: told, ..Settlement::default() }));
+    let reported = vec![spent(40, 2, Some(17), None), spent(50, 1, None, Some(30_000))];
+    let status = after(&account(json!({})), settled(Settlement { spent: reported, ..Settlement::default() }));
     let sea = Some("sea".to_owned());
     assert!(status.grants.is_empty());
     assert_eq!(books(&status, "clips"), [(40, 2, sea.clone()), (50, 1, sea.clone())]);
@@ -169,17 +169,17 @@ fn a_young_ledger_takes_up_what_was_begun_with_an_older_one() {
     assert_eq!(ledger.grants.len(), 1);
     assert_eq!(ledger.quotas[0].window.held(), 3);
     assert_eq!(ledger.grants[0].units, [("clips".to_owned(), 3), ("gpu".to_owned(), 30)].into());
-    let told = Settlement { spent: vec![spent(40, 1, Some(5), None)], ..Settlement::default() };
-    let closed_grants = ledger.close_grants(&[(ledger.grants[0].clone(), settled(told))], at(50));
+    let reported = Settlement { spent: vec![spent(40, 1, Some(5), None)], ..Settlement::default() };
+    let closed_grants = ledger.close_grants(&[(ledger.grants[0].clone(), settled(reported))], at(50));
     assert_eq!((closed_grants.closed, closed_grants.refused()), (1, 0));
     assert_eq!((ledger.grants.len(), ledger.quotas[0].window.used(at(50))), (0, 1));
 }
 
 #[test]
 fn a_young_ledger_books_what_was_spent_before_it_was_opened() {
-    let told = Settlement { spent: vec![spent(40, 2, None, None)], refusals: 3, ..Settlement::default() };
+    let reported = Settlement { spent: vec![spent(40, 2, None, None)], refusals: 3, ..Settlement::default() };
     let mut ledger = Ledger::read(&account(json!({})), &ProviderAccountStatus::default(), at(50));
-    ledger.adopt(&Claim { demand: asked(), state: ClaimState::Settled(told) }, at(50));
+    ledger.adopt(&Claim { demand: asked(), state: ClaimState::Settled(reported) }, at(50));
     assert!(ledger.grants.is_empty());
     let clips = &ledger.quotas[0].window;
     assert_eq!((clips.used(at(50)), clips.held(), clips.blocked_until), (2, 0, None));
@@ -220,12 +220,12 @@ fn closed(opened: i64, holder_state: HolderState) -> ClosedGrants {
 
 #[test]
 fn closing_a_grant_tells_what_was_asked_of_the_service_and_what_it_cost() {
-    let told = Settlement {
+    let reported = Settlement {
         spent: vec![spent(40, 2, None, Some(300_000)), spent(60, 1, None, None)],
         refusals: 1,
         ..Settlement::default()
     };
-    let closed_grants = closed(0, settled(told));
+    let closed_grants = closed(0, settled(reported));
     let animate = |outcome, times| ((Operation::Animate, outcome), times);
     assert_eq!(
         closed_grants.requests,
@@ -244,12 +244,12 @@ fn closing_a_grant_tells_what_was_asked_of_the_service_and_what_it_cost() {
 
 #[test]
 fn only_what_was_waited_for_tells_how_long_it_lay_unused() {
-    let told = |moment: i64| {
+    let reported = |moment: i64| {
         let spent = vec![spent(moment + 9, 1, None, None), spent(moment, 1, None, None)];
         settled(Settlement { spent, ..Settlement::default() })
     };
-    assert_eq!(closed(7_200, told(7_203)).lags, [3]);
-    assert_eq!(closed(7_200, told(7_199)).lags, [0], "clocks differ");
-    assert_eq!(closed(2, told(9)).lags, [0_i64; 0], "it was free when it was asked for");
+    assert_eq!(closed(7_200, reported(7_203)).lags, [3]);
+    assert_eq!(closed(7_200, reported(7_199)).lags, [0], "clocks differ");
+    assert_eq!(closed(2, reported(9)).lags, [0_i64; 0], "it was free when it was asked for");
     assert_eq!(closed(7_200, settled(Settlement::default())).lags, [0_i64; 0], "nothing was submitted");
 }

@@ -156,7 +156,7 @@ pub enum Phase {
     /// Its pod may submit: the grant, what was spent so far with its times, and submissions made.
     Spends(Box<Grant>, Vec<SpentUnits>, i64),
     /// It told what it has spent.
-    Told(Vec<SpentUnits>),
+    Reported(Vec<SpentUnits>),
     /// It does not exist any more.
     Gone,
 }
@@ -218,7 +218,7 @@ impl Harness {
         let same = job.demand.holder.attempt == grant.holder.attempt;
         match &job.phase {
             Phase::Gone => HolderState::Gone,
-            Phase::Told(spent) if same => {
+            Phase::Reported(spent) if same => {
                 let settlement = Settlement { spent: spent.clone(), ..Settlement::default() };
                 HolderState::Settled(Box::new(Claim {
                     demand: job.demand.clone(),
@@ -256,7 +256,7 @@ impl Harness {
         let job = &mut self.jobs[job];
         let listed = self.status.grants.iter().find(|grant| grant.holder == job.demand.holder);
         match (&job.phase, listed) {
-            (Phase::Told(_), None) => job.phase = Phase::Idle,
+            (Phase::Reported(_), None) => job.phase = Phase::Idle,
             (Phase::Asks, Some(grant)) => job.phase = Phase::Spends(Box::new(grant.clone()), Vec::new(), 0),
             _ => {}
         }
@@ -276,8 +276,8 @@ impl Harness {
             return Ok(());
         }
         *made += 1;
-        let told = Time(at(clock + answered_after + 1));
-        spent.push(SpentUnits { at: told, submissions: 1, seconds: None, cost: None });
+        let reported = Time(at(clock + answered_after + 1));
+        spent.push(SpentUnits { at: reported, submissions: 1, seconds: None, cost: None });
         self.service.count(now)
     }
 
@@ -286,7 +286,7 @@ impl Harness {
         if let Phase::Spends(_, spent, _) = &self.jobs[job].phase {
             let last = spent.iter().map(|spent| second(spent.at.0)).max().unwrap_or(self.clock());
             self.now += (last - 1 - self.clock()).max(0);
-            self.jobs[job].phase = Phase::Told(spent.clone());
+            self.jobs[job].phase = Phase::Reported(spent.clone());
         }
     }
 

@@ -47,7 +47,7 @@ struct Simulation {
     demands: Vec<Demand>,
     /// Jobs that are at work, by their number.
     at_work: BTreeMap<usize, Demand>,
-    told: Vec<(Grant, HolderState)>,
+    reported: Vec<(Grant, HolderState)>,
     events: BinaryHeap<Reverse<(i64, Event)>>,
     /// When the service counted, and for which job.
     service: Vec<(i64, usize)>,
@@ -90,15 +90,15 @@ impl Simulation {
     fn end(&mut self, job: usize, spent: &[(i64, i64)], now: i64) {
         let mut demand = self.at_work.remove(&job).unwrap();
         let grant = self.status.grants.iter().find(|grant| grant.holder == demand.holder).unwrap().clone();
-        let told = spent.iter().map(|(moment, submissions)| SpentUnits {
+        let reported = spent.iter().map(|(moment, submissions)| SpentUnits {
             at: Time(at(*moment)),
             submissions: *submissions,
             seconds: None,
             cost: None,
         });
-        let settlement = Settlement { spent: told.collect(), ..Settlement::default() };
+        let settlement = Settlement { spent: reported.collect(), ..Settlement::default() };
         let claim = Claim { demand: demand.clone(), state: ClaimState::Settled(settlement) };
-        self.told.push((grant, HolderState::Settled(Box::new(claim))));
+        self.reported.push((grant, HolderState::Settled(Box::new(claim))));
         demand.left -= i64::try_from(spent.len()).unwrap();
         if demand.left == 0 {
             self.finished.insert(job, now);
@@ -145,7 +145,7 @@ fn run(films: &[Film], limit: i64, period: i64, clips_take: i64) -> Simulation {
         status: ProviderAccountStatus::default(),
         demands: Vec::new(),
         at_work: BTreeMap::new(),
-        told: Vec::new(),
+        reported: Vec::new(),
         events: come.collect(),
         service: Vec::new(),
         finished: BTreeMap::new(),
@@ -161,8 +161,8 @@ fn run(films: &[Film], limit: i64, period: i64, clips_take: i64) -> Simulation {
         if harness.events.peek().is_some_and(|Reverse((next, _))| *next == now) {
             continue;
         }
-        let told = std::mem::take(&mut harness.told);
-        let batch = reconcile_once(&spec, &mut harness.status, &told, &harness.demands, at(now));
+        let reported = std::mem::take(&mut harness.reported);
+        let batch = reconcile_once(&spec, &mut harness.status, &reported, &harness.demands, at(now));
         batch.grants.iter().for_each(|grant| harness.work(grant, now));
         if let Some(wake) = batch.next_wake {
             harness.events.push(Reverse((second(wake), Event::Look)));

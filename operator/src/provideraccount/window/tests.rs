@@ -311,7 +311,7 @@ fn press() -> impl Strategy<Value = Press> {
 #[derive(Clone, Debug)]
 struct Taken {
     from: i64,
-    told_at: Option<i64>,
+    reported_at: Option<i64>,
 }
 
 /// A window, and the service whose window it is a picture of. A large one is kept in buckets.
@@ -345,27 +345,28 @@ impl Pressed {
             Press::QuotaUse(ahead) => {
                 let opens = when(&self.window, self.each, self.now);
                 let opens = opens.filter(|opens| *opens <= self.now + ahead * self.second);
-                self.taken.extend(opens.map(|from| Taken { from, told_at: None }));
+                self.taken.extend(opens.map(|from| Taken { from, reported_at: None }));
             }
             Press::Spends(which, later) => {
                 let now = self.now;
-                let open = |taken: &&mut Taken| taken.told_at.is_none() && taken.from <= now;
+                let open = |taken: &&mut Taken| taken.reported_at.is_none() && taken.from <= now;
                 if let Some(taken) = self.taken.iter_mut().filter(open).nth(*which) {
-                    taken.told_at = Some(now + 1 + (*later).min(self.window.uncertainty() - 1));
+                    taken.reported_at = Some(now + 1 + (*later).min(self.window.uncertainty() - 1));
                     self.service.count(now)?;
                 }
             }
             Press::Tells(which) => {
-                let told = |taken: &Taken| taken.told_at.is_some_and(|told_at| told_at <= self.now + 1);
+                let reported =
+                    |taken: &Taken| taken.reported_at.is_some_and(|reported_at| reported_at <= self.now + 1);
                 let ready: Vec<usize> =
-                    (0..self.taken.len()).filter(|place| told(&self.taken[*place])).collect();
+                    (0..self.taken.len()).filter(|place| reported(&self.taken[*place])).collect();
                 if let Some(place) = ready.get(*which) {
                     let taken = self.taken.remove(*place);
-                    self.window.spend(entry(taken.told_at.unwrap(), self.each));
+                    self.window.spend(entry(taken.reported_at.unwrap(), self.each));
                 }
             }
             Press::GivesBack(which) => {
-                let unspent = |place: &usize| self.taken[*place].told_at.is_none();
+                let unspent = |place: &usize| self.taken[*place].reported_at.is_none();
                 let place = (0..self.taken.len()).filter(unspent).nth(*which);
                 place.map(|place| self.taken.remove(place));
             }

@@ -118,8 +118,8 @@ async fn newest_with_jobs(
 ) -> Result<Option<String>, StorageError> {
     for key in keys {
         let Some(backup) = bucket.head(key).await? else { continue };
-        let told = backup.metadata.get(JOBS).and_then(|jobs| jobs.parse::<u64>().ok());
-        let holds = match told {
+        let reported = backup.metadata.get(JOBS).and_then(|jobs| jobs.parse::<u64>().ok());
+        let holds = match reported {
             Some(jobs) => jobs > 0,
             None => names_a_job(bucket, key).await?,
         };

@@ -86,7 +86,7 @@ impl Draft<'_> {
     }
 
     /// Tells of a level that was reached.
-    pub(super) fn tell_level(&mut self) {
+    pub(super) fn report_level(&mut self) {
         let before = self.before.level.unwrap_or_default();
         let Some(level) = self.status.level.filter(|level| *level > before) else { return };
         let limit = condition::get(&self.status.conditions, condition::ConditionType::WithinLimit);

@@ -60,10 +60,11 @@ impl Draft<'_> {
     }
 
     /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.
-    pub(super) fn tell_usage(&mut self, current: Option<StorageUsage>) -> bool {
+    pub(super) fn report_usage(&mut self, current: Option<StorageUsage>) -> bool {
         let Some(current) = current else { return false };
         let nothing = usage_deltas::is_nothing(&self.observed.snapshot.changes);
-        let due_at = self.observed.snapshot.usage_told.and_then(|told| told.checked_add(TOLD_EVERY).ok());
+        let due_at =
+            self.observed.snapshot.usage_reported.and_then(|reported| reported.checked_add(TOLD_EVERY).ok());
         let due = due_at.is_none_or(|due| due <= self.now);
         if !nothing && !due && self.status == self.before {
             self.wakes.extend(due_at);

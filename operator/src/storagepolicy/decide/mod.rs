@@ -66,7 +66,7 @@ pub struct Snapshot {
     /// Which count `changes` belong to.
     pub epoch: u64,
     /// When the usage was last written by this process.
-    pub usage_told: Option<Timestamp>,
+    pub usage_reported: Option<Timestamp>,
     /// Before this time nothing is measured, because it failed a short while ago.
     pub measure_from: Option<Timestamp>,
     /// What is known of the usage is that of another bucket.
@@ -121,7 +121,7 @@ pub struct Decision {
     /// What is under way is to stop: it follows a spec that is no more.
     pub cancel: bool,
     /// Whether the status tells of all changes.
-    pub told: bool,
+    pub reported: bool,
     /// For people; once the status is written.
     pub events: Vec<Event>,
     /// When to look again although nothing changed.
@@ -195,17 +195,17 @@ impl<'a> Draft<'a> {
             self.estimate(schedule, backups);
         }
 
-        let told = self.tell_usage(current);
+        let reported = self.report_usage(current);
         let limit = conditions::within_limit(self.spec, &self.status, barrier.as_ref(), self.now);
         self.set(limit);
-        self.tell_level();
+        self.report_level();
         let stops = barrier.is_some() || matches!(self.observed.finding, Finding::Others { .. });
         let cancel = matches!(self.observed.snapshot.running, Some(RunningTask::Pruning(of)) if of != generation || stops);
         Decision {
             status: self.status,
             action: self.action,
             cancel,
-            told,
+            reported,
             events: self.events,
             wake_at: self.wakes.into_iter().min(),
         }
@@ -225,7 +225,7 @@ impl<'a> Draft<'a> {
                 usage.clone()
             }
             Some(Report::BackedUp(run)) => {
-                self.events.push(runs::told_backup(run));
+                self.events.push(runs::reported_backup(run));
                 self.status.backup = Some(run.clone());
                 None
             }

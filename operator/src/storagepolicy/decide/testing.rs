@@ -50,7 +50,7 @@ pub struct Harness {
     pub now: Timestamp,
     pub writes: usize,
     pub begun: Vec<Action>,
-    pub told: Vec<String>,
+    pub reported: Vec<String>,
 }
 
 impl Harness {
@@ -67,7 +67,7 @@ impl Harness {
             stopping: false,
             side_effects: SideEffects::Allow,
         };
-        Self { observed, now, writes: 0, begun: Vec::new(), told: Vec::new() }
+        Self { observed, now, writes: 0, begun: Vec::new(), reported: Vec::new() }
     }
 
     /// One that was measured and holds so many bytes.
@@ -89,15 +89,15 @@ impl Harness {
         if self.observed.policy.status.as_ref() != Some(&decision.status) {
             self.observed.policy.status = Some(decision.status.clone());
             self.writes += 1;
-            if decision.told {
-                self.observed.snapshot.usage_told = Some(self.now);
+            if decision.reported {
+                self.observed.snapshot.usage_reported = Some(self.now);
             }
         }
-        if decision.told {
+        if decision.reported {
             self.observed.snapshot.changes.clear();
         }
         self.observed.snapshot.report = None;
-        self.told.extend(decision.events.iter().map(|event| event.reason.to_string()));
+        self.reported.extend(decision.events.iter().map(|event| event.reason.to_string()));
         if let Some(action) = decision.action.clone() {
             assert_eq!(self.observed.snapshot.running, None, "one thing at a time");
             let generation = self.observed.policy.metadata.generation;
@@ -147,7 +147,7 @@ impl Harness {
         self.observed.snapshot.running = None;
         self.observed.snapshot.report = None;
         self.observed.snapshot.changes.clear();
-        self.observed.snapshot.usage_told = None;
+        self.observed.snapshot.usage_reported = None;
         self.observed.started = self.now;
     }
 

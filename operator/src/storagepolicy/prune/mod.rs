@@ -143,10 +143,10 @@ impl<'a> Run<'a> {
             .map_err(|error| End::Failed(error.to_string()))?;
         // Held as long as what was listed.
         let (_place, inventory) = self.unless_stopped(Box::pin(self.inventory())).await??;
-        self.tell_of(&inventory);
+        self.report_inventory(&inventory);
         let references = self.unless_stopped(self.references()).await??;
         let planned = self.plan(inventory.listing, rules, references).await?;
-        self.tell_plan(&planned);
+        self.report_plan(&planned);
         let written = self.unless_stopped(self.write_plan(&planned)).await?;
         let retry = self.note_plan(written)?;
         if !self.run_request.dry_run {
@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
         )))
     }
 
-    fn tell_of(&mut self, inventory: &Inventory) {
+    fn report_inventory(&mut self, inventory: &Inventory) {
         self.report.usage = Some(inventory::usage(&inventory.listing));
         self.report.unknown = inventory::unknown(&inventory.listing);
         self.report.foreign.clone_from(&inventory.foreign);
@@ -229,7 +229,7 @@ impl<'a> Run<'a> {
         planning.await.map_err(|error| End::Failed(format!("planning failed, which is a bug: {error}")))
     }
 
-    fn tell_plan(&mut self, planned: &Planned) {
+    fn report_plan(&mut self, planned: &Planned) {
         let Planned { listing, plan, .. } = planned;
         self.report.keep(kept(listing, plan));
         self.report.shortfall = shortfall(listing, &planned.rules, plan);

@@ -39,7 +39,7 @@ fn what_is_told_is_taken_off_and_what_came_meanwhile_stays() {
     assert_eq!(pending(&registry), 15, "it was not told");
     registry.acknowledge(P, &seen, true, true, now);
     assert_eq!(pending(&registry), 5);
-    assert_eq!(snapshot(&registry).usage_told, Some(now));
+    assert_eq!(snapshot(&registry).usage_reported, Some(now));
 }
 
 #[test]
@@ -143,12 +143,12 @@ fn policies_of_one_place_are_listed_once_for_all() {
     registry.ended("other", None, now);
     let usage = StorageUsage { bytes: Some(77), ..StorageUsage::default() };
     assert_eq!(registry.ended(P, Some(Report::Measured(Some(usage.clone()))), now), ["other"]);
-    let told = other(&registry);
-    assert_eq!(told.report, Some(Report::Measured(Some(usage))));
-    assert_eq!(told.changes, bytes(3));
-    assert!(!told.is_listed && !told.outdated);
+    let reported = other(&registry);
+    assert_eq!(reported.report, Some(Report::Measured(Some(usage))));
+    assert_eq!(reported.changes, bytes(3));
+    assert!(!reported.is_listed && !reported.outdated);
     // A run tells the same, and so nobody lists again after it.
-    registry.acknowledge("other", &told, true, true, now);
+    registry.acknowledge("other", &reported, true, true, now);
     registry.begin(P, RunningTask::Pruning(Some(3)), CancellationToken::new(), &sharing);
     let run_request = RunRequest { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
     let run = PruneRun { deleted_objects: Some(1), ..begun(&run_request) };

@@ -37,14 +37,15 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
         // What it waits for is its account's to say.
         return None;
     }
-    let told = step.message.clone().filter(|told| !told.is_empty()).unwrap_or_else(|| NO_MESSAGE.to_owned());
+    let reported =
+        step.message.clone().filter(|reported| !reported.is_empty()).unwrap_or_else(|| NO_MESSAGE.to_owned());
     let name = step.name;
     if step.state == Some(StepState::Failed) {
-        let message = format!("{name}: {told}; fix the cause, then request a retry");
+        let message = format!("{name}: {reported}; fix the cause, then request a retry");
         return Some(Verdict::Failed { reason, message, step: name });
     }
     let tries_again =
-        |at: Timestamp| Message::with_numbers(format!("{name}: {told}; tries again at "), at.to_string());
+        |at: Timestamp| Message::with_numbers(format!("{name}: {reported}; tries again at "), at.to_string());
     match &step.retry_at {
         // A clock that was set back must not make it wait for longer than we ever do.
         Some(at) if at.0 <= now || at.0 > later(now, MAX_DELAY) => None,
@@ -64,10 +65,10 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
             let film = step.output_digest.as_deref().filter(|_| reason == VideoJobReason::QualityCheckFailed);
             let message = film.map_or_else(
                 || {
-                    let then = if told == NO_MESSAGE { "then" } else { "when that is fixed," };
-                    format!("{name}: {told}; {then} edit the job or request a retry")
+                    let then = if reported == NO_MESSAGE { "then" } else { "when that is fixed," };
+                    format!("{name}: {reported}; {then} edit the job or request a retry")
                 },
-                |film| quality_message(job, name, &told, film),
+                |film| quality_message(job, name, &reported, film),
             );
             Some(Verdict::Stalled { reason, message: message.into(), step: Some(name) })
         }

@@ -67,12 +67,12 @@ pub(super) fn gone(draft: &mut Draft<'_>, settings: &Settings, name: StepName) -
         return None;
     }
     let price = price_of_all(draft, settings, name);
-    let told = draft.step(name).and_then(|step| step.message.clone());
-    let told = told.unwrap_or_else(|| "what it had made is gone from the bucket".to_owned());
+    let reported = draft.step(name).and_then(|step| step.message.clone());
+    let reported = reported.unwrap_or_else(|| "what it had made is gone from the bucket".to_owned());
     let otherwise =
         "what is put back into the bucket before that is not made again; an edit does not end this wait";
-    let message = gone_message(&draft.observed.job, &told, price, otherwise);
-    draft.step_mut(name).lose(&told);
+    let message = gone_message(&draft.observed.job, &reported, price, otherwise);
+    draft.step_mut(name).lose(&reported);
     Some(Verdict::Stalled {
         reason: VideoJobReason::ArtifactsPruned,
         message: format!("{name}: {message}").into(),

@@ -18,7 +18,7 @@ pub(super) fn report(draft: &mut Draft<'_>, name: StepName) {
     step.report(&live.progress);
     if live.progress.full {
         // What waits in the pod's memory was paid for: the policy makes room for it now.
-        draft.actions.push(Action::TellFull(draft.now));
+        draft.actions.push(Action::ReportFull(draft.now));
     }
 }
 

@@ -59,7 +59,7 @@ fn record_outcome(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Ti
     let accepted = draft.status.handled.as_ref().and_then(|handled| handled.accept_quality.clone());
     let (mut asks_a_person, mut without_quota) = (false, None);
     let ending = Ending::read(&end, stopped_by_us);
-    if let End::Told(outcome) = &end {
+    if let End::Reported(outcome) = &end {
         draft.step_mut(name).skip_begun(outcome.latest);
         without_quota = no_quota::without_quota(draft, name, outcome);
         spent::record_usage(draft, name, outcome);
@@ -75,11 +75,11 @@ fn record_outcome(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Ti
     let mut recorder = StepRecorder { step, now, limit, jitter, asks_a_person, without_quota };
     match end {
         End::Silent(code) => recorder.record_silent_exit(code),
-        End::Told(outcome) if Some(outcome.input.as_str()) == recorder.step.input_digest.as_deref() => {
+        End::Reported(outcome) if Some(outcome.input.as_str()) == recorder.step.input_digest.as_deref() => {
             recorder.record_reported(&outcome, accepted.as_deref(), stopped_by_us);
             record_results(draft, &outcome, asks_a_person);
         }
-        End::Told(_) => recorder.interrupted("it worked on other inputs", true),
+        End::Reported(_) => recorder.interrupted("it worked on other inputs", true),
         End::Interrupted(why) => recorder.interrupted(&why, stopped_by_us),
         End::OutOfMemory => recorder.failed(
             VideoJobReason::RetryScheduled,

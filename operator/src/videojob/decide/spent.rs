@@ -70,7 +70,7 @@ fn never_before(at: Timestamp) -> Time {
 /// What was added to the bucket is to be counted, and what was refused for want of room to be told.
 pub(super) fn count(draft: &mut Draft<'_>, outcome: &StepOutcome, at: Timestamp) {
     if outcome.full {
-        draft.actions.push(Action::TellFull(at));
+        draft.actions.push(Action::ReportFull(at));
     }
     if outcome.files_written.is_empty() {
         return;

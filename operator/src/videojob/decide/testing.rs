@@ -56,7 +56,7 @@ pub struct Harness {
     /// What was counted for the bucket's policy.
     pub counted: Vec<Changes>,
     /// How often it was told that its server has no room.
-    pub told_full: usize,
+    pub reported_full: usize,
     /// What the metrics were told.
     pub measured: Vec<Measured>,
     /// What was told of in traces.
@@ -103,7 +103,7 @@ impl Harness {
             events: Vec::new(),
             begun: Vec::new(),
             counted: Vec::new(),
-            told_full: 0,
+            reported_full: 0,
             measured: Vec::new(),
             traced: Vec::new(),
             last: None,
@@ -185,8 +185,8 @@ impl Harness {
 
     /// It is backed up, deleted and restored under another UID. What was at work for it is gone with it, and has told the
     /// bucket so, or not. `uids`: those of today by those of the backup.
-    pub fn restore(&mut self, uid: &str, tells: bool, uids: &Uids) {
-        while let Some(step) = self.at_work().first().copied().filter(|_| tells) {
+    pub fn restore(&mut self, uid: &str, reports: bool, uids: &Uids) {
+        while let Some(step) = self.at_work().first().copied().filter(|_| reports) {
             self.interrupt_pod(step);
         }
         self.observed.jobs.clear();
@@ -223,7 +223,7 @@ impl Harness {
                 self.events.push("deleted".to_owned());
             }
             Action::Count(changes) => self.counted.push(changes),
-            Action::TellFull(_) => self.told_full += 1,
+            Action::ReportFull(_) => self.reported_full += 1,
             Action::Event(event) => self.events.push(event.note),
         }
     }

@@ -24,13 +24,14 @@ pub(super) fn waiting(
     demands: &[Demand],
     accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Verdict {
-    let told = draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
+    let reported =
+        draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
     let step = draft.step_mut(name);
     // An edit or a retry has taken what it said: it still asks, and is told again why it waits.
-    let told = told.filter(|_| step.message.is_some());
+    let reported = reported.filter(|_| step.message.is_some());
     let (reason, message) = step.go_on_asking(|| asks_for(demands));
     let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
-    if let Some(at) = told.filter(|at| *at > draft.now) {
+    if let Some(at) = reported.filter(|at| *at > draft.now) {
         if in_front {
             draft.wake(at);
         }
@@ -41,7 +42,7 @@ pub(super) fn waiting(
         return Verdict::Stalled { reason: VideoJobReason::BudgetExceeded, message, step: Some(name) };
     }
     if !in_front {
-        return Verdict::waits(name, reason, &message, told);
+        return Verdict::waits(name, reason, &message, reported);
     }
     let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
     let blocked_by = demands

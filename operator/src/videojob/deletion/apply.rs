@@ -101,12 +101,12 @@ async fn follow(
     match after {
         After::GoOn => Ok(Requeue::requeue(AFTER_A_PART)),
         After::LetGo(event) => {
-            context.events.tell(job.object_ref(&()), event);
+            context.events.publish(job.object_ref(&()), event);
             let_go(context, job).await
         }
         After::LetGoWithout(event) => {
             tracing::warn!("{}", event.note);
-            context.events.tell(job.object_ref(&()), event);
+            context.events.publish(job.object_ref(&()), event);
             let_go(context, job).await
         }
         After::Stay(reason, what) => {

@@ -14,7 +14,7 @@ fn outcome(step: StepName, exit: ExitCode) -> StepOutcome {
 fn word_of(exit: ExitCode, change: impl FnOnce(&mut StepOutcome)) -> &'static str {
     let mut outcome = outcome(StepName::AnimateScenes, exit);
     change(&mut outcome);
-    Ending::read(&End::Told(Box::new(outcome)), false).outcome.as_str()
+    Ending::read(&End::Reported(Box::new(outcome)), false).outcome.as_str()
 }
 
 #[test]

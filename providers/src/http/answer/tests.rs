@@ -126,10 +126,10 @@ fn statuses_mean_what_a_caller_can_do() {
 
 #[test]
 fn an_answer_is_shown_in_a_line() {
-    assert_eq!(answer(502, "<html><title>Bad gateway</title>").told(), "502 Bad Gateway (Bad gateway)");
-    assert_eq!(answer(400, r#"{"code":"c","error":"why"}"#).told(), "400 Bad Request (c: why)");
-    assert_eq!(answer(400, "plain\ntext").told(), "400 Bad Request (plain text)");
-    assert_eq!(answer(400, "").told(), "400 Bad Request");
+    assert_eq!(answer(502, "<html><title>Bad gateway</title>").reported(), "502 Bad Gateway (Bad gateway)");
+    assert_eq!(answer(400, r#"{"code":"c","error":"why"}"#).reported(), "400 Bad Request (c: why)");
+    assert_eq!(answer(400, "plain\ntext").reported(), "400 Bad Request (plain text)");
+    assert_eq!(answer(400, "").reported(), "400 Bad Request");
 }
 
 #[test]

@@ -191,14 +191,14 @@ fn exhausted(model: &str, shape: Shape, wait: Duration) -> Answer {
             "quotaDimensions": {"location": "global", "model": model}, "quotaValue": "20",
         }],
     })];
-    let tells = !wait.is_zero() && shape != Shape::Plain;
-    if tells {
+    let reports = !wait.is_zero() && shape != Shape::Plain;
+    if reports {
         let delay = format!("{}.{:03}s", wait.as_secs(), wait.subsec_millis());
         let delay = delay.replace(".000s", "s");
         details.push(json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}));
     }
     let message = "You exceeded your current quota, please check your plan and billing details.";
-    let details = (tells || shape == Shape::PerDay).then(|| details.into());
+    let details = (reports || shape == Shape::PerDay).then(|| details.into());
     error(429, "RESOURCE_EXHAUSTED", message, details)
 }
 

@@ -59,9 +59,9 @@ async fn made(env: &TestEnv, plugin: &Plugin) -> anyhow::Result<()> {
         plugin.run("logs film --follow").await
     };
     let (made, followed) = tokio::try_join!(making, following)?;
-    let told = made.err.clone();
+    let reported = made.err.clone();
     plugin.compare(line, &Ran { err: String::new(), ..made }, 0, "films/film.mp4\n", "");
-    tells_how_it_comes_about(plugin, &told);
+    tells_how_it_comes_about(plugin, &reported);
     ensure!((followed.code, followed.err.as_str()) == (0, ""), "{followed:?}");
     names_each_step(plugin, "logs film --follow", &followed.text());
     let seconds = probed_length(env).await?;
@@ -76,9 +76,9 @@ async fn probed_length(env: &TestEnv) -> anyhow::Result<f64> {
 
 /// Each step's end is told, in order, and nothing else but the steps' beginnings, their scenes, and the film's own end. Of
 /// what happens between two looks, the last alone is seen.
-fn tells_how_it_comes_about(plugin: &Plugin, told: &str) {
-    let told = plugin.masked(told);
-    let mut lines: Vec<&str> = told.lines().collect();
+fn tells_how_it_comes_about(plugin: &Plugin, reported: &str) {
+    let reported = plugin.masked(reported);
+    let mut lines: Vec<&str> = reported.lines().collect();
     let done: BTreeSet<&str> = lines.iter().filter_map(|line| line.strip_suffix(" is done")).collect();
     let all: BTreeSet<String> = STEPS.iter().map(|step| format!("NS/film: {step}")).collect();
     lines.retain(|line| {
@@ -90,7 +90,7 @@ fn tells_how_it_comes_about(plugin: &Plugin, told: &str) {
     if done != all.iter().map(String::as_str).collect()
         || lines != ["videojob.videofactory.dev/film created", "NS/film: Succeeded: published"]
     {
-        plugin.differs(format!("create --wait tells on standard error:\n{told}"));
+        plugin.differs(format!("create --wait tells on standard error:\n{reported}"));
     }
 }
 

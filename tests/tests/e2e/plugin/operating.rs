@@ -189,9 +189,9 @@ async fn a_report_has_all_that_helps_and_no_secret() {
         film.succeeded().await?;
         let ran = plugin.run("report --file all.tar.gz").await?;
         ensure!((ran.code, ran.text().as_str()) == (0, "all.tar.gz\n"), "{ran:?}");
-        let told = plugin.masked(&ran.err);
-        let (_, rest) = told.split_once(' ').context("nothing is told")?;
-        ensure!(rest == "files, SIZE; look through it before you give it away\n", "{told}");
+        let reported = plugin.masked(&ran.err);
+        let (_, rest) = reported.split_once(' ').context("nothing is told")?;
+        ensure!(rest == "files, SIZE; look through it before you give it away\n", "{reported}");
         let folder = plugin.file("report");
         std::fs::create_dir(&folder)?;
         let unpacked = tokio::process::Command::new("tar")

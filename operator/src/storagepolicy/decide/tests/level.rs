@@ -17,7 +17,7 @@ fn crossing_warn_begins_a_run_and_what_it_cannot_free_begins_no_other() {
     assert_eq!(harness.last_run_request().cause, PruneCause::WarnCrossed);
     assert_eq!(harness.level(), Some(StorageLevel::Warning));
     assert_eq!(harness.within_limit(), ("False".into(), "StorageFull".into()));
-    assert!(harness.told.contains(&"StorageWarning".to_owned()));
+    assert!(harness.reported.contains(&"StorageWarning".to_owned()));
     harness.pruned(PruneOutcome::Completed, Some(9 * GB), Some("clips of live jobs hold 9 GB"));
     harness.reconcile();
     assert_eq!(harness.within_limit(), ("False".into(), "NothingPrunable".into()));
@@ -139,7 +139,7 @@ fn a_server_that_refuses_a_file_is_full_until_files_were_deleted_or_a_while_has_
         assert_eq!(harness.last_run_request().cause, PruneCause::WarnCrossed);
         assert_eq!(harness.within_limit(), ("False".into(), "StorageFull".into()));
         assert!(harness.condition("WithinLimit").2.contains("its server has no room"));
-        assert_eq!(harness.told, ["StorageFull"]);
+        assert_eq!(harness.reported, ["StorageFull"]);
         assert_eq!(looked.wake_at, Some(at("2026-01-01T00:15:00Z")));
         harness
     };

@@ -62,7 +62,7 @@ fn a_clean_up_that_suspend_interrupted_does_not_go_on() {
         }
         harness.reconcile();
         assert_eq!(harness.runs()[0].outcome, Some(PruneOutcome::Cancelled), "dies: {dies}");
-        assert!(harness.told.contains(&"PruneCancelled".to_owned()), "{:?}", harness.told);
+        assert!(harness.reported.contains(&"PruneCancelled".to_owned()), "{:?}", harness.reported);
         harness.pass(21 * 86_400);
         harness.reconcile();
         harness.edit("suspend", json!(false));
@@ -104,7 +104,7 @@ fn who_moves_brings_nothing_along() {
     assert_eq!((place.prefix.as_str(), place.since.0), ("elsewhere", harness.now));
     assert_eq!((status.usage, status.level), (None, None));
     assert_eq!(looked.action, Some(Action::Measure));
-    assert!(harness.told.contains(&"RequestRefused".to_owned()), "{:?}", harness.told);
+    assert!(harness.reported.contains(&"RequestRefused".to_owned()), "{:?}", harness.reported);
     harness.measured(9 * GB);
     harness.reconcile();
     assert_eq!(runs_begun(&harness), 0, "it was asked for the other place");
@@ -219,7 +219,7 @@ fn a_bucket_of_too_many_files_is_not_pruned_and_says_what_to_do() {
         assert!(message.contains(part), "{message}");
     }
     assert_eq!(runs_begun(&harness), begun);
-    assert!(harness.told.contains(&"RequestRefused".to_owned()), "{:?}", harness.told);
+    assert!(harness.reported.contains(&"RequestRefused".to_owned()), "{:?}", harness.reported);
     harness.observed.most_files = 10;
     harness.observed.snapshot.running = None;
     harness.reconcile();

@@ -226,7 +226,7 @@ fn an_older_policy_of_the_same_bucket_prunes_and_this_one_says_so() {
     assert_eq!(harness.condition("Ready").0, "True", "its jobs go on");
     assert_eq!(harness.level(), Some(StorageLevel::Full), "and know how full it is");
     assert_eq!(harness.next(), None);
-    assert_eq!(harness.told.iter().filter(|reason| *reason == "RequestRefused").count(), 1);
+    assert_eq!(harness.reported.iter().filter(|reason| *reason == "RequestRefused").count(), 1);
 }
 
 #[test]
@@ -284,7 +284,12 @@ fn where_side_effects_are_suspended_nothing_is_deleted_or_backed_up_and_all_say_
         assert!(message.contains("--side-effects=Suspend"), "{message}");
     }
     assert!(harness.begun.iter().all(|action| *action == Action::Measure), "{:?}", harness.begun);
-    assert_eq!(harness.told.iter().filter(|told| *told == "RequestRefused").count(), 2, "{:?}", harness.told);
+    assert_eq!(
+        harness.reported.iter().filter(|reported| *reported == "RequestRefused").count(),
+        2,
+        "{:?}",
+        harness.reported
+    );
     assert_eq!(harness.condition("Ready").0, "True", "jobs may still write");
     harness.observed.side_effects = SideEffects::Allow;
     harness.reconcile();
@@ -349,10 +354,10 @@ fn what_is_not_told_yet_is_told_when_its_time_comes() {
     harness.write_files(1_000);
     harness.pass(10);
     let looked = harness.reconcile();
-    assert!(!looked.told);
+    assert!(!looked.reported);
     assert_eq!(looked.wake_at, Some(at("2026-01-01T00:00:30Z")));
     harness.now = at("2026-01-01T00:00:30Z");
-    assert!(harness.reconcile().told);
+    assert!(harness.reconcile().reported);
 }
 
 #[test]
@@ -415,12 +420,12 @@ fn a_backup_is_written_when_due_and_when_asked_for() {
     harness.annotate("backup-requested-at", "2026-01-04T04:00:01Z");
     harness.pass(2);
     harness.reconcile();
-    assert!(harness.told.contains(&"BackedUp".to_owned()));
+    assert!(harness.reported.contains(&"BackedUp".to_owned()));
     assert_eq!(harness.begun.last(), Some(&Action::BackUp { slot: harness.now }));
     harness.observed.snapshot.running = None;
     harness.observed.snapshot.report = Some(backed_up("2026-01-04T04:00:02Z", BackupOutcome::Failed));
     harness.reconcile();
-    assert!(harness.told.contains(&"BackupFailed".to_owned()));
+    assert!(harness.reported.contains(&"BackupFailed".to_owned()));
     assert!(
         !matches!(harness.observed.snapshot.running, Some(RunningTask::BackingUp)),
         "what failed waits for its next slot"

@@ -182,7 +182,7 @@ proptest! {
         }
         harness.pass(31);
         harness.reconcile();
-        let told = harness.observed.policy.status.as_ref().unwrap().usage.as_ref().unwrap().bytes;
-        prop_assert_eq!(told, Some(sum));
+        let reported = harness.observed.policy.status.as_ref().unwrap().usage.as_ref().unwrap().bytes;
+        prop_assert_eq!(reported, Some(sum));
     }
 }

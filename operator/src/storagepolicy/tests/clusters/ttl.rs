@@ -97,8 +97,8 @@ fn object(job: &JobReference) -> VideoJob {
         "status": status,
     }))
     .unwrap();
-    let told = JobReference::of(&object).facts.lifecycle;
-    assert_eq!(discriminant(&told), discriminant(&job.facts.lifecycle), "{told:?}");
+    let reported = JobReference::of(&object).facts.lifecycle;
+    assert_eq!(discriminant(&reported), discriminant(&job.facts.lifecycle), "{reported:?}");
     object
 }
 

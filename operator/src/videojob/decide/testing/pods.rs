@@ -102,11 +102,11 @@ impl Harness {
 
     /// The step's live pod ends with this exit code, all its scenes done if it is 0, else the first.
     pub fn end(&mut self, step: StepName, exit: ExitCode) {
-        self.end_told(step, exit, |_| {});
+        self.end_reported(step, exit, |_| {});
     }
 
     /// The same, with something more to tell.
-    pub fn end_told(&mut self, step: StepName, exit: ExitCode, change: impl FnOnce(&mut StepOutcome)) {
+    pub fn end_reported(&mut self, step: StepName, exit: ExitCode, change: impl FnOnce(&mut StepOutcome)) {
         let Some(place) = self.place_of_live(step) else { panic!("{step} is not at work") };
         let attempt = self.observed.pods[place].attempt;
         let mut outcome = outcome_of(&self.inputs[&(step, attempt)], exit);

@@ -97,7 +97,7 @@ fn a_run_that_has_begun_to_buy_goes_on_and_only_the_step_without_its_account_wai
     grant(&mut harness, 2);
     harness.converge();
     let spent = spends(&harness, 2);
-    harness.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    harness.end_reported(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     harness.run_to_rest();
     assert_eq!((harness.reason().as_str(), harness.message().as_str()), ("ConfigurationInvalid", MISSING));
     use_account(&mut harness, "YouTube");
@@ -135,7 +135,7 @@ fn a_restart_is_a_run_that_has_bought_nothing() {
     grant(&mut harness, 3);
     harness.converge();
     let spent = spends(&harness, 3);
-    harness.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    harness.end_reported(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     harness.converge();
     close_grants(&mut harness);
     take_away(&mut harness);
@@ -186,6 +186,6 @@ fn an_account_that_may_be_well_by_then_keeps_nobody_and_is_not_told_of() {
     assert_eq!(harness.message(), "write-script: attempt 1");
     until_animation(&mut harness);
     assert_eq!(harness.reason(), "AwaitingQuota", "{}", harness.message());
-    let told = |words: &str| harness.events.iter().any(|note| note.contains(words));
-    assert!(!told("no answer") && !told("its Secret is missing"), "{:?}", harness.events);
+    let reported = |words: &str| harness.events.iter().any(|note| note.contains(words));
+    assert!(!reported("no answer") && !reported("its Secret is missing"), "{:?}", harness.events);
 }

@@ -36,8 +36,8 @@ fn a_run_keeps_a_channel_of_48_kib_and_none_that_is_larger() {
     harness.converge();
     assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
     assert!(harness.has(ConditionType::Stalled) && harness.at_work().is_empty());
-    let told = harness.message();
-    assert!(told.contains("\"deep\" has 49153 bytes") && told.contains("49152"), "{told}");
+    let reported = harness.message();
+    assert!(reported.contains("\"deep\" has 49153 bytes") && reported.contains("49152"), "{reported}");
     harness.observed.channel = channel_of(48 * 1024);
     harness.converge();
     assert_eq!(harness.at_work(), [SCRIPT]);
@@ -101,16 +101,18 @@ fn characters_that_are_no_text_reach_no_step() {
     assert_eq!(given.overrides[0].image_prompt.as_deref(), Some(TOLD));
     harness.run_to_rest();
     assert_eq!((harness.phase(), harness.inputs.len()), (Phase::Succeeded, 6));
-    let told: Vec<(StepName, Value)> = harness
+    let reported: Vec<(StepName, Value)> = harness
         .inputs
         .iter()
         .map(|((step, _), input)| (*step, serde_json::to_value(input).unwrap()))
         .collect();
-    for (step, told) in &told {
-        assert_eq!(*told, text::clean_value(told.clone()), "{step}");
+    for (step, reported) in &reported {
+        assert_eq!(*reported, text::clean_value(reported.clone()), "{step}");
     }
     let all = |path: &str| -> Vec<StepName> {
-        let holds = told.iter().filter(|(_, told)| told.pointer(path).and_then(Value::as_str) == Some(TOLD));
+        let holds = reported
+            .iter()
+            .filter(|(_, reported)| reported.pointer(path).and_then(Value::as_str) == Some(TOLD));
         holds.map(|(step, _)| *step).collect()
     };
     assert_eq!(all("/topic"), [SCRIPT, StepName::PublishVideo]);
@@ -144,8 +146,8 @@ fn nothing_is_begun_with_an_account_that_cannot_be_used() {
     assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
     assert!(harness.has(ConditionType::Stalled) && harness.message().contains("into the Secret"));
     assert!(!harness.begun.iter().any(|(step, _)| *step == StepName::PublishVideo), "{:?}", harness.begun);
-    let told = format!("{:?} {:?} {:?}", harness.inputs, harness.observed.job.status, harness.events);
-    assert!(!told.contains("a-secret-path"), "{told}");
+    let reported = format!("{:?} {:?} {:?}", harness.inputs, harness.observed.job.status, harness.events);
+    assert!(!reported.contains("a-secret-path"), "{reported}");
 }
 
 /// The scenes of the spec as the order of the first step has them.

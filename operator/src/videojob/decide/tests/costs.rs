@@ -82,7 +82,7 @@ fn an_estimate_ends_as_what_was_paid() {
     grant(&mut harness, 1);
     harness.converge();
     let spent = spends(&harness, 1);
-    harness.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    harness.end_reported(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     harness.run_to_rest();
     assert_eq!(estimated(&harness).as_deref(), Some("1.00"));
 }
@@ -188,7 +188,7 @@ fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
     grant(&mut harness, 3);
     harness.converge();
     let spent = spends(&harness, 3);
-    harness.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    harness.end_reported(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     harness.converge();
     assert_eq!(paid(&harness), [Some("0.50".to_owned()), Some("0.50".to_owned())]);
     harness.annotate(requests::RESTART, "2026-01-03T00:00:00Z");

@@ -257,7 +257,7 @@ fn a_hold_while_the_service_refuses_leaves_nothing_to_mend() {
     grant(&mut harness, 3);
     harness.converge();
     let until = harness.now + jiff::SignedDuration::from_secs(7200);
-    harness.end_told(STEP, ExitCode::TryLater, |outcome| {
+    harness.end_reported(STEP, ExitCode::TryLater, |outcome| {
         outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(until) });
         outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
     });

@@ -43,9 +43,9 @@ fn each_attempt_and_the_whole_job_are_told_once() {
     assert_eq!(attempts(&harness).len(), 6);
     assert!(harness.measured.contains(&Measured::Published(PublishOutcome::Published, 1)));
     assert_eq!(jobs(&harness), [(JobOutcome::Succeeded, 7)]);
-    let told = harness.measured.len();
+    let reported = harness.measured.len();
     harness.converge();
-    assert_eq!(harness.measured.len(), told);
+    assert_eq!(harness.measured.len(), reported);
 }
 
 #[test]
@@ -66,13 +66,13 @@ fn how_long_a_pod_took_to_start_is_told_with_the_end_of_its_attempt() {
 fn who_crashes_after_the_write_tells_nothing_later() {
     let mut harness = published();
     harness.run_to_rest();
-    let told = harness.measured.len();
+    let reported = harness.measured.len();
     harness.annotate(requests::RESTART, "2026-01-01T00:00:00Z");
     harness.converge();
     harness.end(SCRIPT, ExitCode::Done);
     harness.reconcile_or_crash(true);
     harness.converge();
-    assert_eq!(harness.measured.len(), told, "it is booked: nobody knows whether it was told");
+    assert_eq!(harness.measured.len(), reported, "it is booked: nobody knows whether it was told");
     harness.run_to_rest();
     assert_eq!(jobs(&harness).len(), 2, "another run is another end");
 }

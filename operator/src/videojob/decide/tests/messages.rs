@@ -11,7 +11,7 @@ use super::quota_request::{close_grants, demand, film, grant, grok, stand_in_fro
 
 const CLIPS: StepName = StepName::AnimateScenes;
 
-fn told(harness: &Harness, words: &str) -> usize {
+fn reported(harness: &Harness, words: &str) -> usize {
     harness.events.iter().filter(|note| note.contains(words)).count()
 }
 
@@ -34,9 +34,9 @@ fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
         change(&mut harness);
         harness.converge();
         assert_eq!(demand(&harness).submissions, Some(3));
-        let told = harness.message();
-        assert!(told.len() > "animate-scenes: ".len(), "{told:?}");
-        assert_eq!(harness.step(CLIPS).message.as_deref(), told.strip_prefix("animate-scenes: "));
+        let reported = harness.message();
+        assert!(reported.len() > "animate-scenes: ".len(), "{reported:?}");
+        assert_eq!(harness.step(CLIPS).message.as_deref(), reported.strip_prefix("animate-scenes: "));
     }
 }
 
@@ -44,7 +44,7 @@ fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
 fn who_ends_without_a_word_is_told_of_all_the_same() {
     let mut harness = Harness::topic();
     harness.converge();
-    harness.end_told(StepName::WriteScript, ExitCode::ContentRefused, |outcome| outcome.message.clear());
+    harness.end_reported(StepName::WriteScript, ExitCode::ContentRefused, |outcome| outcome.message.clear());
     harness.converge();
     let expected =
         "write-script: it gave no reason; see the log of its pod; then edit the job or request a retry";
@@ -55,18 +55,18 @@ fn who_ends_without_a_word_is_told_of_all_the_same() {
 fn what_a_step_left_out_is_told_once() {
     let mut harness = Harness::topic();
     harness.converge();
-    harness.end_told(StepName::WriteScript, ExitCode::Done, |outcome| {
+    harness.end_reported(StepName::WriteScript, ExitCode::Done, |outcome| {
         outcome.note = "not spoken, because it is mark-up: scene s1: **".to_owned();
     });
     harness.converge();
-    assert_eq!(told(&harness, "write-script: not spoken, because it is mark-up: scene s1: **"), 1);
+    assert_eq!(reported(&harness, "write-script: not spoken, because it is mark-up: scene s1: **"), 1);
 }
 
 /// The account grants, and the service refuses until then; a minute after that moment.
 fn refused_until(harness: &mut Harness, until: Timestamp) {
     grant(harness, 3);
     harness.converge();
-    harness.end_told(CLIPS, ExitCode::TryLater, |outcome: &mut StepOutcome| {
+    harness.end_reported(CLIPS, ExitCode::TryLater, |outcome: &mut StepOutcome| {
         outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(until) });
         outcome.scenes = Some(SceneReport { total: 3, left: Some(3), ..SceneReport::default() });
     });
@@ -129,6 +129,6 @@ fn a_service_that_refuses_again_and_again_makes_a_person_look_up_its_plan() {
         refused_until(&mut harness, until);
         assert!(!harness.has(ConditionType::Stalled), "a limit of seconds is waited for");
         let expected = usize::from(refusals >= 3);
-        assert_eq!(told(&harness, "whether its plan has a quota"), expected, "after {refusals} refusals");
+        assert_eq!(reported(&harness, "whether its plan has a quota"), expected, "after {refusals} refusals");
     }
 }

@@ -162,7 +162,7 @@ fn bought() -> Harness {
     grant(&mut harness, 3);
     harness.converge();
     let spent = spends(&harness, 3);
-    harness.end_told(CLIPS, ExitCode::Done, |outcome| {
+    harness.end_reported(CLIPS, ExitCode::Done, |outcome| {
         outcome.spent = spent;
         outcome.accounted = true;
     });
@@ -175,7 +175,7 @@ fn bought() -> Harness {
 /// The survey has found one clip of three.
 fn finds_one(harness: &mut Harness) {
     assert_eq!(harness.step(CLIPS).survey, Some(true), "{:?}", harness.step(CLIPS));
-    harness.end_told(CLIPS, ExitCode::TryLater, |outcome| {
+    harness.end_reported(CLIPS, ExitCode::TryLater, |outcome| {
         outcome.scenes = Some(SceneReport {
             total: SCENES,
             completed: SceneSet::first(1),
@@ -209,7 +209,7 @@ fn clips_that_were_paid_for_and_pruned_are_bought_again_when_a_person_says_so() 
 #[test]
 fn clips_that_were_paid_for_and_vanished_are_bought_again_when_a_person_says_so() {
     let mut harness = bought();
-    harness.end_told(FILM, ExitCode::MissingInput, |outcome| {
+    harness.end_reported(FILM, ExitCode::MissingInput, |outcome| {
         outcome.missing_from = Some(CLIPS);
         outcome.message = "failed to find clips/a.mp4: it is gone from the bucket".to_owned();
     });

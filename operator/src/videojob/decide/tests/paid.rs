@@ -55,7 +55,7 @@ fn an_attempt_that_never_began_is_launched_again_and_told_so() {
 fn a_pod_that_did_nothing_settles_nothing() {
     let mut harness = buying();
     // Another execution has raised the fence first; this one knows nothing of what was spent.
-    harness.end_told(STEP, ExitCode::TryLater, |outcome| {
+    harness.end_reported(STEP, ExitCode::TryLater, |outcome| {
         outcome.did_nothing = true;
         outcome.interrupted = true;
         outcome.scenes = None;
@@ -76,7 +76,7 @@ fn asks(harness: &mut Harness, about: &[(&str, u32)]) {
         .iter()
         .map(|(name, submissions)| Unresolved { digest: digest(name), submissions: *submissions })
         .collect();
-    harness.end_told(STEP, ExitCode::ContentRefused, |outcome| {
+    harness.end_reported(STEP, ExitCode::ContentRefused, |outcome| {
         outcome.accounted = true;
         outcome.scenes = Some(SceneReport {
             total: 3,
@@ -110,7 +110,7 @@ fn a_retry_allows_one_more_of_what_was_asked_about_and_of_nothing_else() {
     let expected = [(digest("lost"), 3), (digest("gone"), 2)].into();
     assert_eq!(harness.inputs[&(STEP, 3)].allowed_submissions, expected);
     // Without a question there is nothing to allow.
-    harness.end_told(STEP, ExitCode::ProviderDown, |outcome| {
+    harness.end_reported(STEP, ExitCode::ProviderDown, |outcome| {
         outcome.accounted = true;
         outcome.scenes.as_mut().unwrap().left = Some(0);
     });
@@ -154,7 +154,7 @@ fn whatever_an_outcome_tells_the_status_keeps_to_its_bounds_and_counts_all() {
     let after = |seconds: i64| first + jiff::SignedDuration::from_secs(seconds);
     let spent =
         (0..60).flat_map(|n| each.iter().map(move |one| Spent { at: after(n), ..one.clone() })).collect();
-    harness.end_told(STEP, ExitCode::ContentRefused, |outcome| {
+    harness.end_reported(STEP, ExitCode::ContentRefused, |outcome| {
         outcome.accounted = true;
         outcome.spent = spent;
         outcome.message = "\u{1}\"".repeat(5_000);

@@ -82,7 +82,7 @@ pub(super) fn apply(harness: &mut Harness, test_event: &TestEvent, moment: usize
     match test_event {
         TestEvent::Ends(which, exit) => {
             if let Some(step) = nth(harness, *which) {
-                harness.end_told(step, *exit, |outcome| {
+                harness.end_reported(step, *exit, |outcome| {
                     // Some say nothing.
                     if moment.is_multiple_of(2) {
                         outcome.message.clear();
@@ -139,7 +139,7 @@ pub(super) fn apply(harness: &mut Harness, test_event: &TestEvent, moment: usize
         TestEvent::BucketBack => harness.observed.storage = storage_ready(),
         TestEvent::BucketFills(level) => harness.observed.storage = storage_at(*level, 97),
         TestEvent::Pruned(kind) => harness.prune(&[kind]),
-        TestEvent::Restored(tells) => harness.restore(&format!("uid-{moment}"), *tells, &Uids::new()),
+        TestEvent::Restored(reports) => harness.restore(&format!("uid-{moment}"), *reports, &Uids::new()),
     }
 }
 
@@ -155,9 +155,10 @@ fn edit(harness: &mut Harness, version: u8) {
 pub(super) fn assert_says_something(harness: &Harness) {
     let steps = harness.observed.job.status.iter().flat_map(|status| &status.steps);
     let of_steps = steps.filter_map(|step| step.message.clone());
-    for told in of_steps.chain(harness.events.iter().cloned()).chain([harness.message()]) {
-        let is_cut_off = told.trim().is_empty() || told.trim_end().ends_with(':') || told.contains(": ;");
-        assert!(!is_cut_off, "{told:?}");
+    for reported in of_steps.chain(harness.events.iter().cloned()).chain([harness.message()]) {
+        let is_cut_off =
+            reported.trim().is_empty() || reported.trim_end().ends_with(':') || reported.contains(": ;");
+        assert!(!is_cut_off, "{reported:?}");
     }
 }
 

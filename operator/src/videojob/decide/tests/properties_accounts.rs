@@ -91,7 +91,7 @@ impl Pair {
         let Some(attempt) = self.harness.begun.iter().rev().find(|(begun, _)| *begun == step) else { return };
         let input = self.harness.inputs[attempt].clone();
         let at = self.harness.now;
-        self.harness.end_told(step, exit, |outcome| {
+        self.harness.end_reported(step, exit, |outcome| {
             outcome.message.clear();
             outcome.accounted = input.survey && exit != ExitCode::Storage;
             let spent = input.accounts.iter().filter(|(_, external)| external.allowance.submissions > 0);
@@ -114,19 +114,19 @@ impl Pair {
                     self.end(step, *exit);
                 }
             }
-            TestEvent::Restored(tells) => self.restore(moment, *tells),
+            TestEvent::Restored(reports) => self.restore(moment, *reports),
             other => apply(&mut self.harness, other, moment),
         }
     }
 
     /// Both are backed up, deleted and restored under other UIDs. What was spent is still counted, and what may be.
-    fn restore(&mut self, moment: usize, tells: bool) {
-        let least = self.counted_at_least(tells);
+    fn restore(&mut self, moment: usize, reports: bool) {
+        let least = self.counted_at_least(reports);
         let backed_up: DynamicObject =
             serde_json::from_value(serde_json::to_value(&self.account).unwrap()).unwrap();
         let (old, new) = (self.harness.observed.job.uid().unwrap(), format!("uid-{moment}"));
         let uids = Uids::from([(old, new.clone())]);
-        self.harness.restore(&new, tells, &uids);
+        self.harness.restore(&new, reports, &uids);
         let renewed = Renewed { generation: Some(1), uids: &uids, now: self.harness.now };
         let status = status(Kind::ProviderAccount, &backed_up, renewed).unwrap();
         self.account.status = serde_json::from_value(status).unwrap();
@@ -139,13 +139,13 @@ impl Pair {
     }
 
     /// The units that are spent, or that an attempt which has begun may have spent; of one that tells, that is known.
-    fn counted_at_least(&self, tells: bool) -> i64 {
+    fn counted_at_least(&self, reports: bool) -> i64 {
         let used = self.account.status.as_ref().unwrap().quotas.first().and_then(|quota| quota.used);
         let steps = self.harness.observed.job.status.iter().flat_map(|status| &status.steps);
         // An attempt without a fence has begun with nothing that is paid for.
         let fenced =
             |step: &StepStatus| self.harness.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
-        let owed = steps.filter(|step| !tells && fenced(step)).flat_map(|step| &step.demands);
+        let owed = steps.filter(|step| !reports && fenced(step)).flat_map(|step| &step.demands);
         let owed = owed.filter(|demand| demand.settled != Some(true)).filter_map(|demand| demand.granted);
         used.unwrap_or_default() + owed.sum::<i64>()
     }

@@ -99,7 +99,7 @@ pub(super) fn spends(harness: &Harness, submissions: u32) -> Vec<Spent> {
 /// The attempt has made so many scenes, and more are left.
 pub(super) fn partly(harness: &mut Harness, made: u32, left: u32) {
     let spent = spends(harness, made);
-    harness.end_told(STEP, ExitCode::TryLater, |outcome| {
+    harness.end_reported(STEP, ExitCode::TryLater, |outcome| {
         outcome.spent = spent;
         outcome.accounted = true;
         outcome.scenes = Some(SceneReport {
@@ -174,7 +174,8 @@ fn an_attempt_without_a_word_is_surveyed_before_anything_more_is_asked_for() {
     harness.end_silently(STEP, 137, false);
     harness.converge();
     assert_eq!(harness.inputs[&(STEP, 3)].accounts_for, Some(1), "the survey itself was lost");
-    harness.end_told(STEP, ExitCode::Storage, |outcome| outcome.message = "the bucket is away".to_owned());
+    harness
+        .end_reported(STEP, ExitCode::Storage, |outcome| outcome.message = "the bucket is away".to_owned());
     harness.converge();
     harness.pass(600);
     harness.converge();
@@ -272,7 +273,7 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
     grant(&mut harness, 3);
     harness.converge();
     let until = harness.now + jiff::SignedDuration::from_secs(7200);
-    harness.end_told(STEP, ExitCode::TryLater, |outcome: &mut StepOutcome| {
+    harness.end_reported(STEP, ExitCode::TryLater, |outcome: &mut StepOutcome| {
         // A part of a second is no reason to come too early.
         let named = until - jiff::SignedDuration::from_millis(900);
         outcome.rate_limit = Some(RateLimit { account: "grok".to_owned(), until: Some(named) });
@@ -319,7 +320,8 @@ fn new_credentials_mend_what_the_old_ones_broke() {
     until_animation(&mut harness);
     grant(&mut harness, 3);
     harness.converge();
-    harness.end_told(STEP, ExitCode::Credentials, |outcome| outcome.message = "the key is wrong".to_owned());
+    harness
+        .end_reported(STEP, ExitCode::Credentials, |outcome| outcome.message = "the key is wrong".to_owned());
     harness.converge();
     close_grants(&mut harness);
     harness.converge();
@@ -355,7 +357,7 @@ fn used_up_credits_need_a_person_who_need_not_tell_us() {
     for attempt in 1..=3 {
         grant(&mut harness, 3);
         harness.converge();
-        harness.end_told(STEP, ExitCode::Credentials, |outcome| {
+        harness.end_reported(STEP, ExitCode::Credentials, |outcome| {
             outcome.without_credit = true;
             outcome.accounted = true;
             outcome.message = "credits are used up".to_owned();
@@ -428,16 +430,16 @@ fn who_waits_behind_the_first_is_told_nothing_and_wakes_at_no_time() {
     let until = harness.now + jiff::SignedDuration::from_secs(7200);
     grok(&mut harness).status.quotas =
         serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
-    let told =
+    let reported =
         |harness: &Harness| harness.observed.job.status.as_ref().unwrap().resume_at.clone().map(|at| at.0);
     let before = harness.observed.job.status.clone();
     harness.converge();
     assert_eq!(harness.observed.job.status, before, "nothing is written into it");
     assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "AwaitingQuota"));
-    assert_eq!((told(&harness), harness.last.as_ref().unwrap().wake_at), (None, None));
+    assert_eq!((reported(&harness), harness.last.as_ref().unwrap().wake_at), (None, None));
     stand_in_front(&mut harness);
     harness.converge();
-    assert_eq!((told(&harness), harness.last.as_ref().unwrap().wake_at), (Some(until), Some(until)));
+    assert_eq!((reported(&harness), harness.last.as_ref().unwrap().wake_at), (Some(until), Some(until)));
     // Others go before it, and the time passes.
     grok(&mut harness).status.waiters.clear();
     harness.pass(7_300);
@@ -457,7 +459,7 @@ fn what_a_step_that_has_ended_has_spent_is_dropped_once_it_is_booked() {
     grant(&mut harness, 3);
     harness.converge();
     let spent = spends(&harness, 3);
-    harness.end_told(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
+    harness.end_reported(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     harness.run_to_rest();
     assert_eq!((harness.phase(), demand(&harness).settled), (Phase::Succeeded, Some(true)), "not booked yet");
     // Deleted and made again: the new account has to book it.

@@ -100,7 +100,7 @@ fn a_film_that_failed_its_check_says_how_it_is_taken_as_it_is() {
     let ignored = "no film with digest \"0000\" waits for its checks to be accepted";
     assert_eq!(harness.events.last().map(String::as_str), Some(ignored), "no message has a command");
     // However much is told of the checks, the command is whole.
-    harness.end_told(FILM, ExitCode::QualityCheck, |outcome| outcome.message = "too dark; ".repeat(200));
+    harness.end_reported(FILM, ExitCode::QualityCheck, |outcome| outcome.message = "too dark; ".repeat(200));
     harness.converge();
     let film = harness.step(FILM).output_digest.clone().unwrap();
     let command =
@@ -109,8 +109,11 @@ fn a_film_that_failed_its_check_says_how_it_is_taken_as_it_is() {
     assert!(harness.message().ends_with(&command), "{}", harness.message());
     harness.annotate(requests::ACCEPT_QUALITY, "0001");
     harness.converge();
-    let told = harness.events.last().unwrap();
-    assert!(told.contains("\"0001\"") && told.contains("the job's message has the command"), "{told}");
+    let reported = harness.events.last().unwrap();
+    assert!(
+        reported.contains("\"0001\"") && reported.contains("the job's message has the command"),
+        "{reported}"
+    );
 }
 
 #[test]
@@ -154,8 +157,8 @@ fn a_long_text_is_cut_before_it_enters_the_status() {
     assert!(harness.message().len() <= MAX_TEXT_BYTES && harness.message().ends_with('…'));
     let handled = harness.observed.job.status.clone().unwrap().handled.unwrap().retry.unwrap();
     assert!(handled.len() <= MAX_TEXT_BYTES, "{} bytes", handled.len());
-    let told = harness.events.iter().filter(|note| note.contains("retry-requested-at")).count();
-    assert_eq!(told, 1, "what was cut is not known again");
+    let reported = harness.events.iter().filter(|note| note.contains("retry-requested-at")).count();
+    assert_eq!(reported, 1, "what was cut is not known again");
 }
 
 #[test]
@@ -170,23 +173,23 @@ fn what_a_done_step_said_stays_beside_it() {
 fn a_request_that_is_not_followed_is_told() {
     let mut harness = Harness::new(json!({"scenes": [{"id": "s1", "narration": "x", "imagePrompt": "y"}]}));
     harness.run_to_rest();
-    let told = |harness: &Harness, part: &str| harness.events.iter().any(|note| note.contains(part));
+    let reported = |harness: &Harness, part: &str| harness.events.iter().any(|note| note.contains(part));
     let (now, run) = (harness.now, harness.observed.job.status.clone().unwrap().run);
     let at = |minutes: i64| (now + SignedDuration::from_mins(minutes)).to_string();
     harness.annotate(requests::RESTART, &at(60));
     harness.converge();
     assert_eq!(harness.observed.job.status.clone().unwrap().run, run, "nobody asked for that now");
-    assert!(told(&harness, "lies in the future"), "{:?}", harness.events);
+    assert!(reported(&harness, "lies in the future"), "{:?}", harness.events);
     harness.annotate(requests::RESTART, &at(0));
     harness.converge();
     assert_eq!(harness.observed.job.status.clone().unwrap().run, run.map(|run| run + 1));
     harness.annotate(requests::RESTART, &at(-1));
     harness.converge();
-    assert!(told(&harness, "was handled already; ask again with a later time"), "{:?}", harness.events);
+    assert!(reported(&harness, "was handled already; ask again with a later time"), "{:?}", harness.events);
     harness
         .annotate(requests::REGENERATE, &json!({"at": at(0), "scenes": ["s7"], "what": "image"}).to_string());
     harness.converge();
-    assert!(told(&harness, "no scene \"s7\" to be made again (it has s1)"), "{:?}", harness.events);
+    assert!(reported(&harness, "no scene \"s7\" to be made again (it has s1)"), "{:?}", harness.events);
     assert!(harness.observed.job.status.clone().unwrap().takes.is_empty());
 }
 
@@ -197,8 +200,8 @@ fn an_approval_of_an_earlier_film_is_told() {
     harness.annotate(requests::APPROVED, "assemble-video@0000");
     harness.converge();
     assert_eq!(harness.phase(), Phase::Review);
-    let told = |note: &String| {
+    let reported = |note: &String| {
         note.starts_with("the approval of assemble-video@0000 is not for what is under review")
     };
-    assert!(harness.events.iter().any(told), "{:?}", harness.events);
+    assert!(harness.events.iter().any(reported), "{:?}", harness.events);
 }

@@ -111,14 +111,14 @@ fn a_job_that_waits_for_a_person_is_not_edited_by_its_restoration() {
 
 #[test]
 fn a_half_done_job_goes_on_where_it_was() {
-    for tells in [true, false] {
+    for reports in [true, false] {
         let mut harness = Harness::topic();
         harness.converge();
         harness.end(StepName::WriteScript, ExitCode::Done);
         harness.converge();
         assert!(harness.at_work().contains(&IMAGES));
         harness.begun.clear();
-        harness.restore("another", tells, &Uids::new());
+        harness.restore("another", reports, &Uids::new());
         harness.converge();
         assert!(!harness.begun.iter().any(|(step, _)| *step == StepName::WriteScript), "{:?}", harness.begun);
         assert!(harness.at_work().contains(&IMAGES));
@@ -131,7 +131,7 @@ fn a_half_done_job_goes_on_where_it_was() {
 fn an_attempt_that_learns_of_later_ones_is_followed_by_one_after_them() {
     let mut harness = Harness::topic();
     harness.converge();
-    harness.end_told(StepName::WriteScript, ExitCode::TryLater, |outcome| {
+    harness.end_reported(StepName::WriteScript, ExitCode::TryLater, |outcome| {
         outcome.interrupted = true;
         outcome.latest = Some(7);
     });
@@ -207,7 +207,7 @@ proptest! {
     fn whatever_has_come_of_a_job_no_step_that_is_done_is_done_again_by_its_restoration(
         test_events in prop::collection::vec(test_event(), 0..50),
         published in any::<bool>(),
-        tells in any::<bool>(),
+        reports in any::<bool>(),
     ) {
         let targets = if published { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
         let mut harness = Harness::new(json!({"topic": "x", "publish": {"targets": targets}}));
@@ -223,7 +223,7 @@ proptest! {
             .collect();
         let (phase, cost) = (harness.phase(), harness.observed.job.status.as_ref().unwrap().cost.clone());
         harness.begun.clear();
-        harness.restore("another", tells, &Uids::new());
+        harness.restore("another", reports, &Uids::new());
         harness.look_up();
         let first = decide(&harness.observed, harness.now);
         if phase == Phase::Succeeded {

@@ -238,14 +238,14 @@ fn what_a_tombstone_says_is_what_was_made() {
     let harness = gone();
     let (key, tombstone) = harness.tombstones.first_key_value().unwrap();
     assert!(key.starts_with("tombstones/films/ocean/"), "{key}");
-    let told = serde_json::to_value(tombstone).unwrap();
+    let reported = serde_json::to_value(tombstone).unwrap();
     assert_eq!(
-        told,
+        reported,
         json!({
             "version": 1, "uid": "3f9c2a1e-1111-2222", "id": "3f9c2a1e", "run": 1,
             "at": harness.now.to_string(), "film": "videos/film.mp4",
         })
     );
     assert_eq!(harness.step(StepName::PublishVideo).state, Some(StepState::Succeeded));
-    assert_ne!(told["film"], Value::Null);
+    assert_ne!(reported["film"], Value::Null);
 }

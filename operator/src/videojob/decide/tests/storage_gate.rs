@@ -134,11 +134,11 @@ fn an_edit_that_is_taken_back_while_it_waits_for_room_loses_nothing() {
 fn how_full_it_is_to_the_percent_is_no_news() {
     let mut harness = Harness::topic();
     fill(&mut harness, StorageLevel::Stopped, 96);
-    let told = harness.events.len();
+    let reported = harness.events.len();
     for percent in [97, 98, 99] {
         fill(&mut harness, StorageLevel::Stopped, percent);
     }
-    assert_eq!(harness.events.len(), told, "{:?}", harness.events);
+    assert_eq!(harness.events.len(), reported, "{:?}", harness.events);
     let mut done = Harness::topic();
     done.run_to_rest();
     fill(&mut done, StorageLevel::Stopped, 96);
@@ -161,12 +161,12 @@ fn an_upload_that_finds_no_space_waits_ever_longer_and_is_no_failure() {
     harness.converge();
     let mut waits = Vec::new();
     for _ in 0..12 {
-        harness.end_told(SCRIPT, ExitCode::Storage, |outcome| outcome.full = true);
+        harness.end_reported(SCRIPT, ExitCode::Storage, |outcome| outcome.full = true);
         harness.converge();
         assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "StorageFull"));
         let step = harness.step(SCRIPT);
         assert_eq!((step.failures, step.reason), (None, Some(VideoJobReason::StorageFull)));
-        assert_eq!(harness.told_full, waits.len() + 1, "the policy knows of each");
+        assert_eq!(harness.reported_full, waits.len() + 1, "the policy knows of each");
         let wake = harness.last.as_ref().unwrap().wake_at.unwrap();
         waits.push(wake.duration_since(harness.now).as_secs());
         harness.now = wake;
@@ -182,7 +182,7 @@ fn what_an_attempt_wrote_is_counted_once() {
     let mut harness = Harness::topic();
     harness.converge();
     let files_written = FilesWritten { objects: 2, bytes: 900 };
-    harness.end_told(SCRIPT, ExitCode::Done, |outcome| {
+    harness.end_reported(SCRIPT, ExitCode::Done, |outcome| {
         outcome.files_written.insert(ObjectKind::Work, files_written);
     });
     harness.converge();

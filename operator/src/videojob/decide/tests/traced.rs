@@ -33,7 +33,7 @@ fn attribute(span: &Span, name: &str) -> String {
 }
 
 /// Spans in a line each, by when they begin, in seconds since `zero`: name, attempt, begin, end, outcome.
-fn told(spans: &[Span], zero: Timestamp) -> Vec<String> {
+fn reported(spans: &[Span], zero: Timestamp) -> Vec<String> {
     let mut spans: Vec<&Span> = spans.iter().collect();
     spans.sort_by_key(|span| (span.from, !is_step(span), span.to));
     let seconds = |at: Timestamp| at.duration_since(zero).as_secs();
@@ -96,7 +96,7 @@ fn the_waits_of_an_attempt_are_told_apart_from_its_work() {
     harness.pass(100);
     end(&mut harness, CLIPS, ExitCode::Done, 88);
     assert_eq!(
-        told(&of_step(&harness, CLIPS), zero),
+        reported(&of_step(&harness, CLIPS), zero),
         [
             "animate-scenes 1 0..172900 succeeded",
             "quota wait 1 0..172820",
@@ -116,7 +116,7 @@ fn what_was_free_is_waited_for_no_longer_than_it_was() {
     harness.pass(30);
     end(&mut harness, CLIPS, ExitCode::Done, 30);
     assert_eq!(
-        told(&of_step(&harness, CLIPS), zero),
+        reported(&of_step(&harness, CLIPS), zero),
         ["animate-scenes 1 0..30 succeeded", "quota wait 1 0..0", "queue wait 1 0..0", "execution 1 0..30",]
     );
 }
@@ -145,7 +145,7 @@ fn each_attempt_of_a_film_that_gets_units_bit_by_bit_has_its_own_wait() {
     harness.pass(40);
     end(&mut harness, CLIPS, ExitCode::Done, 40);
     assert_eq!(
-        told(&of_step(&harness, CLIPS), zero),
+        reported(&of_step(&harness, CLIPS), zero),
         [
             "animate-scenes 1 0..60 paused",
             "quota wait 1 0..0",
@@ -171,7 +171,7 @@ fn a_retry_is_an_attempt_of_its_own() {
     harness.pass(20);
     end(&mut harness, SCRIPT, ExitCode::Done, 19);
     assert_eq!(
-        told(&of_step(&harness, SCRIPT), zero),
+        reported(&of_step(&harness, SCRIPT), zero),
         [
             "write-script 1 0..10 failed !",
             "queue wait 1 0..3",
@@ -196,7 +196,7 @@ fn an_interrupted_attempt_is_told_as_far_as_anybody_knows() {
         harness.pass(5);
         end(&mut harness, SCRIPT, ExitCode::Done, 4);
         assert_eq!(
-            told(&of_step(&harness, SCRIPT), zero),
+            reported(&of_step(&harness, SCRIPT), zero),
             [
                 "write-script 1 0..10 interrupted",
                 "execution 1 0..10",
@@ -222,7 +222,7 @@ fn a_pod_that_never_ran_has_waited_and_nothing_else() {
     }
     harness.converge();
     let first: Vec<Span> = of_step(&harness, SCRIPT);
-    assert_eq!(told(&first, zero), ["write-script 1 0..10 interrupted", "queue wait 1 0..10"]);
+    assert_eq!(reported(&first, zero), ["write-script 1 0..10 interrupted", "queue wait 1 0..10"]);
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn whole_film() -> (Harness, Timestamp) {
 fn a_run_is_told_from_the_jobs_creation_to_its_publication() {
     let (harness, zero) = whole_film();
     let runs = runs(&harness);
-    assert_eq!(told(&runs, zero), ["video films/ocean run 1  0..162 succeeded"]);
+    assert_eq!(reported(&runs, zero), ["video films/ocean run 1  0..162 succeeded"]);
     assert_eq!(runs[0].parent, None);
     assert_eq!(attribute(&runs[0], "videofactory.film.bytes"), "Count(1)");
     let whole: BTreeMap<SpanId, &Span> = harness.traced.iter().map(|span| (span.id, span)).collect();

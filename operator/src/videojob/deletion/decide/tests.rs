@@ -86,10 +86,10 @@ fn what_is_at_work_is_stopped_and_waited_for_before_any_file_goes() {
     assert_eq!(of(&[attempt(false, false)], &[pod(None, false)]), stop);
     assert_eq!(of(&[attempt(true, false)], &[pod(Some(NOW + 60), false)]), Next::Await(None));
     assert_eq!(of(&[], &[pod(None, false)]), Next::Await(None), "a pod that its Job left behind");
-    let Next::Await(Some(told)) = of(&[], &[pod(Some(NOW - 120), false)]) else {
+    let Next::Await(Some(reported)) = of(&[], &[pod(Some(NOW - 120), false)]) else {
         panic!("it waits in silence")
     };
-    assert!(told.contains("kubectl -n films delete pod p --force"), "{told}");
+    assert!(reported.contains("kubectl -n films delete pod p --force"), "{reported}");
 }
 
 #[test]
@@ -180,9 +180,9 @@ fn suspended_and_protected_files_stay_and_their_job_goes() {
 
 #[test]
 fn a_job_that_stays_says_why_and_how_to_let_it_go() {
-    let told = why_it_stays(&leaving(), "no answer in time");
+    let reported = why_it_stays(&leaving(), "no answer in time");
     for part in ["no answer in time", "kubectl -n films patch vj ocean", r#"{"onDelete":"Retain"}"#] {
-        assert!(told.contains(part), "{told}");
+        assert!(reported.contains(part), "{reported}");
     }
     let left = left_behind(&leaving(), "there is no such bucket");
     assert!(left.contains("films/ocean-3f9c2a1e/") && left.contains("no such bucket"), "{left}");

@@ -32,7 +32,7 @@ pub(super) struct Job {
     pub harness: Harness,
     pub run: Run,
     /// Units whose spending the status has told.
-    pub told: i64,
+    pub reported: i64,
 }
 
 impl Job {
@@ -49,7 +49,7 @@ impl Job {
         if has_asked {
             harness.converge();
         }
-        Self { harness, run: Run::Idle, told: 0 }.tidied()
+        Self { harness, run: Run::Idle, reported: 0 }.tidied()
     }
 
     /// Without what only tells of the past.
@@ -60,7 +60,7 @@ impl Job {
 
     /// What two jobs must have in common to go on in the same ways.
     pub fn key(&self) -> String {
-        format!("{}{:?}{}", self.harness.key(), self.run, self.told)
+        format!("{}{:?}{}", self.harness.key(), self.run, self.reported)
     }
 
     pub fn demands(&self) -> &[Demand] {
@@ -129,8 +129,9 @@ impl Job {
         let before = self.demands();
         next.harness.observed.job.status = Some(decision.status.clone());
         let known = |demand: &&Demand| before.iter().any(|known| known.settled.is_some() && known == *demand);
-        let told = next.demands().iter().filter(|demand| demand.settled.is_some() && !known(demand));
-        next.told += told.flat_map(|demand| &demand.spent).map(|spent| spent.submissions).sum::<i64>();
+        let reported = next.demands().iter().filter(|demand| demand.settled.is_some() && !known(demand));
+        next.reported +=
+            reported.flat_map(|demand| &demand.spent).map(|spent| spent.submissions).sum::<i64>();
         let actions = decision.actions.clone();
         next.run = if actions.iter().any(starts) { Run::Written(actions) } else { Run::Confirmed(actions) };
         next.acts_unseen()
@@ -170,9 +171,9 @@ impl Job {
     /// Its pod submits all that it was granted, each when it opens.
     pub fn spends(mut self) -> Self {
         let Some(input) = self.attempt().cloned() else { return self };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for (account, external) in &input.accounts {
-            told.extend(external.allowance.openings.iter().map(|opening| Spent {
+            reported.extend(external.allowance.openings.iter().map(|opening| Spent {
                 account: account.clone(),
                 at: opening.at.max(self.harness.now),
                 submissions: opening.submissions,
@@ -180,7 +181,7 @@ impl Job {
                 cost: "0".parse().unwrap(),
             }));
         }
-        self.harness.spent.insert((STEP, input.attempt), told);
+        self.harness.spent.insert((STEP, input.attempt), reported);
         self
     }
 
@@ -192,7 +193,7 @@ impl Job {
         let made = u32::try_from(self.counted().len()).unwrap();
         let left = SCENES.saturating_sub(made);
         let exit = if left == 0 { ExitCode::Done } else { ExitCode::TryLater };
-        self.harness.end_told(STEP, exit, |outcome| {
+        self.harness.end_reported(STEP, exit, |outcome| {
             outcome.accounted = input.survey;
             let completed = SceneSet::first(made);
             let report = SceneReport { total: SCENES, completed, left: Some(left), ..SceneReport::default() };

@@ -390,8 +390,8 @@ impl Model {
             let now = Timestamp::from_second(state.now).unwrap();
             let answer = reconcile(&account, &[&cached[0], &cached[1]], &[&live[0], &live[1]], now);
             let same = account.status.as_ref() == Some(&answer.status);
-            let told = (&answer.status, &answer.closed_grants);
-            let answer = (!same).then(|| self.answers.id(&show(&told), || answer.clone()));
+            let reported = (&answer.status, &answer.closed_grants);
+            let answer = (!same).then(|| self.answers.id(&show(&reported), || answer.clone()));
             self.account_steps.insert(key, answer);
         }
         state.pending_decision = self.account_steps[&key];
@@ -400,8 +400,8 @@ impl Model {
 
     fn account_writes(&mut self, mut state: State) -> Result<State, Broken> {
         let Some(answer) = state.pending_decision.take() else { return Ok(state) };
-        let (before, told) = (state.account, self.answers.of(answer));
-        let ended = told
+        let (before, reported) = (state.account, self.answers.of(answer));
+        let ended = reported
             .closed_grants
             .requests
             .get(&(Operation::Draw, RequestOutcome::Taken))
@@ -412,12 +412,12 @@ impl Model {
             *known
         } else {
             let account = self.accounts.of(before);
-            let account = ProviderAccount { status: Some(told.status.clone()), ..(*account).clone() };
+            let account = ProviderAccount { status: Some(reported.status.clone()), ..(*account).clone() };
             let account = self.account(account);
             self.answered.insert((before, answer), account);
             account
         };
-        let quota = &told.status.quotas[0];
+        let quota = &reported.status.quotas[0];
         let known = quota.used.unwrap_or_default() + quota.reserved.unwrap_or_default();
         let from = state.now - self.scenario.period;
         let counted = self.counted(&state).into_iter().filter(|at| *at > from).count();
@@ -460,13 +460,13 @@ impl Model {
     /// Whether everything that the service has counted is booked, and was told. What is written off under a grant that was
     /// closed meanwhile is told, and not booked.
     pub fn check_books(&self, state: &State) -> Result<(), Broken> {
-        let told: i64 = state.jobs.iter().map(|job| self.jobs.all[*job].job.told).sum();
+        let reported: i64 = state.jobs.iter().map(|job| self.jobs.all[*job].job.reported).sum();
         let counted = i64::try_from(self.counted(state).len()).unwrap();
         let State { booked, .. } = *state;
-        if counted <= booked && booked <= told {
+        if counted <= booked && booked <= reported {
             return Ok(());
         }
-        Err(format!("{counted} counted, {closed_grants} booked, {told} told"))
+        Err(format!("{counted} counted, {closed_grants} booked, {reported} told"))
     }
 
     /// Holds end, and time passes.
@@ -483,7 +483,7 @@ impl Model {
     }
 
     /// For people: where everything stands.
-    pub fn tell(&self, state: &State) -> String {
+    pub fn describe(&self, state: &State) -> String {
         let jobs = state.jobs.map(|job| self.jobs.all[job].job.harness.step(STEP).clone());
         format!("{:#?}\n{jobs:#?}\n{state:?}", self.accounts.all[state.account].status)
     }

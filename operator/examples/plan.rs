@@ -81,7 +81,7 @@ fn policy() -> anyhow::Result<StoragePolicy> {
 /// Files of jobs as they are in a bucket: half clips, half of the rest; over 90 days. Each folder is listed by itself, as
 /// a run does.
 fn listing(files: usize) -> Listing {
-    let mut shelves: BTreeMap<Folder, Listing> = BTreeMap::new();
+    let mut folder_listings: BTreeMap<Folder, Listing> = BTreeMap::new();
     for number in 0..files {
         let (job, file) = (number / FILES_A_JOB, number % FILES_A_JOB);
         // Digits that no compression makes shorter.
@@ -102,12 +102,12 @@ fn listing(files: usize) -> Listing {
         let days = i64::try_from(job % 90).unwrap_or_default();
         let spread = i64::try_from(number % 80_000).unwrap_or_default();
         let modified = u32::try_from(NOW - days * DAY - spread).unwrap_or_default();
-        let shelf = shelves.entry(folder).or_default();
-        shelf.add(folder, &key, 1_000_000 + number as u64 % 1_000, modified);
+        let folder_listing = folder_listings.entry(folder).or_default();
+        folder_listing.add(folder, &key, 1_000_000 + number as u64 % 1_000, modified);
     }
     let mut listing = Listing::default();
-    for shelf in shelves.into_values() {
-        listing.absorb(shelf);
+    for folder_listing in folder_listings.into_values() {
+        listing.absorb(folder_listing);
     }
     listing.shrink();
     listing

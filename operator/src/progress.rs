@@ -174,81 +174,81 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn progress_enters_the_status_at_most_every_thirty_seconds() {
-        let board = ProgressStore::default();
-        let first = board.post(&vj(), &pod(1), said("first"));
+        let store = ProgressStore::default();
+        let first = store.post(&vj(), &pod(1), said("first"));
         assert_eq!(first, ProgressChange::Displayed, "the start of the step was a write already");
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post(&vj(), &pod(1), said("second")), ProgressChange::StatusDue);
-        assert_eq!(board.due(&vj(), &[pod(1)])[&StepName::AssembleVideo].progress, said("second"));
-        board.entered(&vj(), &board.due(&vj(), &[pod(1)]));
-        assert!(board.due(&vj(), &[pod(1)]).is_empty());
-        assert_eq!(board.post(&vj(), &pod(1), said("third")), ProgressChange::Displayed);
+        assert_eq!(store.post(&vj(), &pod(1), said("second")), ProgressChange::StatusDue);
+        assert_eq!(store.due(&vj(), &[pod(1)])[&StepName::AssembleVideo].progress, said("second"));
+        store.entered(&vj(), &store.due(&vj(), &[pod(1)]));
+        assert!(store.due(&vj(), &[pod(1)]).is_empty());
+        assert_eq!(store.post(&vj(), &pod(1), said("third")), ProgressChange::Displayed);
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.due(&vj(), &[pod(1)]).len(), 1);
+        assert_eq!(store.due(&vj(), &[pod(1)]).len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_new_is_never_due() {
-        let board = ProgressStore::default();
-        board.post(&vj(), &pod(1), said("same"));
+        let store = ProgressStore::default();
+        store.post(&vj(), &pod(1), said("same"));
         tokio::time::advance(EVERY).await;
-        board.entered(&vj(), &board.due(&vj(), &[pod(1)]));
+        store.entered(&vj(), &store.due(&vj(), &[pod(1)]));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post(&vj(), &pod(1), said("same")), ProgressChange::None);
-        assert!(board.due(&vj(), &[pod(1)]).is_empty());
+        assert_eq!(store.post(&vj(), &pod(1), said("same")), ProgressChange::None);
+        assert!(store.due(&vj(), &[pod(1)]).is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_said_again_and_again_is_not_forgotten() {
-        let board = ProgressStore::default();
+        let store = ProgressStore::default();
         for _ in 0..3 {
-            board.post(&vj(), &pod(1), said("same"));
+            store.post(&vj(), &pod(1), said("same"));
             tokio::time::advance(FORGOTTEN_AFTER / 2).await;
-            assert_eq!(board.of(&vj())[&StepName::AssembleVideo], said("same"));
+            assert_eq!(store.of(&vj())[&StepName::AssembleVideo], said("same"));
         }
         tokio::time::advance(FORGOTTEN_AFTER).await;
-        assert!(board.of(&vj()).is_empty());
+        assert!(store.of(&vj()).is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn others_are_told_of_steps_at_work_alone() {
-        let board = ProgressStore::default();
-        board.post(&owner("a"), &pod(1), said("at work"));
-        board.post(&owner("b"), &pod(1), said("ended"));
-        let all = board.all(|of, step| *of == owner("a") && step == StepName::AssembleVideo);
+        let store = ProgressStore::default();
+        store.post(&owner("a"), &pod(1), said("at work"));
+        store.post(&owner("b"), &pod(1), said("ended"));
+        let all = store.all(|of, step| *of == owner("a") && step == StepName::AssembleVideo);
         assert_eq!(all, [(owner("a"), [(StepName::AssembleVideo, said("at work"))].into())].into());
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_too_early_or_came_in_between_enters_the_status_later() {
-        let board = ProgressStore::default();
-        board.post(&vj(), &pod(1), said("early"));
+        let store = ProgressStore::default();
+        store.post(&vj(), &pod(1), said("early"));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post(&vj(), &pod(1), said("early")), ProgressChange::StatusDue, "it is said again");
-        let due = board.due(&vj(), &[pod(1)]);
-        board.post(&vj(), &pod(1), said("between"));
-        board.entered(&vj(), &due);
+        assert_eq!(store.post(&vj(), &pod(1), said("early")), ProgressChange::StatusDue, "it is said again");
+        let due = store.due(&vj(), &[pod(1)]);
+        store.post(&vj(), &pod(1), said("between"));
+        store.entered(&vj(), &due);
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post(&vj(), &pod(1), said("between")), ProgressChange::StatusDue);
-        board.entered(&vj(), &board.due(&vj(), &[pod(1)]));
+        assert_eq!(store.post(&vj(), &pod(1), said("between")), ProgressChange::StatusDue);
+        store.entered(&vj(), &store.due(&vj(), &[pod(1)]));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.post(&vj(), &pod(1), said("between")), ProgressChange::None);
+        assert_eq!(store.post(&vj(), &pod(1), said("between")), ProgressChange::None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_earlier_attempt_is_not_heard_any_more() {
-        let board = ProgressStore::default();
-        board.post(&vj(), &pod(2), said("new"));
-        board.post(&vj(), &pod(1), said("old"));
+        let store = ProgressStore::default();
+        store.post(&vj(), &pod(2), said("new"));
+        store.post(&vj(), &pod(1), said("old"));
         tokio::time::advance(EVERY).await;
-        assert_eq!(board.due(&vj(), &[pod(1), pod(2)])[&StepName::AssembleVideo].progress, said("new"));
+        assert_eq!(store.due(&vj(), &[pod(1), pod(2)])[&StepName::AssembleVideo].progress, said("new"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pod_that_has_ended_enters_nothing() {
-        let board = ProgressStore::default();
-        board.post(&vj(), &pod(1), said("first"));
+        let store = ProgressStore::default();
+        store.post(&vj(), &pod(1), said("first"));
         tokio::time::advance(EVERY).await;
-        assert!(board.due(&vj(), &[]).is_empty());
+        assert!(store.due(&vj(), &[]).is_empty());
     }
 }

@@ -5,11 +5,11 @@ use serde::de::DeserializeOwned;
 
 /// Reads JSON; where it is none by its letter, without what language models get wrong in it.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(bytes).or_else(|error| serde_json::from_slice(&mended(bytes)).map_err(|_| error))
+    serde_json::from_slice(bytes).or_else(|error| serde_json::from_slice(&fixed(bytes)).map_err(|_| error))
 }
 
 /// The same with escapes of lone surrogates left out, and control characters within strings escaped.
-fn mended(bytes: &[u8]) -> Vec<u8> {
+fn fixed(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let (mut at, mut in_string) = (0, false);
     while let Some(byte) = bytes.get(at) {
@@ -85,7 +85,7 @@ mod tests {
         #[test]
         fn json_stays_what_it_is(text: String) {
             let json = serde_json::to_vec(&text).unwrap();
-            prop_assert_eq!(mended(&json), json);
+            prop_assert_eq!(fixed(&json), json);
         }
     }
 }

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn who_can_be_hired_for_what_is_as_the_operator_knows_it() {
+    fn who_has_which_capability_is_as_the_operator_knows_it() {
         for provider in Provider::ALL.into_iter().filter(|provider| *provider != Provider::Embedded) {
             let supports = |step: StepName| provider.supports(step);
             let publishes = |target: TargetType| target.provider() == Some(provider);

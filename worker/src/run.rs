@@ -30,7 +30,7 @@ use videofactory_film::ffmpeg::launch_by;
 /// limits this stays within what the pod is given beyond that.
 const ABORT_TAKES: Duration = Duration::from_secs(2);
 /// How often it is looked whether anything that was paid for is still under way.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long the outcome may take on its way to the bucket.
 const OUTCOME_TAKES: Duration = Duration::from_secs(8);
 
@@ -154,12 +154,12 @@ async fn end_within(
 ) -> Result<Made, StepError> {
     let began = Instant::now();
     loop {
-        let patience = if usage.is_in_flight() { grace.in_flight } else { grace.idle };
-        let left = patience.saturating_sub(began.elapsed());
+        let allowed_time = if usage.is_in_flight() { grace.in_flight } else { grace.idle };
+        let left = allowed_time.saturating_sub(began.elapsed());
         if left.is_zero() {
             break;
         }
-        if let Ok(joined) = tokio::time::timeout(left.min(LOOK_EVERY), &mut step).await {
+        if let Ok(joined) = tokio::time::timeout(left.min(POLL_INTERVAL), &mut step).await {
             return flatten(joined);
         }
     }

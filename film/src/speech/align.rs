@@ -6,7 +6,7 @@ use super::Place;
 use super::activity::{Activity, Stretch};
 use super::features::{self, A_SECOND, COARSE, Moment};
 use super::trust::Evidence;
-use super::warp::{self, Way};
+use super::warp::{self, WarpPath};
 
 /// How far from an even pace a speaker may get, in seconds …
 const REACH_SECONDS: f64 = 2.0;
@@ -58,7 +58,7 @@ pub(super) fn compare(
 fn anchor(
     heard: &[Moment],
     readings: [Vec<Moment>; features::SIZES.len()],
-) -> Option<(Vec<Moment>, Way, f64)> {
+) -> Option<(Vec<Moment>, WarpPath, f64)> {
     let heard = features::coarse(heard);
     let a_second = f64::from(A_SECOND) / COARSE as f64;
     let through = |reading: &[Moment]| {
@@ -86,7 +86,7 @@ struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    fn new(speech: &Speech, heard: &[Moment], reading: &Speech, known: &'a [Moment], way: &Way) -> Self {
+    fn new(speech: &Speech, heard: &[Moment], reading: &Speech, known: &'a [Moment], way: &WarpPath) -> Self {
         let mut spans = vec![(u64::MAX, 0); known.len()];
         let length = speech.samples.len() as u64;
         let hop = u64::from(speech.sample_rate / A_SECOND).max(1);

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 /// The way, and what it costs.
-pub(super) struct Way {
+pub(super) struct WarpPath {
     /// A step's mean cost.
     pub cost: f64,
     /// Places in both rows, from the first to the last of each.
@@ -12,7 +12,7 @@ pub(super) struct Way {
 }
 
 /// What it costs beside the distance that one row stands still while the other goes on.
-const STANDING: f64 = 0.15;
+const STEP_COST: f64 = 0.15;
 
 /// For each moment of a row those of the other, of `columns`, that are near the diagonal: at most `reach` away.
 pub(super) fn diagonal(rows: usize, columns: usize, reach: usize) -> Vec<Range<usize>> {
@@ -27,7 +27,7 @@ pub(super) fn diagonal(rows: usize, columns: usize, reach: usize) -> Vec<Range<u
 
 /// The same for rows that are `times` as fine as those of a way, around it.
 pub(super) fn around(
-    way: &Way,
+    way: &WarpPath,
     times: usize,
     rows: usize,
     columns: usize,
@@ -45,7 +45,7 @@ pub(super) fn around(
 }
 
 /// The cheapest way through a corridor, if it has one.
-pub(super) fn warp(corridor: &[Range<usize>], distance: impl Fn(usize, usize) -> f32) -> Option<Way> {
+pub(super) fn warp(corridor: &[Range<usize>], distance: impl Fn(usize, usize) -> f32) -> Option<WarpPath> {
     let mut from: Vec<u8> = Vec::with_capacity(corridor.iter().map(ExactSizeIterator::len).sum());
     let mut begins = Vec::with_capacity(corridor.len());
     let mut before: (Range<usize>, Vec<f64>) = (0..0, Vec::new());
@@ -58,8 +58,8 @@ pub(super) fn warp(corridor: &[Range<usize>], distance: impl Fn(usize, usize) ->
         for column in columns.clone() {
             let far = f64::from(distance(row, column));
             let across = column.checked_sub(1).map_or(f64::INFINITY, above) + 2.0 * far;
-            let down = above(column) + far + STANDING;
-            let along = costs.last().map_or(f64::INFINITY, |cost| cost + far + STANDING);
+            let down = above(column) + far + STEP_COST;
+            let along = costs.last().map_or(f64::INFINITY, |cost| cost + far + STEP_COST);
             let first = row == 0 && column == 0;
             let (cost, step) = if first {
                 (2.0 * far, ACROSS)
@@ -89,7 +89,7 @@ pub(super) fn warp(corridor: &[Range<usize>], distance: impl Fn(usize, usize) ->
         steps.push(place);
     }
     steps.reverse();
-    total.is_finite().then_some(Way { cost: total / length, steps })
+    total.is_finite().then_some(WarpPath { cost: total / length, steps })
 }
 
 const ACROSS: u8 = 0;
@@ -100,7 +100,7 @@ const ALONG: u8 = 2;
 mod tests {
     use super::*;
 
-    fn way(one: &[f32], other: &[f32], reach: usize) -> Way {
+    fn way(one: &[f32], other: &[f32], reach: usize) -> WarpPath {
         warp(&diagonal(one.len(), other.len(), reach), |row, column| (one[row] - other[column]).abs())
             .unwrap()
     }
@@ -109,7 +109,7 @@ mod tests {
     fn what_is_drawn_out_in_one_row_stands_still_in_the_other() {
         let way = way(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 2.0, 2.0, 3.0, 4.0], 4);
         assert_eq!(way.steps, [(0, 0), (1, 1), (1, 2), (1, 3), (2, 4), (3, 5)]);
-        assert!((way.cost - 2.0 * STANDING / 10.0).abs() < 1e-9, "{}", way.cost);
+        assert!((way.cost - 2.0 * STEP_COST / 10.0).abs() < 1e-9, "{}", way.cost);
     }
 
     #[test]

@@ -83,8 +83,8 @@ pub fn forecast(
 
 fn blocked_by(window: &Window, each: i64, now: Timestamp, quota: Option<&str>) -> Option<Forecast> {
     let refused = window.blocked_until.filter(|until| *until > now);
-    let books = Window { blocked_until: None, ..window.clone() };
-    let by_books = if each > 0 { books.when(each, now) } else { Some(now) };
+    let without_refusal = Window { blocked_until: None, ..window.clone() };
+    let by_ledger = if each > 0 { without_refusal.when(each, now) } else { Some(now) };
     let opens_at = if each > 0 { window.when(each, now) } else { Some(refused.unwrap_or(now)) };
     if opens_at == Some(now) {
         return None;
@@ -92,7 +92,7 @@ fn blocked_by(window: &Window, each: i64, now: Timestamp, quota: Option<&str>) -
     let used = window.used(now).saturating_add(window.held());
     let period = Duration::from_secs(u64::try_from(window.period).unwrap_or(1));
     let limit = match quota {
-        Some(name) if refused.is_some_and(|until| by_books.is_some_and(|at| at < until)) => {
+        Some(name) if refused.is_some_and(|until| by_ledger.is_some_and(|at| at < until)) => {
             Limit::Refusal { quota: Some(name.to_owned()) }
         }
         Some(name) => Limit::Quota { name: name.to_owned(), used, limit: window.limit, period },

@@ -23,7 +23,7 @@ use videofactory_client::call::{CallError, within};
 /// Key of the mark.
 pub const MARKER_KEY: &str = "videofactory-cluster.json";
 /// How many files of a folder are looked at to find one of a job; where there are more, nobody can tell.
-const LOOKED_AT: usize = 5_000;
+const MAX_KEYS_CHECKED: usize = 5_000;
 
 /// Whose a place is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl LocationView<'_> {
         for kind in KINDS {
             let mut files = self.bucket.list(&format!("{}/", folder(kind))).enumerate();
             while let Some((number, file)) = files.next().await {
-                if KeyParts::of(&file?.key).is_some() || number >= LOOKED_AT {
+                if KeyParts::of(&file?.key).is_some() || number >= MAX_KEYS_CHECKED {
                     return Ok(true);
                 }
             }

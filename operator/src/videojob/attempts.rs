@@ -105,7 +105,7 @@ pub fn is_occupied(observed: &Observed, step: StepName) -> bool {
 
 /// What of this step is late, or will be if nothing comes of it: when, and what that means then.
 pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (Timestamp, PodProblem)> + '_ {
-    let late = |since: Timestamp, patience| since.saturating_add(patience).unwrap_or(Timestamp::MAX);
+    let late = |since: Timestamp, timeout| since.saturating_add(timeout).unwrap_or(Timestamp::MAX);
     let pods = observed.pods.iter().filter(move |pod| pod.step == step);
     let pods = pods
         .filter_map(|pod| Some((gone_at_the_latest(pod)?, PodProblem::StuckTerminating(pod.name.clone()))));

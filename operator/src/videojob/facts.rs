@@ -150,8 +150,8 @@ fn disruption(status: &PodStatus) -> Option<String> {
 /// What keeps the pod from starting: our own container first, then those that a cluster has put before or beside it.
 fn problem(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<PodProblem> {
     let others = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
-    let mut hindrances = container.into_iter().chain(others).filter_map(container_hindrance);
-    if let Some(problem) = hindrances.next() {
+    let mut problems = container.into_iter().chain(others).filter_map(container_problem);
+    if let Some(problem) = problems.next() {
         return Some(problem);
     }
     let conditions = status.conditions.as_deref().unwrap_or_default();
@@ -164,7 +164,7 @@ fn problem(status: &PodStatus, container: Option<&ContainerStatus>) -> Option<Po
 }
 
 /// What keeps a container from starting; one that is not ours is named.
-fn container_hindrance(container: &ContainerStatus) -> Option<PodProblem> {
+fn container_problem(container: &ContainerStatus) -> Option<PodProblem> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.as_deref().unwrap_or_default();
     let message = match waiting.message.as_deref() {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_is_being_made_is_not_hindered() {
+    fn a_pod_that_is_being_made_has_no_problem() {
         assert_eq!(waiting("ContainerCreating"), PodState::Pending(None));
         assert_eq!(pod(&json!({"phase": "Pending"})), PodState::Pending(None));
     }

@@ -19,7 +19,7 @@ use crate::restoring::is_of_another_tool;
 /// How long the bucket may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How many files of other names are passed over: names may begin with this one.
-const LOOKED_AT: usize = 5_000;
+const MAX_KEYS_CHECKED: usize = 5_000;
 
 /// Looks for files of a job of this name, where that is to be known.
 pub(super) async fn look_up(
@@ -66,7 +66,7 @@ async fn has_files(bucket: &Bucket, namespace: &str, name: &str) -> Result<bool,
         while let Some((number, file)) = files.next().await {
             let key = file?.key;
             let is_its = KeyParts::of(&key).is_some_and(|parts| parts.name == name);
-            if is_its || number >= LOOKED_AT {
+            if is_its || number >= MAX_KEYS_CHECKED {
                 return Ok(true);
             }
         }

@@ -86,7 +86,7 @@ impl Batch {
             let keys = made.keys().filter(|key| key.contains(part)).count();
             ensure!(keys >= scenes, "{keys} keys with {part} were counted of {scenes} scenes");
         }
-        self.grok.books_agree("generations", Operation::Video).await
+        self.grok.usage_agrees("generations", Operation::Video).await
     }
 }
 

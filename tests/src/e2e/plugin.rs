@@ -26,7 +26,7 @@ const PORT_FORWARD: &str = "videofactory-port-forward";
 /// tells all of it.
 pub struct Plugin {
     /// Where they are.
-    desk: TempDir,
+    workdir: TempDir,
     kubeconfig: PathBuf,
     path: String,
     namespace: String,
@@ -99,9 +99,9 @@ impl Plugin {
     }
 
     fn new(env: &TestEnv, kubeconfig: &Value) -> anyhow::Result<Self> {
-        let desk = tempfile::tempdir()?;
+        let workdir = tempfile::tempdir()?;
         // JSON is YAML.
-        let file = desk.path().join("kubeconfig");
+        let file = workdir.path().join("kubeconfig");
         fs::write(&file, kubeconfig.to_string())?;
         let folder = |program: PathBuf| program.parent().map(Path::to_path_buf).unwrap_or_default();
         let folders = [folder(program()?), folder(kubectl::program()?)];
@@ -112,14 +112,14 @@ impl Plugin {
             path: path.to_string_lossy().into_owned(),
             namespace: env.namespace.clone(),
             differences: Mutex::default(),
-            desk,
+            workdir,
         })
     }
 
     /// The file of this name where the person is.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
-        self.desk.path().join(name)
+        self.workdir.path().join(name)
     }
 
     /// Writes a file where the person is.
@@ -138,7 +138,7 @@ impl Plugin {
         let mut command = Command::new(name);
         command
             .args(words)
-            .current_dir(self.desk.path())
+            .current_dir(self.workdir.path())
             .env("KUBECONFIG", &self.kubeconfig)
             .env("PATH", &self.path)
             .stdin(Stdio::piped())
@@ -218,13 +218,13 @@ impl Plugin {
         Ok(())
     }
 
-    /// The text with a word in the place of what differs from run to run: `NS` the test's namespace, `DESK` the folder,
+    /// The text with a word in the place of what differs from run to run: `NS` the test's namespace, `WORKDIR` the folder,
     /// `TIME` a time, `AGE` a span, `HEX` a digest or an id, `SIZE` a number of bytes, `LENGTH` seconds of film, `LATENCY`
     /// milliseconds. Columns have three spaces between, whatever their widths.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
-        let desk = self.desk.path().display().to_string();
-        let text = text.replace(&self.namespace, "NS").replace(&desk, "DESK");
+        let workdir = self.workdir.path().display().to_string();
+        let text = text.replace(&self.namespace, "NS").replace(&workdir, "WORKDIR");
         MASKS.iter().fold(text, |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
     }
 }
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn what_differs_from_run_to_run_has_a_word_for_it() {
         let plugin = Plugin {
-            desk: tempfile::tempdir().unwrap(),
+            workdir: tempfile::tempdir().unwrap(),
             kubeconfig: PathBuf::new(),
             path: String::new(),
             namespace: "e2e-1".to_owned(),

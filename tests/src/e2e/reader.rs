@@ -46,7 +46,7 @@ async fn paste(name: &str, page: &str, root: &Path, programs: &[(&str, PathBuf)]
         let place = format!("{name}:{}", step.line);
         match &step.action {
             Action::Save { file, text } => {
-                let path = shell.desk.path().join(REPOSITORY).join(file);
+                let path = shell.workdir.path().join(REPOSITORY).join(file);
                 fs::write(path, text).with_context(|| format!("{place}: failed to write {file}"))?;
             }
             Action::Run(commands) => shell.run(&place, commands).await?,
@@ -64,7 +64,7 @@ pub fn root() -> anyhow::Result<PathBuf> {
 struct Shell {
     /// Everything that it needs and writes: the folder where it is, programs, curl's settings, and a script and an output
     /// for each block.
-    desk: TempDir,
+    workdir: TempDir,
     bash: Child,
     stdin: ChildStdin,
     /// Says the number of each block that has ended well.
@@ -74,8 +74,8 @@ struct Shell {
 
 impl Shell {
     async fn open(root: &Path, programs: &[(&str, PathBuf)]) -> anyhow::Result<Self> {
-        let desk = tempfile::tempdir()?;
-        let (bin, repository) = (desk.path().join("bin"), desk.path().join(REPOSITORY));
+        let workdir = tempfile::tempdir()?;
+        let (bin, repository) = (workdir.path().join("bin"), workdir.path().join(REPOSITORY));
         fs::create_dir(&bin)?;
         for (program, file) in programs {
             symlink(file, bin.join(program))?;
@@ -88,13 +88,13 @@ impl Shell {
                 symlink(root.join(&name), repository.join(&name))?;
             }
         }
-        fs::write(desk.path().join(".curlrc"), CURL_SETTINGS)?;
+        fs::write(workdir.path().join(".curlrc"), CURL_SETTINGS)?;
         let path = env::var("PATH").context("there is no PATH")?;
         let mut bash = Command::new("bash")
             .args(["--noprofile", "--norc", "-euo", "pipefail", "-s"])
             .current_dir(&repository)
             .env("PATH", format!("{}:{path}", bin.display()))
-            .env("CURL_HOME", desk.path())
+            .env("CURL_HOME", workdir.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
@@ -102,7 +102,7 @@ impl Shell {
             .context("failed to start bash")?;
         let stdin = bash.stdin.take().context("bash has no input")?;
         let stdout = bash.stdout.take().context("bash has no output")?;
-        let mut shell = Self { desk, bash, stdin, said: BufReader::new(stdout).lines(), pasted: 0 };
+        let mut shell = Self { workdir, bash, stdin, said: BufReader::new(stdout).lines(), pasted: 0 };
         shell.stdin.write_all(FIRST_LINE.as_bytes()).await?;
         Ok(shell)
     }
@@ -111,7 +111,7 @@ impl Shell {
     async fn run(&mut self, place: &str, commands: &Commands) -> anyhow::Result<()> {
         self.pasted += 1;
         let number = self.pasted.to_string();
-        let file = |extension: &str| self.desk.path().join(&number).with_extension(extension);
+        let file = |extension: &str| self.workdir.path().join(&number).with_extension(extension);
         let (script, output, ended) = (file("sh"), file("out"), file("ended"));
         fs::write(&script, &commands.text)?;
         let here = |path: &Path| format!("'{}'", path.display());

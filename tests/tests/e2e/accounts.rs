@@ -82,7 +82,7 @@ async fn an_account_deleted_and_made_again_in_mid_flight_exceeds_nothing_and_kee
         for (account, clips) in [(&soon, 4), (&late, 3)] {
             let paid = account.submissions(Operation::Video).await?.len();
             ensure!(paid == clips, "{} has paid for {paid} of {clips} clips", account.name);
-            account.books_agree("generations", Operation::Video).await?;
+            account.usage_agrees("generations", Operation::Video).await?;
         }
         let panics = operator::panics().await?;
         ensure!(panics.is_empty(), "{panics:?}");
@@ -118,7 +118,7 @@ async fn a_quota_renamed_and_a_secret_replaced_in_mid_flight_change_no_grant() {
         grok.open(changed(3)).await?;
         film.step(STEP, StepState::Succeeded).await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 3, "not one each");
-        grok.books_agree("clips", Operation::Video).await?;
+        grok.usage_agrees("clips", Operation::Video).await?;
         let panics = operator::panics().await?;
         ensure!(panics.is_empty(), "{panics:?}");
         Ok(())

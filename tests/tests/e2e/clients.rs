@@ -62,14 +62,14 @@ async fn fuzz_as(
     limit: Duration,
 ) -> anyhow::Result<()> {
     let folder = clients::folder()?;
-    let desk = tempfile::tempdir()?;
+    let workdir = tempfile::tempdir()?;
     let mut command = clients::python("schemathesis")?;
     command
         .arg("--config-file")
         .arg(folder.join("fuzz.toml"))
         .args(["run", &format!("{}/openapi.json", site::operator_url()?)])
         .args(["--max-examples", &examples.to_string()])
-        .current_dir(desk.path())
+        .current_dir(workdir.path())
         .env("PYTHONPATH", folder)
         .env("FUZZ_TOKEN", caller.token())
         .env("FUZZ_RATE", rate)
@@ -99,13 +99,13 @@ async fn a_client_that_is_generated_from_the_document_compiles_and_works() {
         let editor = Caller::with_role(&env, "editor", "edit").await?;
         let film = env.create_film(NewFilm::of(1)).await?;
         let document = editor.get("/openapi.json").await?.body;
-        let desk = tempfile::tempdir()?;
-        compile(&document, desk.path(), &packages).await?;
+        let workdir = tempfile::tempdir()?;
+        compile(&document, workdir.path(), &packages).await?;
         film.succeeded().await?;
         let mut client = Command::new(site::program("node")?);
         client
             .arg("built/client.js")
-            .current_dir(desk.path())
+            .current_dir(workdir.path())
             .env("API_URL", site::operator_url()?)
             .env("API_TOKEN", editor.token())
             .env("NAMESPACE", &env.namespace)
@@ -116,13 +116,13 @@ async fn a_client_that_is_generated_from_the_document_compiles_and_works() {
 }
 
 /// Generates a client of the document, and compiles it with the program that uses it.
-async fn compile(document: &Value, desk: &Path, packages: &Path) -> anyhow::Result<()> {
+async fn compile(document: &Value, workdir: &Path, packages: &Path) -> anyhow::Result<()> {
     let given = clients::folder()?.join("node");
     for file in ["package.json", "tsconfig.json", "client.ts"] {
-        fs::copy(given.join(file), desk.join(file))?;
+        fs::copy(given.join(file), workdir.join(file))?;
     }
-    std::os::unix::fs::symlink(packages.join("node_modules"), desk.join("node_modules"))?;
-    fs::write(desk.join("openapi.json"), document.to_string())?;
+    std::os::unix::fs::symlink(packages.join("node_modules"), workdir.join("node_modules"))?;
+    fs::write(workdir.join("openapi.json"), document.to_string())?;
     for (program, arguments) in [
         // What has a default can be left out.
         (
@@ -132,7 +132,7 @@ async fn compile(document: &Value, desk: &Path, packages: &Path) -> anyhow::Resu
         ("typescript/bin/tsc", &["--project", "."]),
     ] {
         let mut command = Command::new(site::program("node")?);
-        command.arg(packages.join("node_modules").join(program)).args(arguments).current_dir(desk);
+        command.arg(packages.join("node_modules").join(program)).args(arguments).current_dir(workdir);
         clients::run(&mut command, SOON).await?;
     }
     Ok(())

@@ -90,7 +90,7 @@ async fn a_pod_that_runs_on_beside_its_successor_submits_nothing() {
         let paid = grok.paid(Operation::Video).await?;
         ensure!(paid.len() == 2 && paid.values().all(|times| *times == 1), "paid: {paid:?}");
         // The slot that the successor has seen was given back later; it could not know that.
-        grok.books_exceed("generations", Operation::Video, 1).await
+        grok.usage_exceeds("generations", Operation::Video, 1).await
     })
     .await;
 }

@@ -38,7 +38,7 @@ async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow:
         return fs::write(&path, text).with_context(|| format!("failed to write {file}"));
     }
     let reported = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
-    let (found, reported) = (standing(&text)?, standing(&reported)?);
+    let (found, reported) = (judged(&text)?, judged(&reported)?);
     ensure!(
         found == reported,
         "{found} on the cluster, but {reported} in {file}: RENEW=1 tests/run gitops writes it anew"
@@ -47,7 +47,7 @@ async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow:
 }
 
 /// What others judge an object by, without what depends on when it was looked at.
-fn standing(text: &str) -> anyhow::Result<Value> {
+fn judged(text: &str) -> anyhow::Result<Value> {
     let object: Value = serde_yaml_ng::from_str(text)?;
     let status = &object["status"];
     let entries = |list: &str, key: &str, what: &[&str]| -> Map<String, Value> {

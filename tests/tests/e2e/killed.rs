@@ -59,7 +59,7 @@ async fn a_worker_killed_at_every_point_pays_again_only_for_what_nobody_knows() 
         let mut times: Vec<usize> = paid.values().copied().collect();
         times.sort_unstable();
         ensure!(times == [1, 1, 1, 1, 1, 2], "paid: {paid:?}");
-        grok.books_exceed("generations", Operation::Video, 1).await
+        grok.usage_exceeds("generations", Operation::Video, 1).await
     })
     .await;
 }
@@ -131,7 +131,7 @@ async fn disruptive_local_an_operator_killed_from_demand_to_books_pays_once_and_
         ensure!(grok.submissions(Operation::Video).await?.len() == 3, "not one each");
         let tries = attempts(&film.status().await?, STEP);
         ensure!(tries == 1, "{tries} attempts where one was enough");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }
@@ -161,11 +161,11 @@ async fn what_was_paid_for_is_fetched_while_the_quota_is_closed() {
             film.artifacts().await?.keys().filter(|key| key.contains("/r1/clips/")).count() == 3,
             "not three clips"
         );
-        grok.books_agree("generations", Operation::Video).await?;
+        grok.usage_agrees("generations", Operation::Video).await?;
         grok.open(quota(5, "2h")).await?;
         film.step(STEP, StepState::Succeeded).await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 5, "not one each");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }

@@ -77,7 +77,7 @@ async fn a_pod_deleted_by_force_while_it_polls_pays_once() {
         grok.faults(&[]).await?;
         film.succeeded().await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 3, "a clip was paid for twice");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }
@@ -95,7 +95,7 @@ async fn serial_local_an_operator_that_waits_for_a_dead_ones_lease_pays_nothing_
         let after = operator::lease_transitions(&env.client).await?;
         ensure!(after == before + 1, "the Lease passed on {} times, not once", after - before);
         ensure!(grok.submissions(Operation::Video).await?.len() == 2, "not one each");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }
@@ -174,7 +174,7 @@ async fn a_scene_refused_when_it_is_submitted_keeps_neither_the_others_nor_anoth
         let paid = grok.paid(Operation::Video).await?;
         ensure!(paid.len() == 3 && paid.values().all(|times| *times == 1), "{paid:?}");
         // What is refused when it is submitted counts at the service, too.
-        grok.books_exceed("generations", Operation::Video, 1).await
+        grok.usage_exceeds("generations", Operation::Video, 1).await
     })
     .await;
 }
@@ -196,7 +196,7 @@ async fn used_up_credits_are_named_and_the_film_goes_on_by_itself_when_there_are
         grok.faults(&[]).await?;
         film.succeeded().await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 2, "not one each");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }

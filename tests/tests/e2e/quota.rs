@@ -100,7 +100,7 @@ async fn a_job_that_waits_says_which_quota_how_many_and_until_when() {
         grok.open(quota(3, "1h")).await?;
         film.succeeded().await?;
         ensure!(grok.submissions(Operation::Video).await?.len() == 3, "not one each");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }

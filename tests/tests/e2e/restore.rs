@@ -56,7 +56,7 @@ impl Studio {
         // An edit, so that the spec has another generation than what is restored of it.
         done.edit(json!({"priority": 1})).await?;
         done.succeeded().await?;
-        grok.books_agree("generations", Operation::Video).await?;
+        grok.usage_agrees("generations", Operation::Video).await?;
         env.faults(vec![few_pictures()]).await?;
         let half = env.create_film(NewFilm::of(SCENES).named("half")).await?;
         let drawn = until_half_drawn(&half).await?;
@@ -97,7 +97,7 @@ impl Studio {
         ensure!(done.artifacts().await? == self.files.0, "files of the finished film were written again");
         let clips = self.grok.submissions(Operation::Video).await?.len();
         ensure!(clips == 2, "{clips} clips were paid for, not 2");
-        self.grok.books_agree("generations", Operation::Video).await
+        self.grok.usage_agrees("generations", Operation::Video).await
     }
 }
 
@@ -241,7 +241,7 @@ async fn what_was_submitted_before_a_restore_is_fetched_and_not_submitted_again(
         ensure!(attempts(&status, StepName::WriteScript) == 1, "write-script ran again");
         let clips = grok.submissions(Operation::Video).await?.len();
         ensure!(clips == 3, "{clips} clips were paid for, not 3");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }

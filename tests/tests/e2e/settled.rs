@@ -30,7 +30,7 @@ fn writes(entries: &[Entry], namespace: &str) -> BTreeMap<String, usize> {
 
 /// Waits until the operator has looked at films so often. One that has just started may not answer yet, or have looked
 /// at none.
-async fn has_looked(at_least: f64) -> anyhow::Result<()> {
+async fn has_reconciled(at_least: f64) -> anyhow::Result<()> {
     wait::asked(&format!("{at_least} looks at films"), async || {
         Ok(looks().await.is_ok_and(|looks| looks >= at_least).then_some(()))
     })
@@ -55,12 +55,12 @@ async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
         for film in [&done, &waiting, &reviewed] {
             let before = looks().await?;
             film.annotate("example.com/touched", "yes").await?;
-            has_looked(before + 1.0).await?;
+            has_reconciled(before + 1.0).await?;
             versions.push((film, film.now().await?.metadata.resource_version));
         }
         // A new operator knows nothing, and looks at everything anew.
         operator::kill(&env.client).await?;
-        has_looked(3.0).await?;
+        has_reconciled(3.0).await?;
         let mut written = writes(&audit::since(mark, &env.client).await?, &env.namespace);
         // What the films wrote to the bucket is told in its policy within half a minute.
         written.retain(|what, _| !what.contains("storagepolicies"));

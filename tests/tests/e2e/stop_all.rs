@@ -93,7 +93,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
         aside.phase(Phase::Suspended).await?;
         let paid = grok.paid(Operation::Video).await?;
         ensure!(paid.len() == CLIPS && paid.values().all(|times| *times == 1), "paid: {paid:?}");
-        grok.books_agree("generations", Operation::Video).await
+        grok.usage_agrees("generations", Operation::Video).await
     })
     .await;
 }

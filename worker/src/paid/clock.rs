@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 /// How often the clock is looked at in the last second before a time.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Says what time it is. Clones are the same clock.
 #[derive(Clone)]
@@ -62,7 +62,7 @@ impl Clock {
             }
             // The time is told in whole seconds: the last one is watched closely.
             let sure = Duration::try_from(left).unwrap_or_default().saturating_sub(Duration::from_secs(1));
-            tokio::time::sleep(sure.clamp(LOOK_EVERY, Duration::from_mins(1))).await;
+            tokio::time::sleep(sure.clamp(POLL_INTERVAL, Duration::from_mins(1))).await;
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Remaining {
 #[derive(Default)]
 struct State {
     expected: BTreeSet<Digest>,
-    looked_at: BTreeSet<Digest>,
+    checked: BTreeSet<Digest>,
     open: BTreeSet<Digest>,
 }
 
@@ -39,7 +39,7 @@ impl Remaining {
     /// Whether this one is still to be submitted.
     pub fn set(&self, digest: &Digest, open: bool) {
         self.change(|state| {
-            state.looked_at.insert(digest.clone());
+            state.checked.insert(digest.clone());
             if open {
                 state.open.insert(digest.clone())
             } else {
@@ -51,7 +51,7 @@ impl Remaining {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
-        if state.looked_at.is_superset(&state.expected) {
+        if state.checked.is_superset(&state.expected) {
             self.progress.left(u32::try_from(state.open.len()).unwrap_or(u32::MAX));
         }
     }

@@ -194,9 +194,13 @@ impl History {
         let open = &self.0[delivered.map_or(0, |place| place + 1)..];
         let last = delivered.and_then(|place| self.0[place].end.as_ref());
         if let Some(last) = last.filter(|_| open.iter().all(|slot| slot.has_ended(Ending::Nothing))) {
-            let may_buy =
+            let is_allowed =
                 self.may_resubmit(policy) || policy.again_before.is_some_and(|before| last.at < before);
-            return if may_buy { SubmissionState::Open(next) } else { SubmissionState::Gone(self.taken()) };
+            return if is_allowed {
+                SubmissionState::Open(next)
+            } else {
+                SubmissionState::Gone(self.taken())
+            };
         }
         let taken = open.iter().filter(|slot| slot.end.is_none()).filter_map(|slot| {
             let id = slot.acceptance.as_ref()?.id.clone();

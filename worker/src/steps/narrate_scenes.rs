@@ -49,7 +49,7 @@ async fn bought(
     let mut entries = find_scenes(context, scenes, &work).await?;
     let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
     let (spoken, own): (Vec<usize>, Vec<usize>) =
-        missing.into_iter().partition(|place| narration::is_bought(&scenes[*place]));
+        missing.into_iter().partition(|place| narration::needs_paid_voice(&scenes[*place]));
     let mut failed = make_scenes(context, scenes, &work, &own, &mut entries).await;
     failed.extend(
         narration::narrate_missing(context, external, scenes, |scene| work.digest(scene), &spoken).await?,

@@ -305,6 +305,6 @@ fn joined(speeches: Vec<Speech>) -> Option<Speech> {
 }
 
 /// Whether the scene's voice is bought, if somebody is hired.
-pub fn is_bought(scene: &Scene) -> bool {
+pub fn needs_paid_voice(scene: &Scene) -> bool {
     scene.assets.voice.is_empty() && !is_silent(scene)
 }

@@ -122,7 +122,7 @@ async fn a_script_is_bought_once_whatever_is_overridden() {
 }
 
 #[tokio::test]
-async fn a_hired_step_that_a_later_attempt_has_overtaken_submits_nothing() {
+async fn an_external_step_that_a_later_attempt_has_overtaken_submits_nothing() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     let mut film = Film::new(&studio, Arc::new(service.clone()), &account_settings());
     film.make(StepName::WriteScript).await;

@@ -56,7 +56,7 @@ async fn georgian_is_written_spoken_and_read() {
 }
 
 #[tokio::test]
-async fn a_language_that_nobody_speaks_here_is_refused_unless_somebody_is_hired_to() {
+async fn a_language_that_nobody_speaks_here_is_refused_without_an_external_account() {
     let studio = Studio::open().await;
     refused(&said(&studio, json!({"language": "tlh"}), "Deep sea").await, "tlh");
     let access = json!({"language": "tlh", "providers": {"narration": {"accountRef": {"name": "voices"}}}});

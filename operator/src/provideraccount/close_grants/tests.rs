@@ -45,7 +45,7 @@ fn quota<'a>(status: &'a ProviderAccountStatus, name: &str) -> &'a QuotaStatus {
 }
 
 /// Seconds, units and channels of what stands in a quota's books.
-fn books(status: &ProviderAccountStatus, name: &str) -> Vec<(i64, i64, Option<String>)> {
+fn entries(status: &ProviderAccountStatus, name: &str) -> Vec<(i64, i64, Option<String>)> {
     quota(status, name)
         .spent
         .iter()
@@ -63,10 +63,10 @@ fn what_was_spent_goes_into_each_quota_that_counts_it_and_the_rest_is_free() {
     let status = after(&account(json!({})), settled(Settlement { spent: reported, ..Settlement::default() }));
     let sea = Some("sea".to_owned());
     assert!(status.grants.is_empty());
-    assert_eq!(books(&status, "clips"), [(40, 2, sea.clone()), (50, 1, sea.clone())]);
+    assert_eq!(entries(&status, "clips"), [(40, 2, sea.clone()), (50, 1, sea.clone())]);
     // 17 seconds were told, and ten expected of the other; all in one bucket, at the later time.
-    assert_eq!(books(&status, "gpu"), [(50, 27, sea)]);
-    assert_eq!(books(&status, "pictures"), []);
+    assert_eq!(entries(&status, "gpu"), [(50, 27, sea)]);
+    assert_eq!(entries(&status, "pictures"), []);
     let clips = quota(&status, "clips");
     assert_eq!((clips.used, clips.reserved, &clips.next_unit_at), (Some(3), Some(0), &None));
     let spend = status.spend.unwrap();
@@ -78,8 +78,8 @@ fn what_was_spent_goes_into_each_quota_that_counts_it_and_the_rest_is_free() {
 fn of_a_holder_that_is_gone_all_counts_as_spent_now() {
     let status = after(&account(json!({})), HolderState::Gone);
     assert!(status.grants.is_empty());
-    assert_eq!(books(&status, "clips"), [(101, 4, Some("sea".to_owned()))]);
-    assert_eq!(books(&status, "gpu"), [(101, 40, Some("sea".to_owned()))]);
+    assert_eq!(entries(&status, "clips"), [(101, 4, Some("sea".to_owned()))]);
+    assert_eq!(entries(&status, "gpu"), [(101, 40, Some("sea".to_owned()))]);
     assert_eq!(status.spend.unwrap().used.unwrap().to_string(), "2.00");
 }
 

@@ -172,8 +172,8 @@ fn without_a_secret_nothing_is_granted_and_the_condition_says_what_to_do() {
     assert!(event.warning && event.note == message);
     let there = Observed { credentials: Credentials::Here, ..written(&missing, &decision) };
     let there = Observed { health: Health::Changed, ..there };
-    let mended = decide(&there, at(200));
-    assert_eq!((mended.status.grants.len(), is_stalled(&mended)), (1, false));
+    let fixed = decide(&there, at(200));
+    assert_eq!((fixed.status.grants.len(), is_stalled(&fixed)), (1, false));
 }
 
 #[test]
@@ -189,11 +189,11 @@ fn credentials_that_are_refused_are_named_and_forgiven_when_they_change() {
     let restarted = Observed { health: Health::Unasked, ..written(&refused, &decision) };
     let again = decide(&restarted, at(150));
     assert_eq!(Some(&again.status), restarted.account.status.as_ref(), "a new operator does not know better");
-    let mended = Observed { health: Health::Changed, ..written(&refused, &decision) };
-    let mended = decide(&mended, at(200));
-    assert_eq!(short(&mended)[0], ("True".to_owned(), "Available".to_owned()));
-    assert!(!is_stalled(&mended));
-    assert!(mended.events.iter().any(|event| !event.warning && event.action == "CredentialsValid"));
+    let fixed = Observed { health: Health::Changed, ..written(&refused, &decision) };
+    let fixed = decide(&fixed, at(200));
+    assert_eq!(short(&fixed)[0], ("True".to_owned(), "Available".to_owned()));
+    assert!(!is_stalled(&fixed));
+    assert!(fixed.events.iter().any(|event| !event.warning && event.action == "CredentialsValid"));
 }
 
 #[test]

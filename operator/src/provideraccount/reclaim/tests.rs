@@ -34,10 +34,10 @@ fn job(name: &str, attempt: i32, more: Value) -> VideoJob {
 
 /// One look, with caches that show what there is; when the next is due.
 fn reconcile_once(account: &mut ProviderAccount, jobs: &[&VideoJob], second: i64) -> Option<i64> {
-    look_with(account, jobs, jobs, second)
+    reconcile_with(account, jobs, jobs, second)
 }
 
-fn look_with(
+fn reconcile_with(
     account: &mut ProviderAccount,
     cached: &[&VideoJob],
     live: &[&VideoJob],
@@ -145,10 +145,10 @@ fn a_closing_that_finds_its_holder_begun_is_taken_back_for_good() {
     reconcile_once(&mut grok, &[&asks], 0);
     let begun = job("a", 1, begun(&grok));
     // The cache is behind: it goes on showing that the holder has not begun.
-    look_with(&mut grok, &[&asks], &[&begun], BEGIN_WITHIN);
+    reconcile_with(&mut grok, &[&asks], &[&begun], BEGIN_WITHIN);
     assert_eq!(holders(&grok), mine("a", Some(GrantState::Closing)));
     for moment in 1..4 {
-        look_with(&mut grok, &[&asks], &[&begun], BEGIN_WITHIN + moment);
+        reconcile_with(&mut grok, &[&asks], &[&begun], BEGIN_WITHIN + moment);
         assert_eq!(holders(&grok), mine("a", Some(GrantState::Begun)), "no mark follows on a mark");
     }
 }
@@ -188,7 +188,7 @@ fn what_was_spent_is_booked_once_though_a_late_cache_has_it_granted_twice() {
     let settled = job("a", 1, with(begun(&grok), json!({"settled": true, "spent": spent})));
     reconcile_once(&mut grok, &[&settled], 1);
     for (moment, cached) in [(2, &asks), (3, &settled), (4, &settled)] {
-        look_with(&mut grok, &[cached], &[&settled], moment);
+        reconcile_with(&mut grok, &[cached], &[&settled], moment);
         assert_eq!(grok.status.as_ref().unwrap().quotas[0].used, Some(3));
     }
     assert_eq!(holders(&grok), []);

@@ -235,13 +235,13 @@ impl Harness {
     pub fn reconcile_once(&mut self) -> GrantBatch {
         let asking: Vec<Demand> =
             self.jobs.iter().filter(|job| job.phase == Phase::Asks).map(|job| job.demand.clone()).collect();
-        let batch = self.look_as_if(&asking);
+        let batch = self.reconcile_as_if(&asking);
         (0..self.jobs.len()).for_each(|job| self.read(job));
         batch
     }
 
     /// The same with a view of the demands that may be old.
-    pub fn look_as_if(&mut self, asking: &[Demand]) -> GrantBatch {
+    pub fn reconcile_as_if(&mut self, asking: &[Demand]) -> GrantBatch {
         let holder_states: Vec<(Grant, HolderState)> =
             self.status.grants.iter().map(|grant| (grant.clone(), self.holder_state(grant))).collect();
         let now = at(self.clock());

@@ -68,11 +68,11 @@ fn apply(harness: &mut Harness, old: &mut Vec<Demand>, test_event: &TestEvent) -
         TestEvent::Vanishes(job) => harness.vanish(*job),
         TestEvent::Reconciles => {
             let demands = asking(harness);
-            harness.look_as_if(&demands);
+            harness.reconcile_as_if(&demands);
             *old = demands;
         }
         TestEvent::LooksAtOldDemands => {
-            harness.look_as_if(&std::mem::take(old));
+            harness.reconcile_as_if(&std::mem::take(old));
         }
         TestEvent::Passes(seconds) => harness.now += seconds,
         TestEvent::ClockIsPutBack(seconds) => harness.behind += seconds,

@@ -140,8 +140,9 @@ impl Deletion<'_> {
         }
         self.account_for_all(&mut deletion_outcome);
         // Who is told to stop has little time left.
-        let patience = if deletion_outcome.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
-        match tokio::time::timeout(patience, guard.take_back(&touched)).await {
+        let time_limit =
+            if deletion_outcome.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
+        match tokio::time::timeout(time_limit, guard.take_back(&touched)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "{LEFT}"),
             Err(_) => tracing::warn!("{LEFT}: there was no time to take that back"),
@@ -159,7 +160,7 @@ impl Deletion<'_> {
         files: &[u32],
         guard: &mut JobGuard<'_>,
     ) -> Result<Batch, videofactory_client::call::CallError> {
-        let mut batch = self.look_once_more(files).await;
+        let mut batch = self.recheck(files).await;
         let owners: HashSet<OwnerIndex> = batch.files.iter().map(|index| self.object(*index).owner).collect();
         guard.admit(&owners).await?;
         let (lost, files) =
@@ -171,7 +172,7 @@ impl Deletion<'_> {
     }
 
     /// Asks the server for the files that may have become others since they were listed.
-    async fn look_once_more(&self, files: &[u32]) -> Batch {
+    async fn recheck(&self, files: &[u32]) -> Batch {
         let (near, files): (Vec<u32>, Vec<u32>) =
             files.iter().partition(|index| self.may_be_rewritten(self.object(**index)));
         let mut batch = Batch { files, stay: Vec::new(), vanished: Vec::new(), unseen: Vec::new(), heads: 0 };

@@ -62,14 +62,14 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
 /// Ends a wait for what a person, or the bucket's return, may have changed.
 fn notice_changes(draft: &mut Draft<'_>, settings: &Settings, name: StepName) {
     let storage = &draft.observed.storage;
-    let mended = has_new_credentials(draft, settings, name);
+    let fixed = has_new_credentials(draft, settings, name);
     let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
     let step = draft.step_mut(name);
     let waits = step.state == Some(StepState::Waiting) && step.reason != Some(VideoJobReason::AwaitingQuota);
-    let mended_by_a_person =
+    let fixed_by_person =
         [Some(VideoJobReason::CredentialsInvalid), Some(VideoJobReason::ConfigurationInvalid)];
-    let by_a_person = step.retry_at.is_none() || mended_by_a_person.contains(&step.reason);
-    if (edited || mended) && waits && by_a_person && result_is_void(step) {
+    let by_a_person = step.retry_at.is_none() || fixed_by_person.contains(&step.reason);
+    if (edited || fixed) && waits && by_a_person && result_is_void(step) {
         // Whatever was changed may be what it waited for.
         step.reset_step();
     }

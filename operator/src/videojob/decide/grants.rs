@@ -31,12 +31,12 @@ pub(super) fn unrecorded(draft: &Draft<'_>, name: StepName) -> Option<String> {
     step.demands
         .iter()
         .filter(|demand| demand.settled == Some(true))
-        .find(|demand| grant_for(draft, name, demand).is_some() || has_no_books(draft, &demand.account))
+        .find(|demand| grant_for(draft, name, demand).is_some() || has_no_ledger(draft, &demand.account))
         .map(|demand| demand.account.clone())
 }
 
 /// Whether the account has no books yet.
-fn has_no_books(draft: &Draft<'_>, account: &str) -> bool {
+fn has_no_ledger(draft: &Draft<'_>, account: &str) -> bool {
     let account = draft.observed.accounts.get(account);
     matches!(account, Some(Account::External(account)) if is_unopened(&account.status))
 }

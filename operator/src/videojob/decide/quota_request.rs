@@ -146,11 +146,11 @@ fn answered(
 ) -> Result<(i32, LaunchPlan), Box<Verdict>> {
     let demands = draft.step(name).map(|step| step.demands.clone()).unwrap_or_default();
     let attempt = draft.step(name).and_then(|step| step.attempt).unwrap_or_default();
-    let is_to_ask_anew = |demand: &Demand| {
+    let must_ask_again = |demand: &Demand| {
         let account = accounts.get(&demand.account);
         account.is_none_or(|account| has_expired(&account.status, &draft.holder(name, demand)))
     };
-    if demands.iter().any(is_to_ask_anew) {
+    if demands.iter().any(must_ask_again) {
         // Another account is asked now, or this one has given up waiting.
         withdraw(draft.step_mut(name));
         return demand(draft, settings, name, input, accounts, None, attempt + 1);

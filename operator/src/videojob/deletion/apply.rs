@@ -26,7 +26,7 @@ use crate::videojob::writes::{
 /// When to look again at pods that have not ended; their end wakes us earlier.
 const AFTER_PODS: Duration = Duration::from_secs(15);
 /// How long one look goes on deleting. Then other jobs have their turn, and a person's `onDelete: Retain` is seen.
-const LOOK_TAKES: Duration = Duration::from_secs(15);
+const MAX_RECONCILE_TIME: Duration = Duration::from_secs(15);
 /// When the next look goes on.
 const AFTER_A_PART: Duration = Duration::from_millis(100);
 
@@ -70,7 +70,7 @@ async fn delete_files(
     let outcome = match open(context, job).await {
         Ok((bucket, rules)) => {
             let keeps = |key: &str| rules.protects_key(key);
-            delete_all(&bucket, folders, keeps, Instant::now() + LOOK_TAKES).await
+            delete_all(&bucket, folders, keeps, Instant::now() + MAX_RECONCILE_TIME).await
         }
         Err(obstacle) => DeletionOutcome::nothing(Err(obstacle)),
     };

@@ -5,8 +5,8 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// A slot by what became of it: `?` nobody knows, `i` an id, or the first letter of its end.
-fn slot(number: u32, fate: char) -> Slot {
-    let ending = match fate {
+fn slot(number: u32, outcome: char) -> Slot {
+    let ending = match outcome {
         'n' => Some(Ending::Nothing),
         'd' => Some(Ending::Delivered),
         'r' => Some(Ending::Refused),
@@ -23,7 +23,7 @@ fn slot(number: u32, fate: char) -> Slot {
             at: at(0),
             cost,
         },
-        acceptance: (fate == 'i').then(|| Acceptance {
+        acceptance: (outcome == 'i').then(|| Acceptance {
             id: format!("id-{number}"),
             at: at(2),
             seconds: 0,
@@ -34,7 +34,7 @@ fn slot(number: u32, fate: char) -> Slot {
 }
 
 fn history(outcomes: &str) -> History {
-    History((1..).zip(outcomes.chars()).map(|(number, fate)| slot(number, fate)).collect())
+    History((1..).zip(outcomes.chars()).map(|(number, outcome)| slot(number, outcome)).collect())
 }
 
 /// Leave for so many submissions in all.
@@ -128,7 +128,7 @@ fn whether_another_failure_is_the_last_is_known_before_it_comes() {
 
 #[test]
 fn what_was_not_taken_is_not_spent_and_what_nobody_knows_is() {
-    let spent = |fate| slot(1, fate).spent(at(100)).map(|spent| (spent.at, spent.seconds));
+    let spent = |outcome| slot(1, outcome).spent(at(100)).map(|spent| (spent.at, spent.seconds));
     assert_eq!(spent('n'), None);
     assert_eq!(spent('?'), Some((at(100), 0)));
     assert_eq!(spent('i'), Some((at(2), 0)));

@@ -265,7 +265,7 @@ fn a_hold_while_the_service_refuses_leaves_nothing_to_mend() {
     close_grants(&mut harness);
     grok(&mut harness).status.quotas =
         serde_json::from_value(json!([{"name": "service", "blockedUntil": until.to_string()}])).unwrap();
-    super::quota_request::stand_in_front(&mut harness);
+    super::quota_request::name_as_first(&mut harness);
     harness.converge();
     assert_eq!(harness.reason(), "RateLimited");
     harness.annotate(requests::HOLD, "x");

@@ -7,7 +7,7 @@ use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, StepOutcome};
 
 use super::super::testing::Harness;
-use super::quota_request::{close_grants, demand, film, grant, grok, stand_in_front, until_animation};
+use super::quota_request::{close_grants, demand, film, grant, grok, name_as_first, until_animation};
 
 const CLIPS: StepName = StepName::AnimateScenes;
 
@@ -28,7 +28,7 @@ fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
         let quotas = json!([{"name": "all", "limit": 20, "period": "1d"}]);
         grok(&mut harness).spec.quotas = serde_json::from_value(quotas).unwrap();
         grok(&mut harness).status.quotas = serde_json::from_value(refused).unwrap();
-        stand_in_front(&mut harness);
+        name_as_first(&mut harness);
         harness.converge();
         assert_eq!(harness.reason(), "RateLimited", "{}", harness.message());
         change(&mut harness);

@@ -76,7 +76,7 @@ pub(super) fn grant(harness: &mut Harness, submissions: i64) {
 }
 
 /// The account names the step among the first who wait.
-pub(super) fn stand_in_front(harness: &mut Harness) {
+pub(super) fn name_as_first(harness: &mut Harness) {
     let waiters = json!([{"name": harness.observed.job.metadata.name, "step": STEP}]);
     grok(harness).status.waiters = serde_json::from_value(waiters).unwrap();
 }
@@ -287,7 +287,7 @@ fn a_refusal_of_the_service_is_told_to_the_account() {
         {"name": "service", "blockedUntil": until.to_string()},
     ]))
     .unwrap();
-    stand_in_front(&mut harness);
+    name_as_first(&mut harness);
     harness.converge();
     assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "RateLimited"));
     assert!(harness.has(ConditionType::RateLimited));
@@ -437,7 +437,7 @@ fn who_waits_behind_the_first_is_told_nothing_and_wakes_at_no_time() {
     assert_eq!(harness.observed.job.status, before, "nothing is written into it");
     assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "AwaitingQuota"));
     assert_eq!((reported(&harness), harness.last.as_ref().unwrap().wake_at), (None, None));
-    stand_in_front(&mut harness);
+    name_as_first(&mut harness);
     harness.converge();
     assert_eq!((reported(&harness), harness.last.as_ref().unwrap().wake_at), (Some(until), Some(until)));
     // Others go before it, and the time passes.

@@ -304,7 +304,7 @@ impl Model {
         use Event as E;
         let mut next = *state;
         let (n, step) = match event {
-            E::AccountReconciles(caught_up) => return Ok(self.account_looks(next, caught_up)),
+            E::AccountReconciles(caught_up) => return Ok(self.account_reconciles(next, caught_up)),
             E::AccountWrites => return self.account_writes(next).map(Some),
             E::AccountCrashes => {
                 next.pending_decision = None;
@@ -377,7 +377,7 @@ impl Model {
 
     /// The account's look, first at its caches and then at the live holders. Nothing can come between that it would see:
     /// caches may be as late as they like, and nobody else writes the account.
-    fn account_looks(&mut self, mut state: State, caught_up: [bool; 2]) -> Option<State> {
+    fn account_reconciles(&mut self, mut state: State, caught_up: [bool; 2]) -> Option<State> {
         for (n, caught_up) in caught_up.into_iter().enumerate() {
             self.catch_up(&mut state, n, caught_up);
         }
@@ -459,7 +459,7 @@ impl Model {
 
     /// Whether everything that the service has counted is booked, and was told. What is written off under a grant that was
     /// closed meanwhile is told, and not booked.
-    pub fn check_books(&self, state: &State) -> Result<(), Broken> {
+    pub fn check_ledger(&self, state: &State) -> Result<(), Broken> {
         let reported: i64 = state.jobs.iter().map(|job| self.jobs.all[*job].job.reported).sum();
         let counted = i64::try_from(self.counted(state).len()).unwrap();
         let State { booked, .. } = *state;

@@ -154,7 +154,7 @@ pub(super) fn comes_to_rest(
         state = until_quiet(model, state)?;
         let is_at_rest = model.is_at_rest(&state);
         if is_at_rest {
-            model.check_books(&state)?;
+            model.check_ledger(&state)?;
         }
         if is_at_rest || peaceful.contains(&state) {
             peaceful.extend(seen);

@@ -1,5 +1,5 @@
-//! Answers that keep their place until they are read: who asks for many and reads none of them takes only their share of the
-//! memory.
+//! Answers that hold a guard, such as a permit, until they are read: a caller who asks for many answers and reads none
+//! takes only their share of the memory.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 /// sent.
 const PIECE: usize = 64 * 1024;
 
-/// The same answer, which holds this place until its last byte is taken or nobody reads it any more.
+/// The same answer, which holds this guard until its last byte is taken or nobody reads it any more.
 pub fn with_guard<P: Send + Unpin + 'static>(response: Response, guard: P) -> Response {
     response.map(|body| Body::new(GuardedBody { body, rest: Bytes::new(), _guard: guard }))
 }

@@ -135,7 +135,8 @@ async fn resolve_uid(Shared(state): Shared<State>, mut request: Request) -> Requ
     request
 }
 
-/// Lets nobody in whom the cluster does not know, whatever the path: strangers learn not even what there is.
+/// Lets nobody in whom the cluster does not know, whatever the path: without a valid token nothing is said, not even
+/// what there is.
 async fn authenticate(
     Shared(state): Shared<State>,
     request: Request,

@@ -43,7 +43,7 @@ impl From<CallError> for CreateError {
     }
 }
 
-/// How a job's hold is to end that stands until all are there.
+/// How the hold that a job has until all are created is to end.
 #[derive(Clone, Copy)]
 enum HoldAction<'a> {
     /// The job begins.
@@ -54,7 +54,7 @@ enum HoldAction<'a> {
     Delete,
 }
 
-/// How a job was found, or left.
+/// The state of a job's hold.
 enum HoldState {
     /// It is not held: it is there to stay.
     Released,
@@ -221,7 +221,7 @@ fn deleted(name: &JobRef) -> CallError {
     CallError::of(format!("create VideoJob {name}"), kube::Error::Api(Box::new(status)))
 }
 
-/// Undoes what was made. `last`: the place of the last job that was tried.
+/// Rolls back what was created. `last`: the place of the last job that was tried.
 async fn roll_back(client: &Client, new: &NewJobs, last: usize, error: CallError) -> CreateError {
     let is_inconclusive = error.is_inconclusive();
     let names = new.references();
@@ -239,7 +239,7 @@ async fn roll_back(client: &Client, new: &NewJobs, last: usize, error: CallError
     CreateError::not_made(error, left)
 }
 
-/// Deletes those that are still held for each other. Those that are there to stay, or may be.
+/// Deletes the jobs that are still held; returns those that stay, or may stay.
 async fn delete_held(client: &Client, new: &NewJobs, names: &[JobRef]) -> Vec<JobRef> {
     let mut left = Vec::new();
     for (place, name) in names.iter().enumerate() {
@@ -253,7 +253,7 @@ async fn delete_held(client: &Client, new: &NewJobs, names: &[JobRef]) -> Vec<Jo
     left
 }
 
-/// Ends the hold of one of them, if it stands. What has become of the job.
+/// Ends the hold of one job, if it is still there; returns the state of its hold.
 async fn end_hold(
     client: &Client,
     new: &NewJobs,

@@ -44,9 +44,9 @@ pub struct Context {
     pub events: Publisher,
     /// What workers say.
     pub progress: Arc<ProgressStore>,
-    /// What the API server would not take.
+    /// Jobs that the API server refused to create.
     pub create_failures: Arc<CreateFailures>,
-    /// What jobs wrote to buckets since their policies were last told.
+    /// Changes of the usage of buckets since their policies were last updated.
     pub usage_deltas: Arc<UsageDeltas>,
     /// What may be called for users, and how.
     pub network: Network,
@@ -64,7 +64,7 @@ pub struct Context {
     pub under_way: TaskTracker,
 }
 
-/// The work without which a context knows nothing and tells nobody. None of it ends while the context is there.
+/// The tasks that fill the caches and write Events. They run as long as the context exists.
 pub struct Work {
     /// What keeps the caches.
     pub watches: Watches,
@@ -134,7 +134,7 @@ impl Cluster {
 /// be the only one without a way there. One call that is lost takes less.
 const OUT_OF_TOUCH: Duration = Duration::from_secs(15);
 
-/// Whether this replica leads, where another one answers that does, and whether the API server answers who stands by.
+/// Whether this replica leads, the address of the replica that does, and whether the API server answers this one.
 #[derive(Clone, Debug, Default)]
 pub struct LeaderFlag(Arc<LeaderState>);
 

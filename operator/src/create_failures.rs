@@ -1,4 +1,4 @@
-//! Attempts whose Job the API server would not take: kept in memory, so that the next look can say so.
+//! Jobs that the API server refused to create: kept in memory, so that the next reconcile can report it.
 //!
 //! Losing it changes nothing for good: the attempt is tried again, and refused again.
 
@@ -17,7 +17,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 /// For how long something may come of a creation that was not answered: the API server drops a request after a minute.
 const DOUBTED_FOR: Duration = Duration::from_mins(5);
 
-/// The last word on each step's attempt.
+/// The latest failure of each step's attempt.
 #[derive(Debug, Default)]
 pub struct CreateFailures {
     last: Mutex<HashMap<(OwnerKey, StepName), CreateAttempt>>,

@@ -1,4 +1,4 @@
-//! What workers say while they work: kept in memory, and let into a status at most every [`EVERY`].
+//! The latest progress reports of workers: kept in memory, and written to a status at most every [`EVERY`].
 //!
 //! Losing it changes nothing but the display.
 
@@ -18,7 +18,7 @@ pub const EVERY: Duration = Duration::from_secs(30);
 /// A step that said nothing for so long is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 
-/// The last words of each step at work.
+/// The latest progress of each step at work.
 #[derive(Debug, Default)]
 pub struct ProgressStore {
     posts: Mutex<HashMap<OwnerKey, BTreeMap<StepName, Post>>>,

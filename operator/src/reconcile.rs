@@ -1,6 +1,5 @@
-//! Looks at the objects of a queue, several at a time: each look in a task of its own, so that a panic is the trouble of
-//! one object; after a failure again, later each time; and each is counted. An object has one place in the queue, and a
-//! change takes a waiting one's.
+//! Reconciles the objects of a queue, several concurrently: each in a task of its own, so that a panic affects one
+//! object alone; after a failure again with a growing back-off; and each is counted. An object is in the queue once.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -25,26 +24,26 @@ use crate::context::BackOff;
 use crate::events::{Event, EventReason, Publisher};
 use crate::metrics::{Metrics, ReconcileOutcome};
 
-/// The objects of one kind, and how many of them are looked at at a time.
+/// The objects of one kind, and how many of them are reconciled concurrently.
 pub struct ControllerRunner<K: Resource<DynamicType = ()> + 'static> {
     /// The kind, in metrics and logs.
     pub kind: &'static str,
-    /// Looks at a time.
+    /// Concurrent reconciles.
     pub concurrency: u16,
     /// The objects.
     pub store: Store<Guarded<K>>,
-    /// Those that are to be looked at.
+    /// Those that are to be reconciled.
     pub queue: UnboundedReceiver<ObjectRef<Guarded<K>>>,
-    /// Where looks are counted.
+    /// Where reconciles are counted.
     pub metrics: Arc<Metrics>,
-    /// The tasks of looks, for who waits until none is left.
+    /// The tasks of reconciles, to wait until none is left.
     pub under_way: TaskTracker,
 }
 
-/// Why an object is looked at again although nothing has changed.
+/// Why an object is reconciled again although nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// Somebody else was faster: again after so long.
+    /// A conflict with another writer: again after so long.
     #[error("somebody else was faster")]
     Conflict(Duration),
     /// It failed: again after a wait that grows.
@@ -97,7 +96,7 @@ pub fn span_of(kind: &'static str, object: &impl ResourceExt) -> Span {
     tracing::info_span!("reconcile", kind, namespace = object.namespace(), object = object.name_any())
 }
 
-/// What all looks share.
+/// What all reconciles share.
 struct Shared<L> {
     kind: &'static str,
     reconcile: L,
@@ -150,7 +149,7 @@ where
 }
 
 impl<L> Shared<L> {
-    /// One look at one object.
+    /// Reconciles one object once.
     async fn one<K, F>(self: Arc<Self>, object: Arc<Guarded<K>>) -> Result<Requeue, ReconcileError>
     where
         K: Resource<DynamicType = ()> + 'static,

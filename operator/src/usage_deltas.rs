@@ -1,5 +1,5 @@
-//! What jobs have seen of their buckets since the policies were last told: what they wrote and deleted, which keeps a
-//! measured usage current until the next listing, which costs; and that a server had no room.
+//! Changes of the usage of buckets since their policies were last updated: what jobs wrote and deleted, which keeps a
+//! measured usage current until the next listing, which costs; and that a server had no space left.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -45,7 +45,7 @@ pub fn is_nothing(changes: &Changes) -> bool {
     changes.values().all(|change| *change == Change::default())
 }
 
-/// What was heard of one bucket.
+/// The changes of one policy's bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyDelta {
     /// What was written and deleted.
@@ -54,7 +54,7 @@ pub struct PolicyDelta {
     pub refused_at: Option<Timestamp>,
 }
 
-/// What was heard by policy, until its controller takes it.
+/// Changes by policy, until its controller takes them.
 #[derive(Debug, Default)]
 pub struct UsageDeltas {
     deltas: Mutex<HashMap<NamespacedName, PolicyDelta>>,

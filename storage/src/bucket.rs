@@ -150,7 +150,7 @@ impl Bucket {
         self.tally().sums()
     }
 
-    /// The same bucket with a probe's short patience for every call.
+    /// The same bucket with the short time-outs of a probe for every call.
     #[must_use]
     pub fn with_short_timeouts(&self) -> Self {
         self.with(&self.inner.probe)

@@ -67,7 +67,7 @@ impl Bucket {
             }
             Err(error) => error,
         };
-        // The answer to a completion may be lost although it happened: then the object bears our mark.
+        // The answer to a completion may be lost although it happened: then the object has our metadata.
         let settled = match self.head(key).await {
             Ok(Some(info)) if info.writer.as_deref() == Some(&mark) => {
                 let stored = Stored { key: key.to_owned(), size, etag: info.etag, sha256: sha256.to_owned() };

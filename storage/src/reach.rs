@@ -72,7 +72,7 @@ pub(crate) fn http_client(endpoint: &str, network: &Network) -> Result<SharedHtt
         builder.set_sleep_impl(parts.and_then(RuntimeComponents::sleep_impl));
         builder.set_proxy_config(proxy.clone());
         let builder = builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone());
-        // The proxy is the administrator's: its address needs no leave, and it alone is resolved here.
+        // The proxy is the administrator's: its address needs no permission, and it alone is resolved here.
         if proxy.is_some() { builder.build() } else { builder.build_with_resolver(resolver.clone()) }
     };
     let inner = Builder::new().build_with_connector_fn(connector);

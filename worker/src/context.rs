@@ -48,7 +48,7 @@ pub struct Context {
     pub traces: Traces,
     /// What may be called, and how.
     pub network: Network,
-    /// Who can be hired.
+    /// Makes clients of outside services.
     pub provider_factory: Arc<dyn ProviderFactory>,
     /// What time it is.
     pub clock: Clock,

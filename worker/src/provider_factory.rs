@@ -1,4 +1,4 @@
-//! Who can be hired for what: a step asks for a capability, and the account's provider decides who has it.
+//! Clients by capability: a step asks for one, and the account's provider decides whether it has it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use videofactory_providers::{
 
 use crate::publishing::{Announcer, VideoSite};
 
-/// Makes the clients of outside services. `None` where a provider cannot do what is asked for.
+/// Makes clients of outside services; `None` where a provider does not have the capability.
 pub trait ProviderFactory: Send + Sync {
     /// Who writes scripts.
     fn script_writer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn ScriptWriter>;

@@ -20,13 +20,13 @@ use crate::problem::Problem;
 const REVIEW_TTL: Duration = Duration::from_mins(1);
 /// How long a refusal is: whoever repeats it costs the API server nothing.
 const REFUSAL_TTL: Duration = Duration::from_secs(10);
-/// How long it is remembered that a token was good: whoever comes again by then does not stand in line with strangers.
+/// How long a valid token counts as known: it is reviewed again without queueing behind new tokens.
 const KNOWN_TOKEN_TTL: Duration = Duration::from_mins(10);
 /// Most tokens that are remembered, and most refusals.
 const MAX_CACHED: usize = 4096;
-/// Reviews at once, of strangers' tokens and of known ones: strangers must not keep the API server busy through us.
+/// Concurrent reviews of new tokens, and of known ones: new ones must not keep the API server busy through us.
 const REVIEW_CONCURRENCY: usize = 4;
-/// Most strangers who wait for a review, and how long: requests that are answered at once are few, too.
+/// Most tokens that wait for a review, and how long: the number of concurrent requests is limited, too.
 const MAX_QUEUED: usize = 64;
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
@@ -41,7 +41,7 @@ pub struct TokenReviewer {
     new_tokens: ReviewQueue,
 }
 
-/// Those whose tokens are reviewed, and those who wait for it.
+/// Concurrent reviews of tokens, and the queue before them.
 struct ReviewQueue {
     slots: Semaphore,
     queue_slots: Semaphore,
@@ -171,7 +171,7 @@ mod tests {
     use crate::testing::documented;
     use crate::testing::serve;
 
-    /// An API server that knows the token `good`, and has reviewed so many. It lets strangers wait.
+    /// An API server that knows the token `good`, and has reviewed so many. New tokens wait for it.
     #[derive(Clone)]
     struct Server {
         asked: Arc<Mutex<Vec<String>>>,

@@ -1,4 +1,4 @@
-//! Who writes: in whose name the API server is asked to change something.
+//! The client with which the API server is called in the name of the caller.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::problem::Problem;
 /// As whom changes are made: the first manager of the fields that they set.
 pub const MANAGER: &str = "videofactory-api";
 
-/// Who writes.
+/// Where the clients of callers come from.
 #[derive(Clone)]
 pub enum UserClientSource {
     /// Whoever shows a token, with it.
@@ -23,7 +23,7 @@ pub enum UserClientSource {
     One(Client),
 }
 
-/// A way to the API server in the name of whoever asks.
+/// A client of the API server in the name of the caller.
 pub struct UserClient(pub Client);
 
 impl<S: Send + Sync> FromRequestParts<S> for UserClient
@@ -52,7 +52,7 @@ impl UserClient {
         }
     }
 
-    /// Fails unless the author may do this with objects of ours.
+    /// Fails unless the caller may do this with our objects.
     pub async fn may(&self, verb: &str, resource: &str, namespace: &str) -> Result<(), Problem> {
         may(&self.0, Right { verb, group: GROUP, resource, namespace: Some(namespace) }).await
     }

@@ -1,4 +1,4 @@
-//! Backups are gathered within the budget of memory, which they take as they grow: those of callers if there is enough at
+//! Backups are exported within a budget of memory, which they take as they grow: those of callers if there is enough at
 //! once, the operator's own when there is.
 
 use async_trait::async_trait;

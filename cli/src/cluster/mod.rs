@@ -92,12 +92,12 @@ impl Cluster {
         }
     }
 
-    /// A client whose calls are answered soon or not at all.
+    /// A client whose calls time out.
     pub fn client(&self) -> Result<Client, Error> {
         self.get(&self.client, |config| call::connect(config, AGENT))
     }
 
-    /// A client whose answers may be silent for long: watches, logs, forwarded ports.
+    /// A client without a read time-out, for watches, logs and forwarded ports.
     pub fn streaming_client(&self) -> Result<Client, Error> {
         self.get(&self.streaming, |config| {
             let mut config = config;

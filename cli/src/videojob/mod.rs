@@ -1,4 +1,4 @@
-//! What several verbs know of a film: how it stands and what to do next, its files, how it is followed and fetched.
+//! What several verbs share about a VideoJob: its state, what to do next, its files, following and fetching it.
 
 pub mod artifacts;
 pub mod fetch;

@@ -1,4 +1,4 @@
-//! Reads what is to stand in a backup.
+//! Exports the objects of a backup.
 
 use async_trait::async_trait;
 use jiff::Timestamp;

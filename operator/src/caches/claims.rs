@@ -1,8 +1,8 @@
 //! What `VideoJob`s say of accounts, by account: kept as they change, so that a look at an account costs what is asked of
 //! it and under way, however many jobs have used it before.
 //!
-//! A claim that is settled is of interest only until its account has booked it, and to an account whose books were never
-//! opened. It is kept apart from the open ones, and its job drops it once it is booked.
+//! A claim that is settled is of interest only until its account has recorded it, and to an account whose ledger was
+//! never opened. It is kept apart from the open ones, and its job drops it once it is booked.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl ClaimIndex {
         self.complete.store(true, Ordering::Release);
     }
 
-    /// Whether all jobs were shown: an account must not open its books before.
+    /// Whether all jobs were shown: an account must not open its ledger before.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete.load(Ordering::Acquire)
@@ -158,7 +158,7 @@ impl ClaimIndex {
         jobs
     }
 
-    /// An account is gone, and its books with it: one that is made again opens its own.
+    /// An account is gone, and its ledger with it: one that is made again opens its own.
     pub fn account_is_gone(&self, account: &NamespacedName) {
         if let Some(of) = self.known.lock().accounts.get_mut(account) {
             of.unreported = of.settled.keys().cloned().collect();
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(turn(&status(&["b"])), ["b", "c"], "d was told already");
         index.account_is_gone(&grok("films"));
         let unopened = ProviderAccountStatus { observed_generation: Some(-1), ..status(&["a"]) };
-        assert_eq!(turn(&unopened), ["a"], "its books are not open: nothing is booked");
+        assert_eq!(turn(&unopened), ["a"], "it has no ledger yet: nothing is recorded");
         assert_eq!(turn(&status(&[])), ["c", "d"]);
     }
 }

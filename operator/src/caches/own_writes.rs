@@ -1,4 +1,4 @@
-//! What we wrote last, for as long as the cache shows something older: a reconcile always sees its own writes.
+//! Our own last writes, as long as the cache shows something older: a reconcile always reads its own writes.
 
 use std::collections::{HashMap, HashSet};
 

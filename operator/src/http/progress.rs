@@ -54,8 +54,8 @@ pub struct Reports {
     pub limits: Arc<Limits>,
 }
 
-/// Lets nobody in whom the cluster does not know: strangers learn not even which methods there are, and nothing is read
-/// of what they send. No pod takes the places of others.
+/// Lets nobody in whom the cluster does not know: without a valid token nothing is said, not even which methods there
+/// are, and nothing is read of what they send. No pod takes the places of others.
 pub async fn authenticate(
     State(reports): State<Reports>,
     request: Request,

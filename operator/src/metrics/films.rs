@@ -1,5 +1,5 @@
-//! How long films and their steps take, and what becomes of them. Each end is told once, when the status that books it
-//! is written.
+//! How long films and their steps take, and what becomes of them. Each end is reported once, when the status that
+//! records it is written.
 
 use std::time::Duration;
 

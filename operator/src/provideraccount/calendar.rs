@@ -25,7 +25,7 @@ pub fn whole(at: Timestamp) -> Timestamp {
     if floor < at { plus(floor, 1) } else { floor }
 }
 
-/// When the period of so many seconds ends that holds this moment; always later than it.
+/// End of the period that contains `at`, in periods of `period` seconds; always later than `at`.
 #[must_use]
 pub fn end_of_period(zone: &TimeZone, period: i64, at: Timestamp) -> Timestamp {
     let local = zone.to_datetime(at);

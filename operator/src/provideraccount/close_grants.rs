@@ -1,7 +1,7 @@
-//! Closes grants: what was spent goes into the windows, what was not is free again. Pure.
+//! Closes grants: what was spent is recorded in the windows, what was not is free again. Pure.
 //!
-//! Each grant is closed in the same write that books what was spent of it, so that a crash books it once or not at all,
-//! and then again.
+//! Each grant is closed in the same write that records what was spent of it, so that a crash records it once or not at
+//! all, and then again.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const FIRST_GUESS: i64 = 30;
 /// Longest guess where no quota has a period.
 const MAX_GUESS: i64 = 3_600;
 
-/// What closing the grants has brought to light.
+/// What closing the grants has shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClosedGrants {
     /// Grants that were closed.
@@ -119,7 +119,7 @@ impl Ledger {
         closed_grants
     }
 
-    /// Takes up the grant of an attempt that was begun with one which these books do not know: they are younger than it,
+    /// Takes up the grant of an attempt that was begun with one which this ledger does not know: the ledger is younger,
     /// because the account was deleted and made again. What such an attempt has spent meanwhile is booked at once.
     pub fn adopt(&mut self, claim: &Claim, now: Timestamp) {
         let demand = &claim.demand;
@@ -148,8 +148,8 @@ impl Ledger {
         self.reserve();
     }
 
-    /// Books what was spent before these books were opened. What the service refused then, without saying how long, says
-    /// nothing of today.
+    /// Records what was spent before this ledger was opened. What the service refused then, without saying how long,
+    /// says nothing of today.
     fn take_over(&mut self, demand: &Demand, settlement: &Settlement, now: Timestamp) {
         for spent in &settlement.spent {
             self.record_submission(demand.channel.as_ref(), demand, spent);
@@ -175,7 +175,7 @@ impl Ledger {
         }
     }
 
-    /// Books what was spent; whether the service refused for a while.
+    /// Records what was spent; returns whether the service refused for a while.
     fn record_spending(&mut self, grant: &Grant, claim: &Claim, now: Timestamp) -> bool {
         let ClaimState::Settled(settlement) = &claim.state else { return false };
         for spent in &settlement.spent {

@@ -77,7 +77,7 @@ impl Controller {
         }
         let uid = account.uid().unwrap_or_default();
         if account.metadata.deletion_timestamp.is_some() {
-            // It grants nothing more. Nothing of ours keeps it: who holds a grant goes on, and finds no books.
+            // It grants nothing more. Nothing of ours keeps it: who holds a grant continues, and finds no ledger.
             self.checks.forget(&uid);
             return Ok(Requeue::await_change());
         }
@@ -148,7 +148,7 @@ impl Controller {
     }
 }
 
-/// Counts what the closed grants have brought to light; once the status that books it is written.
+/// Counts what closing the grants has shown, once the status that records it is written.
 fn report_closed_grants(metrics: &AccountMetrics, provider: Provider, closed_grants: &ClosedGrants) {
     for ((operation, outcome), times) in &closed_grants.requests {
         metrics.requested(provider, *operation, *outcome, *times);
@@ -158,7 +158,7 @@ fn report_closed_grants(metrics: &AccountMetrics, provider: Provider, closed_gra
     closed_grants.lags.iter().for_each(|seconds| metrics.quota_woke(*seconds));
 }
 
-/// The earliest of all that asks for another look.
+/// The earliest time at which another reconcile is needed.
 fn next_reconcile(wake_at: Option<Timestamp>, check_due: Option<Duration>, now: Timestamp) -> Duration {
     let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
     timed.into_iter().chain(check_due).chain([MAX_WAIT]).min().unwrap_or(MAX_WAIT).max(MIN_WAIT)

@@ -130,7 +130,7 @@ fn waiter(ledger: &Ledger, demand: &Demand) -> Waiter {
     }
 }
 
-/// Tells of those who have come to wait for what they can never get.
+/// Events for demands that have become unsatisfiable.
 fn unsatisfiable(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountStatus) -> Vec<Event> {
     let new = |demand: &&&Demand| {
         let same = |waiter: &Waiter| {

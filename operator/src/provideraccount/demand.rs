@@ -79,7 +79,7 @@ pub struct Settlement {
     pub refusals: u32,
 }
 
-/// What has become of the holder of a grant.
+/// The state of the holder of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HolderState {
     /// It has begun with this grant, and may be spending.
@@ -153,7 +153,7 @@ pub fn claims_by_account(job: &VideoJob) -> BTreeMap<String, Vec<Claim>> {
     by_account
 }
 
-/// What has become of a grant's holder, whose `VideoJob` is this one; `None` if it does not exist.
+/// The state of a grant's holder, whose `VideoJob` is this one; `None` if it does not exist.
 #[must_use]
 pub fn holder_state(grant: &Grant, job: Option<&VideoJob>, account: &str) -> HolderState {
     let holder = &grant.holder;

@@ -1,4 +1,4 @@
-//! What keeps a demand waiting, for people. Pure.
+//! Forecasts what keeps a demand waiting, and until when; for people. Pure.
 
 use jiff::Timestamp;
 use videofactory_crds::units::{Duration, Money};
@@ -15,7 +15,7 @@ use super::window::Window;
 pub struct Forecast {
     /// What it is.
     pub limit: Limit,
-    /// When it opens, by the books; nothing if that depends on others.
+    /// When it opens, by the ledger; nothing if that depends on others.
     pub opens_at: Option<Timestamp>,
 }
 

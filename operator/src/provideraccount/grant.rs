@@ -22,7 +22,7 @@ use super::window::{Capacity, Reserved, Window};
 /// Most submissions of one grant.
 const MAX_SUBMISSIONS: i64 = 1_000;
 
-/// What one look grants.
+/// What one reconcile grants.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GrantBatch {
     /// New grants, in order.
@@ -59,7 +59,7 @@ pub fn grant(ledger: &Ledger, demands: &[Demand], now: Timestamp) -> GrantBatch 
     batch
 }
 
-/// One look: the books, and what was granted and kept in the course of it.
+/// One round of granting: the ledger, and what was granted and kept in it.
 struct Round<'a> {
     ledger: &'a Ledger,
     now: Timestamp,

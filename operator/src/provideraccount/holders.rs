@@ -19,8 +19,8 @@ pub struct Holders {
     pub holder_states: Vec<(Grant, HolderState)>,
     /// How the holders of the other grants stand, as the cache shows them.
     pub cached: Vec<(Grant, HolderState)>,
-    /// Attempts that were begun with grants of which the ledger knows nothing, by a live read; of an account whose books
-    /// were never opened, also those that have ended.
+    /// Attempts that were begun with grants of which the ledger knows nothing, by a live read; of an account whose
+    /// ledger was never opened, also those that have ended.
     pub unknown: Vec<Claim>,
 }
 
@@ -63,14 +63,14 @@ fn name(holder: &Holder) -> String {
     holder.name.clone().unwrap_or_default()
 }
 
-/// What only a live read of one `VideoJob` can tell.
+/// What is to be read live of one `VideoJob`.
 #[derive(Clone, Debug, Default)]
 pub struct PendingRead {
     grants: Vec<Grant>,
     attempts: Vec<Holder>,
 }
 
-/// What a live read of one `VideoJob` has told.
+/// The result of a live read of one `VideoJob`.
 #[derive(Clone, Debug)]
 pub struct ReadResult {
     holder_states: Vec<(Grant, HolderState)>,

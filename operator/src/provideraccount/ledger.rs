@@ -1,4 +1,4 @@
-//! The books of one account: its windows, what is spent of the money, and the open grants; read from the account and
+//! The ledger of one account: its windows, what is spent of the money, and the open grants; read from the account and
 //! written back. Pure.
 
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub struct Ledger {
     pub max_concurrent: Option<i64>,
 }
 
-/// Whether an account's books were never written: it was made a moment ago, perhaps after another of its name. The API
+/// Whether an account's ledger was never written: it was made a moment ago, perhaps after another of its name. The API
 /// server says -1 of a generation that nobody has seen.
 #[must_use]
 pub fn is_unopened(status: &ProviderAccountStatus) -> bool {
@@ -91,7 +91,7 @@ impl Tally {
 }
 
 impl Ledger {
-    /// The books as the account holds them, tidied up to `now`.
+    /// The ledger as the account holds it, tidied up to `now`.
     #[must_use]
     pub fn read(spec: &ProviderAccountSpec, status: &ProviderAccountStatus, now: Timestamp) -> Self {
         let grain = object_size::grain(spec.quotas.as_ref().map_or(0, Vec::len));
@@ -159,7 +159,7 @@ impl Ledger {
         self.refused_until = self.refused_until.filter(|until| *until > now);
     }
 
-    /// Why such a demand can never be met, if so.
+    /// Why such a demand is unsatisfiable, if so.
     #[must_use]
     pub fn why_unsatisfiable(&self, demand: &Demand) -> Option<String> {
         let spend = self.spend.as_ref().filter(|spend| demand.price_each.micros() > spend.limit)?;
@@ -228,7 +228,7 @@ impl Ledger {
     }
 }
 
-/// What a demand takes of each limit with each submission: the window's place, and units.
+/// What each submission of a demand uses of each limit: the window's place, and units.
 pub type QuotaUse = Vec<(usize, i64)>;
 
 /// The windows in which a submission counts: those of quotas by their place, and then the money's.
@@ -253,7 +253,7 @@ const SHARERS: i64 = 4;
 impl Tally {
     fn status(&self, now: Timestamp) -> QuotaStatus {
         let window = &self.window;
-        // A refusal is told apart: this says when there is a unit by our own books.
+        // A refusal is told apart: this says when there is a unit by our own ledger.
         let opens = Window { blocked_until: None, ..window.clone() }.when(1, now);
         QuotaStatus {
             name: self.quota.name.clone(),

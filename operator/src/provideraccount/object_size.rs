@@ -1,4 +1,4 @@
-//! How much room each part of an account's status has, so that it is never too large to be written. Pure.
+//! Size limits of the parts of an account's status, so that it is never too large to be written. Pure.
 //!
 //! Nothing that counts is ever left out for want of room: the ledger opens no further grant instead, and puts what was
 //! spent into coarser buckets. What is only told, or only decides who goes first, is cut.
@@ -29,13 +29,13 @@ fn bytes(part: &impl Serialize) -> usize {
     serde_json::to_string(part).map_or(0, |text| text.len() + 1)
 }
 
-/// Whether another grant can be opened beside these.
+/// Whether the status has space for another grant beside these.
 #[must_use]
 pub fn has_space_for_grant(grants: &[Grant]) -> bool {
     GrantSpace::beside(grants).takes_another()
 }
 
-/// Room for grants.
+/// Space for grants in the status.
 #[derive(Clone, Copy, Debug)]
 pub struct GrantSpace(usize);
 

@@ -1,4 +1,4 @@
-//! Takes back what was granted and is not begun with. Pure.
+//! Reclaims grants that no attempt has begun with. Pure.
 //!
 //! A grant that nobody uses must not depend on its holder to be freed: the holder may be the one who has failed. So the
 //! account closes it, and both sides go by one rule: first write, then read the other's word.
@@ -33,7 +33,7 @@ impl Ledger {
     /// Names the grants that are given now.
     pub(super) fn name(&mut self, grants: &mut [Grant], account: &str, now: Timestamp) {
         for grant in grants {
-            // From the clock on, so that books which somebody has emptied repeat no number.
+            // From the clock on, so that a ledger which somebody has emptied repeats no number.
             let number = self.last_grant.map_or(now.as_second(), |last| last.saturating_add(1));
             self.last_grant = Some(number);
             grant.id = Some(format!("{account}-{number}"));
@@ -110,7 +110,7 @@ pub(super) fn needs_live_read(grant: &Grant, cached: &HolderState) -> bool {
 }
 
 /// Whether an attempt was begun with a grant of another account of this name, which was deleted; of one that has ended, as
-/// long as these books were never written. What this account itself has given and does not list any more, it has closed:
+/// long as this ledger was never written. What this account itself has given and does not list any more, it has closed:
 /// nothing is spent under it.
 pub(super) fn is_begun_elsewhere(account: &ProviderAccount, claim: &Claim) -> bool {
     let uid = account.metadata.uid.as_deref().unwrap_or_default();
@@ -152,7 +152,7 @@ pub enum GrantCheck<'a> {
     Closing,
     /// It was closed before the attempt has begun: nothing was submitted under it.
     Closed,
-    /// These books know nothing of it: they were opened after it was given.
+    /// This ledger knows nothing of it: it was opened after that was given.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! Who is first. Pure.
+//! The wait queue: who is granted something first. Pure.
 //!
 //! A group is the films of one channel that ask for the same work with the same priority. What rises is a group that
 //! gets nothing: its priority, by one for each window since its last turn, or since its oldest film has asked. So many
@@ -29,7 +29,7 @@ const STARVATION_PERIODS: i64 = 8;
 /// A whole window, as a channel's part of it; a second, as a film's wait for a scene.
 const WHOLE: i128 = 1_000_000_000;
 
-/// The demands that wait, in order. The order of those who still wait changes with each grant.
+/// The demands that wait, in order. The order changes with each grant.
 pub struct WaitQueue<'a> {
     demands: &'a [Demand],
     now: Timestamp,
@@ -60,7 +60,7 @@ struct Kind {
     period: i64,
 }
 
-/// A group, as it waits.
+/// A group of demands that waits.
 struct WaitingGroup<'a> {
     channel: usize,
     priority: i64,

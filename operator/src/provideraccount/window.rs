@@ -246,7 +246,7 @@ impl Window {
         self.join_by(self.bucket());
         let most = MAX_ENTRIES / usize::try_from(self.grain.coarser).unwrap_or(1);
         if self.bucket().is_none() && self.spent.len() > most {
-            // More than fits into the window: much was spent before these books were opened.
+            // More than fits into the window: much was spent before this ledger was opened.
             self.join_by(Some(self.width()));
             self.lose_track(now);
         }

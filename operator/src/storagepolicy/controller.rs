@@ -174,7 +174,7 @@ impl Controller {
         Ok(wake_at)
     }
 
-    /// Writes the status if it differs; then books, stops, begins, counts and tells.
+    /// Writes the status if it differs; then acknowledges, stops, starts, counts and reports.
     async fn apply(
         &self,
         uid: &str,
@@ -303,7 +303,7 @@ impl Controller {
         self.stop.run_until_cancelled(follow).await;
     }
 
-    /// Waits for what is under way, which was told to stop, and books how it ended.
+    /// Waits for running tasks, which were asked to stop, and records how they ended.
     async fn record_final_reports(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
         while tasks.join_next().await.is_some() {}

@@ -51,7 +51,7 @@ pub enum Finding {
     },
 }
 
-/// A look at the bucket.
+/// The result of inspecting a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// Whether it is fit for use.
@@ -96,7 +96,7 @@ const fn allows_pruning(reason: StoragePolicyReason) -> bool {
     matches!(reason, StoragePolicyReason::StorageFull | StoragePolicyReason::PreconditionsUnsupported)
 }
 
-/// Who asks a bucket, and how thoroughly.
+/// Inspects a bucket.
 #[derive(Clone, Copy)]
 pub struct Inspector<'a> {
     /// Reads what opens the bucket.

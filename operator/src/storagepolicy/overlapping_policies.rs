@@ -1,4 +1,4 @@
-//! Policies that share a bucket. Of those with one place, or with one inside the other, the oldest prunes.
+//! Policies whose locations in a bucket are the same or overlap. Of these the oldest prunes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Whose a place is: one cluster's. An operator sees the jobs of its own cluster alone and takes the files of any other
-//! for those of jobs that are gone, so that two clusters with one place would delete each other's films. The first
-//! leaves its mark there, and all others keep off until a person says otherwise.
+//! Which cluster owns a bucket's location. An operator sees the jobs of its own cluster alone and takes the files of
+//! any other for those of jobs that are gone, so that two clusters with one place would delete each other's films. The
+//! first leaves its mark there, and all others keep off until a person says otherwise.
 
 mod judge;
 
@@ -20,12 +20,12 @@ use judge::nobody;
 pub use judge::{Claimant, FoundMarker, Judgement, OwnershipMarker, judge};
 use videofactory_client::call::{CallError, within};
 
-/// Key of the mark.
+/// Key of the ownership marker.
 pub const MARKER_KEY: &str = "videofactory-cluster.json";
 /// How many files of a folder are looked at to find one of a job; where there are more, nobody can tell.
 const MAX_KEYS_CHECKED: usize = 5_000;
 
-/// Whose a place is.
+/// Which cluster owns a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// This cluster's.
@@ -34,7 +34,7 @@ pub enum Ownership {
     Others(String),
 }
 
-/// A place that is this cluster's.
+/// A location that this cluster owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedLocation {
     /// The cluster's UID.
@@ -97,7 +97,7 @@ async fn read(bucket: &Bucket) -> Result<FoundMarker, StorageError> {
     }
 }
 
-/// A place as a cluster sees it.
+/// A location as a cluster sees it.
 struct LocationView<'a> {
     bucket: &'a Bucket,
     cluster: &'a str,

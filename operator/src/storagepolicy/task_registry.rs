@@ -1,5 +1,5 @@
-//! What this process knows of its policies beside their status: what is under way, what has ended and is not booked,
-//! and what was counted and is not told. Losing it costs a measurement or a resumed run, and nothing else.
+//! What this process knows of its policies beside their status: running tasks, reports that are not recorded yet, and
+//! usage that is not reported yet. Losing it costs a measurement or a resumed run, and nothing else.
 
 #[cfg(test)]
 mod tests;

@@ -101,7 +101,7 @@ fn collect_account_refs(value: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
-/// An account that is not all there yet: its books say nothing.
+/// An account that is being restored: its ledger is not valid yet.
 fn held(name: &str, account: Option<&Result<ProviderAccount, String>>, now: Timestamp) -> Option<Account> {
     let held = restoring::held(account?.as_ref().ok()?, now)?;
     Some(Account::Held(format!("ProviderAccount {name:?}: {}", held.why)))
@@ -222,7 +222,7 @@ mod tests {
         .unwrap();
         let terms = ("7".to_owned(), AllowedHosts::parse("hooks.example"));
         let state = account_state("team", Some(&Ok(account)), &Network::default(), |_| Some(terms.clone()));
-        let Account::External(external) = state else { panic!("not hired") };
+        let Account::External(external) = state else { panic!("not external") };
         let obstacle = external.obstacle.unwrap();
         assert!(obstacle.contains("\"team\"") && obstacle.contains("as url"), "{obstacle}");
         assert!(!obstacle.contains("a-secret-path"), "{obstacle}");
@@ -242,10 +242,10 @@ mod tests {
             account_state("acc", Some(&Ok(account(provider))), &Network::default(), |_| terms.clone())
         };
         assert_eq!(state("Embedded", None), Account::Embedded);
-        let Account::External(external) = state("XAI", Some("7")) else { panic!("not hired") };
+        let Account::External(external) = state("XAI", Some("7")) else { panic!("not external") };
         assert_eq!((external.spec.provider, external.credentials.as_deref()), (Provider::Xai, Some("7")));
         assert_eq!(external.obstacle, None);
-        let Account::External(external) = state("XAI", None) else { panic!("not hired") };
+        let Account::External(external) = state("XAI", None) else { panic!("not external") };
         assert!(external.obstacle.unwrap().contains("Secret \"keys\""));
         let Account::Unusable { message, .. } = account_state("acc", None, &Network::default(), |_| None)
         else {

@@ -20,7 +20,7 @@ const TERMINATION_TIMEOUT: SignedDuration = SignedDuration::from_secs(120);
 /// node's loss of power. No worker ends with it.
 const UNSEEN: i32 = 255;
 
-/// How one attempt stands.
+/// The state of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attempt {
     /// Its pod is alive, or its Job will still make one.
@@ -55,7 +55,7 @@ pub enum End {
     Silent(i32),
 }
 
-/// How the attempts that have not ended stand.
+/// The state of each attempt that has not ended.
 pub type OpenAttempts = BTreeMap<StepName, Attempt>;
 
 /// The attempts whose start is recorded and whose end is not.
@@ -116,7 +116,7 @@ pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (T
     pods.chain(jobs)
 }
 
-/// When a pod that is being stopped, and has not ended, should be gone with all patience.
+/// When a pod that is being stopped, and has not ended, should be gone at the latest.
 #[must_use]
 pub fn gone_at_the_latest(pod: &PodFacts) -> Option<Timestamp> {
     let by = pod.gone_by.filter(|_| !matches!(pod.state, PodState::Ended(_)))?;

@@ -46,7 +46,7 @@ pub async fn run(context: Context, stop: CancellationToken) {
     runner.run(move |object| reconcile_object(object, context.clone()), |_, _| (), stop).await;
 }
 
-/// One look at one object.
+/// Reconciles one object once.
 async fn reconcile_object(
     object: Arc<Guarded<VideoJob>>,
     context: Context,
@@ -80,7 +80,7 @@ async fn reconcile(context: &Context, cached: &VideoJob) -> Result<Requeue, Appl
     Ok(next_reconcile(wake_at, now, has_unseen, &observed))
 }
 
-/// The earliest of all that asks for another look.
+/// The earliest time at which another reconcile is needed.
 fn next_reconcile(wake_at: Option<Timestamp>, now: Timestamp, unseen: bool, observed: &Observed) -> Requeue {
     let timed = wake_at.map(|at| {
         let wait = at.duration_since(now);

@@ -123,7 +123,7 @@ pub enum Storage {
     },
 }
 
-/// How full a bucket is, as its policy's own controller has found.
+/// How full a bucket is, as its policy's controller has measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BucketFill {
     /// By the water marks.
@@ -175,7 +175,7 @@ pub struct ExternalAccount {
     pub credentials: Option<String>,
     /// The entry of its Secret's allowed hosts that names its endpoint; empty if that is the provider's own.
     pub allowed_host: String,
-    /// Why it cannot be used now, and what to do; its books are kept all the same.
+    /// Why it cannot be used now, and what to do; its ledger is kept all the same.
     pub obstacle: Option<String>,
 }
 
@@ -235,7 +235,7 @@ pub enum PodState {
     Ended(PodEnd),
 }
 
-/// What keeps a pod from starting, or from ending.
+/// Why a pod does not start, or does not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PodProblem {
     /// No node takes it yet; the scheduler's message.
@@ -248,7 +248,7 @@ pub enum PodProblem {
     NoPod(String),
     /// A Job's pod is refused; in which words.
     Refused(String),
-    /// The pod of this name is being stopped and should have been gone for a while.
+    /// The pod of this name is stuck terminating.
     StuckTerminating(String),
 }
 

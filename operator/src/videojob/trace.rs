@@ -1,8 +1,8 @@
 //! What attempts and runs are told as in a trace, once they have ended: spans made of the times on record. Pure.
 //!
 //! A run may last for days, and operators come and go meanwhile, so that no span is kept open. An attempt is told when the
-//! status that books its end is written, with its waits apart; a run when it is over. Ids follow from what an attempt and
-//! a run are called, so that one that is told again, after a crash, is the same span.
+//! status that records its end is written, with its waits apart; a run when it is over. Ids follow from what an attempt
+//! and a run are called, so that one that is told again, after a crash, is the same span.
 
 use jiff::Timestamp;
 use kube::ResourceExt;

@@ -154,8 +154,8 @@ impl Verdict {
         }
     }
 
-    /// Of several steps' standing, the one that is told: smallest first. What runs is told before what
-    /// waits, because the job goes on; a hindered pod is told at once.
+    /// Of several steps' states, the one that is shown: smallest first. What runs is told before what
+    /// waits, because the job continues; a pod that cannot start is reported at once.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Failed { .. } => 0,

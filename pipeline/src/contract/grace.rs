@@ -1,5 +1,5 @@
 //! How long an attempt may take to end once it was told to: the one place from which a pod's
-//! `terminationGracePeriodSeconds` and the worker's own patience follow.
+//! `terminationGracePeriodSeconds` and the worker's own time limit follow.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const ACCEPTED: u64 = 180;
 const OPENED: u64 = 60;
 /// For storing what has come.
 const STORE: u64 = 30;
-/// What the pod is given beyond the worker's own patience, to give the step up, and to write outcome and log.
+/// What the pod is given beyond the worker's own time limit, to abort the step, and to write outcome and log.
 const LAST_WORDS: u64 = 30;
 
 /// How long an attempt may take to end once it was told to.

@@ -106,12 +106,11 @@ pub struct StepInput {
     /// This attempt may have been started before, and nobody knows what became of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
-    /// How many submissions in all a person has allowed, by the digest that they are for. Without a word two may bring
-    /// nothing.
+    /// How many submissions in all a person has allowed, by digest. Without an entry two may fail.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[serde(rename = "permits")]
     pub allowed_submissions: BTreeMap<Digest, u32>,
-    /// A person's leave to buy once more what was delivered before this and is gone.
+    /// A person has allowed to pay once more for what was delivered before this and is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_before: Option<Timestamp>,
     /// Scenes for which no submission is left move as still pictures.

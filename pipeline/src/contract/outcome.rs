@@ -124,8 +124,8 @@ fn is_nothing(cost: &Money) -> bool {
 }
 
 impl Spent {
-    /// At most [`MAX_SPENT`] entries, oldest first: neighbours in time are joined, at the later time, so that nothing
-    /// seems free again too early.
+    /// At most [`MAX_SPENT`] entries, oldest first: entries next to each other in time are joined, at the later time,
+    /// so that nothing seems free again too early.
     #[must_use]
     pub fn few(all: Vec<Self>) -> Vec<Self> {
         Self::at_most(all, MAX_SPENT)
@@ -168,7 +168,7 @@ impl Unresolved {
     pub const MAX: usize = 16;
 }
 
-/// A service that refuses for a while, whatever our own books say.
+/// A service that refuses for a while, whatever our own ledger says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {

@@ -138,7 +138,7 @@ impl Clients {
         let direct = direct.build().map_err(|error| fails(&error))?;
         let proxied = if network.proxies().are_set() {
             let proxies = network.proxies().clone();
-            // The proxy is the administrator's: its address needs no leave. It alone is resolved for these calls.
+            // The proxy is the administrator's: its address needs no permission. It alone is resolved for these calls.
             let through = reqwest::Proxy::custom(move |url| proxies.of(url).cloned());
             Some(builder()?.proxy(through).build().map_err(|error| fails(&error))?)
         } else {

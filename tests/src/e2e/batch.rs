@@ -1,4 +1,4 @@
-//! Ten films of clips that are paid for, which are at work together while something is struck, and the witnesses that
+//! Ten films of clips that are paid for, which are at work together while something is disrupted, and the checks that
 //! nothing of them is made or paid for twice.
 
 use std::collections::BTreeMap;
@@ -54,8 +54,8 @@ impl Batch {
         Ok(())
     }
 
-    /// Waits until somebody has written one of the films since now. Fails where none is at work any more: what strikes
-    /// then strikes nothing.
+    /// Waits until somebody has written one of the films since now. Fails where none is at work any more: a disruption
+    /// would then disrupt nothing.
     pub async fn next_write(&self) -> anyhow::Result<()> {
         let jobs = self.env.api::<VideoJob>();
         let done =
@@ -71,7 +71,8 @@ impl Batch {
         .await
     }
 
-    /// All films are finished, each scene was made once and each clip paid for once, and the account's books say the same.
+    /// All films are finished, each scene was made once and each clip paid for once, and the account's ledger says the
+    /// same.
     pub async fn finishes_unharmed(&self) -> anyhow::Result<()> {
         for film in &self.films {
             film.succeeded().await?;

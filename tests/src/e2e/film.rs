@@ -1,4 +1,4 @@
-//! Films of a few seconds: how a test orders one, follows it, and changes its mind about it.
+//! Films of a few seconds: how a test creates one, follows it, and edits it.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::events::v1::Event;
@@ -15,7 +15,7 @@ use super::test_env::TestEnv;
 use super::{operator, pods, wait};
 use crate::api_server::merge;
 
-/// What a test asks for: a few short scenes in 360p, published to the bucket, so that all six steps run.
+/// A film that a test creates: a few short scenes in 360p, published to the bucket, so that all six steps run.
 #[derive(Clone, Debug)]
 pub struct NewFilm {
     name: String,

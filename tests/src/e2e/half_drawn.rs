@@ -8,13 +8,13 @@ use super::film::{Film, NewFilm, attempts};
 use super::test_env::TestEnv;
 use crate::r2_proxy::{Effect, Fault};
 
-/// Scenes of a film that is struck while its pictures are drawn. On two processors some are made then, two are being
-/// made, and some are not begun; more would only take longer.
+/// Scenes of a film that is interrupted while its pictures are drawn. On two processors some are made then, two are
+/// being made, and some are not begun; more would only take longer.
 pub const SCENES: usize = 6;
 /// How many of their pictures reach the bucket before the others are held.
 const DRAWN: usize = 2;
 
-/// The first pictures reach the bucket, and no others before faults are taken back: a blow that falls then, falls in the
+/// The first pictures reach the bucket, and no others before faults are removed: a disruption at that time falls in the
 /// middle of them.
 #[must_use]
 pub fn few_pictures() -> Fault {
@@ -33,15 +33,15 @@ pub async fn half_drawn(env: &TestEnv) -> anyhow::Result<(Film, Artifacts)> {
 pub async fn until_half_drawn(film: &Film) -> anyhow::Result<Artifacts> {
     film.running_pod(StepName::GenerateImages).await?;
     film.has_made("/images/", DRAWN).await?;
-    // Beside it a voice may still be on its way; it is no part of what the blow falls upon.
+    // Beside it a voice may still be on its way; it is no part of what is disrupted.
     let mut before = film.artifacts().await?;
     before.retain(|key, _| key.contains("/images/"));
     Ok(before)
 }
 
-/// A film of [`half_drawn`] is finished after a blow that is nobody's fault and counts as no failure, and what there was
-/// before it was not touched. Pictures are held until another attempt is at work, so that the one that was struck cannot end
-/// well by itself.
+/// A film of [`half_drawn`] is finished after a disruption that is nobody's fault and counts as no failure, and what
+/// there was before it was not touched. Pictures are held until another attempt is at work, so that the one that was
+/// killed cannot end well by itself.
 pub async fn finishes_unharmed(env: &TestEnv, film: &Film, before: &Artifacts) -> anyhow::Result<()> {
     film.until("another attempt of generate-images", |status| {
         attempts(status, StepName::GenerateImages) >= 2

@@ -1,4 +1,4 @@
-//! Who led when, by the API server's own log, and who wrote without leading.
+//! The leadership terms of replicas, by the API server's audit log, and who wrote without leading.
 
 use std::collections::BTreeMap;
 

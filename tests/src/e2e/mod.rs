@@ -1,5 +1,5 @@
 //! What the end-to-end tests stand on: a namespace a test, films of a few seconds, waits that watch instead of
-//! sleeping, and the witnesses that outlast a single reconcile (all pods, the audit log, the bucket).
+//! sleeping, and what is checked beyond a single reconcile (all pods, the audit log, the bucket).
 //!
 //! `tests/run` brings the cluster and tells by environment where things are; see [`site`].
 

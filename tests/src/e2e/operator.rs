@@ -167,11 +167,11 @@ pub async fn kill_keeping_lease(client: &Client) -> anyhow::Result<()> {
     target.replace().await
 }
 
-/// Blows fall one after the other: tests that run beside each other strike the same operator, and while one dies and its
+/// Serializes kills: concurrent tests kill the same operator, and while one dies and its
 /// successor starts, there is none that could be found.
 static KILL_LOCK: Mutex<()> = Mutex::const_new(());
 
-/// An operator that is to be struck at a moment that does not wait: its processes are known beforehand.
+/// A replica that is to be killed at an exact moment: its processes are known beforehand.
 pub struct TargetReplica {
     client: Client,
     /// Name of its pod.
@@ -184,7 +184,7 @@ pub struct TargetReplica {
     processes: Vec<String>,
 }
 
-/// A process that stands still, as on a machine that has no time for it; it goes on when this is dropped.
+/// A process that is paused, as on an overloaded machine; it continues when this is dropped.
 pub struct PausedProcess(Vec<String>);
 
 impl Drop for PausedProcess {

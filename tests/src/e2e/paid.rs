@@ -169,13 +169,13 @@ impl Account {
         .await
     }
 
-    /// Waits until all reservations are booked, and compares the books with the service's: nothing leaked, nothing
+    /// Waits until all grants are closed, and compares the ledger with the service's: nothing leaked, nothing
     /// forgotten. Only for quotas whose window is longer than the test.
     pub async fn usage_agrees(&self, quota: &str, operation: Operation) -> anyhow::Result<()> {
         self.usage_exceeds(quota, operation, 0).await
     }
 
-    /// The same, where so many units more are in the books than the service knows of: what nobody can account for
+    /// The same, where so many units more are in the ledger than the service knows of: what nobody can account for
     /// counts as spent.
     pub async fn usage_exceeds(&self, quota: &str, operation: Operation, more: i64) -> anyhow::Result<()> {
         let paid = i64::try_from(self.submissions(operation).await?.len())?;

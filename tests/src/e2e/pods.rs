@@ -1,4 +1,4 @@
-//! The witness of "nothing runs twice at once": sees every step's pod from the first test to the last.
+//! Monitors that no step ever has two live pods: watches every step's pod from the first test to the last.
 //!
 //! It has a thread of its own, because each test has a runtime of its own.
 
@@ -45,11 +45,12 @@ pub struct OverlapMonitor {
 }
 
 impl OverlapMonitor {
-    /// The one witness of this process. The first call returns when it has its first list; all fail if it never had one.
+    /// The one monitor of this process. The first call returns when it has its first list; all fail if it never had
+    /// one.
     pub fn shared() -> anyhow::Result<Self> {
         static MONITOR: OnceLock<Result<OverlapMonitor, String>> = OnceLock::new();
         let started = MONITOR.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
-        started.clone().map_err(|error| anyhow!("no witness of the pods: {error}"))
+        started.clone().map_err(|error| anyhow!("no monitor of the pods: {error}"))
     }
 
     fn start() -> anyhow::Result<Self> {
@@ -59,7 +60,7 @@ impl OverlapMonitor {
         let (noted, failed) = (Arc::clone(&seen), ready.clone());
         let thread = thread::spawn(move || {
             if let Err(error) = runtime.block_on(watch(&noted, &ready)) {
-                eprintln!("the witness of the pods has ended: {error:#}");
+                eprintln!("the monitor of the pods has ended: {error:#}");
                 // Nobody listens after the first list.
                 let _ = failed.send(Err(error));
             }
@@ -70,7 +71,7 @@ impl OverlapMonitor {
 
     /// Fails if nothing is seen any more, so that what it has not seen proves nothing.
     pub fn ensure_alive(&self) -> anyhow::Result<()> {
-        ensure!(!self.thread.is_finished(), "the witness of the pods has ended; the output says why");
+        ensure!(!self.thread.is_finished(), "the monitor of the pods has ended; the output says why");
         Ok(())
     }
 
@@ -129,7 +130,7 @@ async fn watch(seen: &Mutex<Seen>, ready: &mpsc::Sender<anyhow::Result<()>>) -> 
             }
             Ok(Event::Apply(pod)) => open(seen).note(&pod),
             Ok(Event::Delete(pod)) => open(seen).gone(&pod.uid().unwrap_or_default()),
-            Err(error) => eprintln!("the witness of the pods lost its watch and goes on: {error}"),
+            Err(error) => eprintln!("the monitor of the pods lost its watch and goes on: {error}"),
         }
     }
     bail!("the watch ended")

@@ -1,4 +1,4 @@
-//! A namespace for one test, with a bucket of its own; gone when the test is over, and told of when it failed.
+//! The environment of one test: a namespace with a bucket of its own; deleted after the test, and dumped if it failed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ const TEST: &str = "videofactory.dev/test";
 /// What is kept of a test that failed.
 const OBJECTS: &str = "videojobs,provideraccounts,storagepolicies,channels,jobs,pods";
 
-/// One test's place. Cheap to clone.
+/// The environment of one test. Cheap to clone.
 #[derive(Clone)]
 pub struct TestEnv {
     /// A client of the cluster.
@@ -277,10 +277,10 @@ impl TestEnv {
         .await
     }
 
-    /// Never were two pods of one step alive, and the witness has seen all of them.
+    /// Never were two pods of one step alive, and the monitor has seen all of them.
     async fn check_pods(&self) -> anyhow::Result<()> {
         let ours = ListParams::default().labels(pods::UID);
-        wait::asked("the witness to have seen all pods", async || {
+        wait::asked("the monitor to have seen all pods", async || {
             self.monitor.ensure_alive()?;
             let unseen = self.monitor.unseen(&self.api::<Pod>().list(&ours).await?.items);
             Ok(unseen.is_empty().then_some(()))

@@ -1,4 +1,4 @@
-//! Accounts by key: their limits, what they used, and what is made for them.
+//! The store of accounts by key: their limits, what they used, and what is made for them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -33,7 +33,7 @@ const FIRST: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(crate) struct AccountStore(Mutex<Accounts>);
 
-/// What the book's lock guards.
+/// What the store's lock guards.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     accounts: BTreeMap<String, Account>,

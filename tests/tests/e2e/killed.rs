@@ -1,5 +1,5 @@
-//! Workers and operators that die at each point between a demand and its books: service and account agree at the end, and
-//! nothing but what nobody could know of is paid for twice.
+//! Workers and operators that die at each point between a demand and its booking in the ledger: service and account
+//! agree at the end, and nothing but what nobody could know of is paid for twice.
 
 use anyhow::{Context as _, ensure};
 use k8s_openapi::api::batch::v1::Job;
@@ -54,7 +54,7 @@ async fn a_worker_killed_at_every_point_pays_again_only_for_what_nobody_knows() 
         let step = film.step(STEP, StepState::Succeeded).await?;
         ensure!(step.attempt == Some(5), "it took {:?} attempts", step.attempt);
         // Of six, one slot was never submitted, and one submission's id never written: both are unknown, so both are
-        // submitted again. The first was not paid for, and the books cannot know that.
+        // submitted again. The first was not paid for, and the ledger cannot know that.
         let paid = grok.paid(Operation::Video).await?;
         let mut times: Vec<usize> = paid.values().copied().collect();
         times.sort_unstable();

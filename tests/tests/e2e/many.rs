@@ -100,7 +100,7 @@ fn film(number: usize) -> String {
 }
 
 /// Waits until the operator has looked at all jobs, and tells of each that it is in this phase; in parts, because there is
-/// an end to a test's patience with each.
+/// a time limit for each wait of a test.
 async fn all_are(phase: &str) -> anyhow::Result<()> {
     for part in 1..=10 {
         wait::asked("the operator to have looked at another tenth of the jobs", async || {
@@ -161,7 +161,7 @@ async fn bench_stop_all_of_a_hundred() {
         for number in 0..FILMS {
             films.push(env.create_film(filming(number)).await?);
         }
-        // In parts, because there is an end to a test's patience with each.
+        // In parts, because there is a time limit for each wait of a test.
         for part in 1..=FILMS {
             grok.has_accepted(Operation::Video, CLIPS * part).await?;
         }

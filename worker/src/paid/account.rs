@@ -1,4 +1,4 @@
-//! What this attempt knows of an account that it may buy from.
+//! The state of an account that this attempt may submit to.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Guarded, OnceLock};
@@ -15,7 +15,7 @@ use super::remaining::Remaining;
 use super::session::SubmissionSession;
 use super::slots::History;
 
-/// An account that this attempt may buy from.
+/// An account that this attempt may submit to.
 pub struct Account {
     pub(super) session: Arc<SubmissionSession>,
     pub(crate) name: String,

@@ -1,4 +1,4 @@
-//! The time, as it is written into the books and waited for.
+//! The clock by which usage is recorded and openings are waited for.
 
 use std::fmt;
 use std::sync::Arc;

@@ -24,11 +24,11 @@ use crate::traces::OpenSpan;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 
-/// A submission that the service has taken, as it is looked after.
+/// A submission that the service has accepted, while it is polled.
 #[derive(Clone)]
 pub(super) struct TrackedRequest {
     pub taken: Taken,
-    /// In the books of this attempt, if it was submitted by it.
+    /// Its usage entry, if this attempt has submitted it.
     pub entry: Option<UsageEntry>,
 }
 
@@ -48,7 +48,7 @@ enum Polled {
     Error(ProviderError),
 }
 
-/// What an error of a poll means.
+/// What follows from an error of a poll.
 enum ErrorVerdict {
     /// The request has ended so.
     Over(Ending),
@@ -61,7 +61,7 @@ enum ErrorVerdict {
 }
 
 impl Account {
-    /// Looks after what the service has taken until it is here.
+    /// Polls accepted requests until one of them is stored.
     pub(super) async fn poll_until_done<O: PaidRequest>(
         &self,
         request: &O,
@@ -155,7 +155,7 @@ impl Account {
 
     /// What an error means for the request. That the service does not find it is believed of the request only while it
     /// answers well for another of the same attempt, which was submitted with the same key to the same address; or
-    /// when a person has given leave.
+    /// when a person has allowed another submission.
     fn judge_error(
         &self,
         attempt: i32,
@@ -259,7 +259,7 @@ impl Account {
     }
 }
 
-/// A question to a person about this order.
+/// A question to a person about this request.
 pub(super) fn ask_person<O: PaidRequest>(request: &O, submissions: u32, why: Why) -> StepError {
     let (digest, price) = (request.digest().clone(), request.price());
     StepError::AskPerson(Box::new(Question { digest, submissions, price, why }))

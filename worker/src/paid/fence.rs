@@ -1,7 +1,7 @@
-//! Fences between attempts, and between executions of one attempt. An execution raises the attempt's fence before
-//! anything else, and does nothing if another has raised it. It takes a slot, looks for the fence of a later attempt,
-//! and submits at once: so the later attempt sees the slot, or the earlier one the fence. A pod that was given up and
-//! falls asleep between its look and the request can still submit beside its successor, once; see docs/decisions.
+//! Fencing between attempts, and between executions of one attempt. An execution first acquires the attempt's fencing
+//! token, and does nothing if another execution holds it. Before each submission it takes a slot, checks for the token
+//! of a later attempt, and submits at once: so the later attempt sees the slot, or the earlier one the token. A pod
+//! that is paused between its check and its request can still submit once beside its successor; see docs/decisions.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use videofactory_pipeline::Keys;
 use super::store::WriteOnceStore;
 use crate::outcome::StepError;
 
-/// The fence of one attempt.
+/// The fencing token of one attempt.
 #[derive(Clone)]
 pub(super) struct FencingToken {
     store: Arc<dyn WriteOnceStore>,
@@ -27,8 +27,8 @@ struct FenceHolder<'a> {
 }
 
 impl FencingToken {
-    /// Raises the attempt's fence. Stops this execution if a later attempt has begun, or if another execution has
-    /// raised the same one: that may have submitted something.
+    /// Acquires the attempt's token. Fails if a later attempt has begun, or if another execution holds the same token:
+    /// that one may have submitted something.
     pub async fn acquire(
         store: Arc<dyn WriteOnceStore>,
         keys: &Keys,

@@ -1,6 +1,6 @@
-//! What is bought from outside services, at most once. A submission takes a numbered, write-once slot in the
-//! bucket; only who creates the slot submits, and only as long as no later attempt has begun. Whatever dies
-//! in between, the next attempt reads in the slots what was taken, what was not, and what nobody can tell.
+//! Paid requests to outside services, each accepted at most once. A submission takes a numbered slot in the bucket,
+//! which is written once; only the creator of the slot submits, and only as long as no later attempt has begun. After a
+//! crash the next attempt reads from the slots what was accepted, what was rejected, and what is unknown.
 
 mod account;
 mod clock;

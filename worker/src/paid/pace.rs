@@ -1,5 +1,5 @@
 //! When an attempt may submit: never more than it was allowed, none before its opening, and with the pause
-//! that the account's pace asks for. Turns are given in the order of asking, the earliest first.
+//! that the account's rate limit asks for. Permits are given in the order of requests, the earliest opening first.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard as Guard, PoisonError};
@@ -16,7 +16,7 @@ use super::clock::Clock;
 /// would be an unknown outcome.
 const SLOT_TAKES: Duration = Duration::from_millis(250);
 
-/// The turns of one account within an attempt.
+/// The submit permits of one account within an attempt.
 pub(super) struct Pace {
     clock: Clock,
     /// The pause between two submissions; none without a limit.
@@ -31,7 +31,7 @@ pub(super) struct Pace {
     last: Queue<Option<Instant>>,
 }
 
-/// Leave to make one submission. Dropped without [`SubmitPermit::consume`], it is given back.
+/// Permission to make one submission. Dropped without [`SubmitPermit::consume`], it is given back.
 pub(super) struct SubmitPermit<'a> {
     pace: &'a Pace,
     unit: Option<(Timestamp, u32)>,
@@ -60,7 +60,7 @@ impl Pace {
         }
     }
 
-    /// The next turn, in the order of asking; `None` if there is none left.
+    /// The next permit, in the order of requests; `None` if none is left.
     pub fn permit(&self) -> Option<SubmitPermit<'_>> {
         let unit = self.free().pop_first()?;
         Some(SubmitPermit { pace: self, unit: Some(unit), last: None })
@@ -109,7 +109,7 @@ impl SubmitPermit<'_> {
         }
     }
 
-    /// Takes a turn that was given back, if it comes earlier than this one.
+    /// Takes a permit that was given back, if it opens earlier than this one.
     fn swap_for_earlier(&mut self) {
         let mut free = self.pace.free();
         if let Some(unit) = self.unit.filter(|unit| free.first().is_some_and(|first| first < unit)) {
@@ -119,7 +119,7 @@ impl SubmitPermit<'_> {
     }
 
     /// Waits for the very moment of the submission, which is to be made right after this. Whether it is used
-    /// up is told by [`SubmitPermit::consume`].
+    /// up is said by [`SubmitPermit::consume`].
     pub async fn wait_for_pace(&mut self) {
         if let Some(mut last) = self.last.take() {
             self.pace.rest(*last, Duration::ZERO).await;

@@ -1,4 +1,4 @@
-//! How what a service has taken is looked after: how often it is polled, and how much trouble is borne.
+//! How accepted requests are polled: how often, and which errors are tolerated for how long.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(15);
 /// The shortest and the longest pause then.
 const AWAY_PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
-/// The patience with one request.
+/// The poll interval of one request, and since when it fails.
 pub(super) struct PollBackoff {
     began: Instant,
     trouble_since: Option<Instant>,
@@ -77,7 +77,7 @@ impl PollBackoff {
         self.trouble_since
     }
 
-    /// Seconds since the request is looked after.
+    /// Seconds since the request is polled.
     pub fn seconds(&self) -> u32 {
         whole_seconds(self.began.elapsed())
     }

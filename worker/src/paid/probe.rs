@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::question::FailedSubmissions;
 
-/// What has to come before all may be submitted at once.
+/// The event that ends the probing, after which all may submit concurrently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Milestone {
     /// A submission that is answered: an answer was lost before.
@@ -31,7 +31,7 @@ impl Probe {
         Self { awaited: watch::Sender::default(), one: Semaphore::new(1), away_since: Mutex::default() }
     }
 
-    /// Tells what has become of earlier submissions.
+    /// Takes the failures of earlier submissions into account.
     pub fn observe(&self, found: &FailedSubmissions) {
         let needed = match found {
             FailedSubmissions { failed: 0, unknown: 0, .. } => None,
@@ -52,7 +52,7 @@ impl Probe {
         self.awaited.send_modify(|awaited| *awaited = needed.max(*awaited));
     }
 
-    /// Something good has come.
+    /// A milestone was reached.
     pub fn reached(&self, milestone: Milestone) {
         *self.away_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.awaited.send_modify(|awaited| *awaited = awaited.filter(|needed| *needed > milestone));

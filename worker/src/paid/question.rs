@@ -30,7 +30,7 @@ pub enum Why {
     NotFound(String),
 }
 
-/// Submissions that have brought nothing.
+/// Submissions without a result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailedSubmissions {
     /// All that were taken, or may have been.

@@ -1,5 +1,5 @@
-//! How many submissions are still to be made: told only once everything was looked at, since too small a
-//! number would be believed.
+//! How many submissions are still to be made: reported only once every digest was checked, because a number that is too
+//! small would be believed.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What can be bought: one trait for services that answer at once and for those that are looked after later.
+//! Paid requests: one trait for services that answer at once and for those that are polled.
 
 use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
@@ -15,11 +15,11 @@ pub enum Answer<G> {
     Accepted(String),
 }
 
-/// Something that is bought under one digest, at most once.
+/// A request that is paid for, accepted at most once under one digest.
 pub trait PaidRequest: Sync {
     /// What is delivered.
     type Artifact: Send + Sync;
-    /// What a submission needs besides the order: fetched before its slot is taken.
+    /// What a submission needs besides the request; fetched before its slot is taken.
     type Prepared: Send + Sync;
 
     /// What it is made from: its slots lie under this.
@@ -48,7 +48,7 @@ pub trait PaidRequest: Sync {
         prepared: &Self::Prepared,
     ) -> impl Future<Output = Result<Answer<Self::Artifact>, ProviderError>> + Send;
 
-    /// Looks after it; `None` while it is being made.
+    /// Polls it; `None` while it is being generated.
     fn poll(&self, id: &str) -> impl Future<Output = Result<Option<Self::Artifact>, ProviderError>> + Send;
 
     /// Puts it into the bucket, unless it is there. Tried again if the bucket fails.

@@ -1,4 +1,4 @@
-//! Where one attempt buys: its fence, its slots, and the books of what it finds and spends.
+//! The session in which one attempt submits: its fencing token, its slots, and its usage recorder.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::traces::Traces;
 /// How many histories are read at a time.
 const READ_CONCURRENCY: usize = 16;
 
-/// What a desk is opened with.
+/// The configuration of a session.
 #[derive(Clone)]
 pub struct SessionConfig {
-    /// Where slots and fences lie.
+    /// Holds slots and fencing tokens.
     pub store: Arc<dyn WriteOnceStore>,
     /// Their names.
     pub keys: Keys,
@@ -49,18 +49,18 @@ pub struct SessionConfig {
     pub stop: CancellationToken,
 }
 
-/// One attempt's desk.
+/// The submission session of one attempt.
 pub struct SubmissionSession {
     pub(super) config: SessionConfig,
     pub(super) slots: Slots,
     pub(super) fence: FencingToken,
-    /// What was there when the attempt began, after its fence was raised: what was not there then was begun
-    /// by nobody who may still submit.
+    /// The slots at the beginning of the attempt, after its token was acquired: no other execution may submit for a
+    /// digest without a slot in it.
     listing: Listing,
 }
 
 impl SubmissionSession {
-    /// Raises the attempt's fence, and in a survey finds out what the attempt before has spent.
+    /// Acquires the attempt's fencing token, and in a survey reads what the earlier attempt has spent.
     pub async fn open(config: SessionConfig) -> Result<Self, StepError> {
         let SessionConfig { store, keys, step, attempt, .. } = &config;
         let fence = FencingToken::acquire(store.clone(), keys, *step, *attempt, &config.pod).await?;

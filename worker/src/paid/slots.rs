@@ -133,12 +133,12 @@ impl Slot {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct History(Vec<Slot>);
 
-/// What is to be done about it.
+/// What is to be done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SubmissionState {
     /// To be submitted, in the slot of this number.
     Open(u32),
-    /// Taken by the service, and looked after: these slots.
+    /// Accepted by the service, and polled: these slots.
     Accepted(Vec<Taken>),
     /// It was delivered, and is gone: a person decides. So many submissions were taken.
     Gone(u32),
@@ -159,7 +159,7 @@ pub(super) struct Taken {
     pub attempt: i32,
 }
 
-/// What a person has allowed for one digest.
+/// Under which conditions a digest may be submitted again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ResubmitPolicy {
     /// So many submissions in all.
@@ -170,7 +170,7 @@ pub(super) struct ResubmitPolicy {
     pub repeats: bool,
 }
 
-/// What may follow on a submission that is under way.
+/// What is left if a submission that is in flight fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RetryBudget {
     /// Submissions that were taken in all, with this one.
@@ -228,7 +228,7 @@ impl History {
         policy.repeats || policy.submissions > self.taken()
     }
 
-    /// What has brought nothing so far.
+    /// The submissions without a result so far.
     pub fn failed_submissions(&self) -> FailedSubmissions {
         self.failed_submissions_of(&self.0)
     }

@@ -1,4 +1,4 @@
-//! The few things that the protocol asks of a bucket.
+//! The operations of a bucket that the protocol needs.
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -7,10 +7,10 @@ use videofactory_storage::{Bucket, PutOptions, StorageError};
 /// Most bytes of one object here.
 const MAX_BYTES: u64 = 256 * 1024;
 
-/// A place where objects are written once.
+/// A store in which each object is written once.
 #[async_trait]
 pub trait WriteOnceStore: Send + Sync {
-    /// Writes an object unless there is one; whether this call has made it.
+    /// Writes an object unless it exists; returns whether this call created it.
     async fn put_once(&self, key: &str, json: Vec<u8>) -> Result<bool, StorageError>;
 
     /// An object's bytes; `None` if there is none.

@@ -43,7 +43,7 @@ enum Submitted {
     Delivered,
     /// The service is at it.
     Accepted(TrackedRequest),
-    /// The slots have changed, or nothing was taken: they are looked at again.
+    /// The slots have changed, or nothing was accepted: they are read again.
     Retry,
 }
 
@@ -83,8 +83,8 @@ impl Account {
         }
     }
 
-    /// What will be ordered: once all was looked at, it is told how much of it is still to be submitted. What was
-    /// submitted for it before is read now, so that turns are taken in the order of the orders.
+    /// Announces the requests that will come: once all were checked, the number of remaining submissions is reported.
+    /// What was submitted for them before is read now, so that permits are taken in the order of the requests.
     pub async fn expect(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), StepError> {
         let digests: BTreeSet<Digest> = digests.into_iter().collect();
         let histories = self.session.histories(&digests).await?;
@@ -96,12 +96,13 @@ impl Account {
         Ok(())
     }
 
-    /// What has this digest need not be bought after all.
+    /// The request with this digest is not needed after all.
     pub fn is_not_needed(&self, digest: &Digest) {
         self.remaining.set(digest, false);
     }
 
-    /// Buys what is ordered, or goes on where an earlier attempt has left it; then it is in the bucket.
+    /// Submits the request, or continues where an earlier attempt has stopped; returns once its artifact is in the
+    /// bucket.
     pub async fn submit<O: PaidRequest>(&self, request: &O) -> Result<(), StepError> {
         let digest = request.digest();
         // Two scenes may be made from the same: then one of them waits for the other.
@@ -170,7 +171,7 @@ impl Account {
         self.session.slots.history(digest).await
     }
 
-    /// Submits in the slot `number`, if it is this attempt's turn and the slot becomes its own.
+    /// Submits in the slot `number`, once a permit is there and if this attempt creates the slot.
     async fn submit_in_slot<O: PaidRequest>(
         &self,
         request: &O,
@@ -242,7 +243,7 @@ impl Account {
         session.slots.take(request.digest(), number, &submission).await
     }
 
-    /// Whether the slot that was taken may be used. A later attempt's fence, seen after that, means that it may not.
+    /// Whether the slot that was taken may be used: not if a later attempt has acquired its fencing token by then.
     async fn may_submit(&self) -> Result<(), StepError> {
         if self.session.fence.is_superseded().await? {
             self.session.config.stop.cancel();
@@ -312,7 +313,7 @@ impl Account {
         Err(error.into())
     }
 
-    /// Nothing more is submitted to this account; what it has taken is still looked after.
+    /// Nothing more is submitted to this account; accepted requests are still polled.
     pub(super) fn halt(&self, error: &ProviderError) {
         self.note(error);
         if self.cause.set(error.clone()).is_ok() {
@@ -321,7 +322,7 @@ impl Account {
         self.halted.cancel();
     }
 
-    /// Writes it into the books if the service refuses for a while.
+    /// Records it if the service is rate limited.
     pub fn note(&self, error: &ProviderError) {
         let ProviderError::RateLimited { resume, .. } = error else { return };
         let until = match resume {
@@ -333,7 +334,7 @@ impl Account {
         self.session.config.usage.record_rate_limit(&self.name, until);
     }
 
-    /// Whether a later attempt has begun, so that this one leaves everything to it.
+    /// Whether a later attempt has begun, which takes over everything.
     pub async fn is_superseded(&self) -> Result<bool, StepError> {
         self.session.fence.is_superseded().await
     }

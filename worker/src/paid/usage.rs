@@ -1,5 +1,5 @@
-//! What this attempt has submitted, kept apart from the step's own work: an attempt that breaks or is
-//! stopped can still say what it has spent.
+//! Records what this attempt has submitted, apart from the step's own work: an attempt that fails or is stopped still
+//! reports what it has spent.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::{Publication, RateLimit, Spent};
 
-/// What is to be told of an attempt's dealings with outside services, however it ends. Clones share it.
+/// Usage of outside services by an attempt, reported however it ends. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct UsageRecorder(Arc<Mutex<RecordedUsage>>);
 
@@ -33,7 +33,7 @@ struct SubmissionUsage {
     taken: bool,
 }
 
-/// One submission in the books.
+/// One recorded submission.
 #[derive(Clone, Copy, Debug)]
 pub struct UsageEntry(usize);
 
@@ -85,12 +85,12 @@ impl UsageRecorder {
         self.lock().accounted
     }
 
-    /// This execution has raised the attempt's fence: what the attempt spends, it spends.
+    /// This execution holds the attempt's fencing token: it alone spends for the attempt.
     pub fn set_fenced(&self) {
         self.lock().fenced = true;
     }
 
-    /// Whether this execution has raised the attempt's fence.
+    /// Whether this execution holds the attempt's fencing token.
     #[must_use]
     pub fn holds_fence(&self) -> bool {
         self.lock().fenced

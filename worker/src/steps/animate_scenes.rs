@@ -1,5 +1,5 @@
 //! animate-scenes: a clip for every scene. The embedded way makes no file: the scene's picture moves
-//! within the film's own pass, and the document says so with an empty key. A hired animator is asked for as
+//! within the film's own pass, and the document says so with an empty key. An external animator is asked for as
 //! many seconds as the scene's voice needs, rounded up to what it sells. A clip that was bought for a voice that has
 //! grown a little since is kept, unless `fit` is `Regenerate`.
 
@@ -104,7 +104,7 @@ fn lay_out(
 struct Motions<'a> {
     context: &'a Context,
     images: BTreeMap<String, SceneImage>,
-    /// Empty where nobody is hired.
+    /// Empty without an external account.
     lengths: BTreeMap<String, Length>,
     external: Option<ExternalClient<dyn Animator>>,
 }

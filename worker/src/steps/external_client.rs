@@ -20,7 +20,7 @@ use crate::provider_factory::{ClientResult, ProviderFactory};
 /// How the embedded providers are recorded as a model.
 pub const EMBEDDED_MODEL: &str = "embedded";
 
-/// A hired client, with the account that pays for what it does.
+/// The client of an external account, with the account that pays for it.
 pub struct ExternalClient<T: ?Sized> {
     pub client: Arc<T>,
     pub account: Account,
@@ -124,7 +124,7 @@ pub async fn animator(context: &Context) -> Result<Option<ExternalClient<dyn Ani
     .await
 }
 
-/// The attempt's desk, with its fence raised. Once an attempt.
+/// The attempt's submission session, with its fencing token acquired. Once an attempt.
 pub async fn session(context: &Context) -> Result<Arc<SubmissionSession>, StepError> {
     let input = &context.input;
     let config = SessionConfig {
@@ -174,7 +174,7 @@ async fn connect<T: ?Sized>(
         require_no_model(part, setting)?;
         return Ok(None);
     };
-    // First of all: whoever has not raised the fence cannot say what the attempt has spent.
+    // First of all: without the fencing token nobody can say what the attempt has spent.
     let session = session(context).await?;
     let client = ask(&*context.provider_factory, access.provider, connection(context, name, access)?)?;
     let client = client.ok_or_else(|| cannot(name, access.provider, part.name(), part.does()))?;

@@ -304,7 +304,7 @@ fn joined(speeches: Vec<Speech>) -> Option<Speech> {
     (!whole.samples.is_empty()).then_some(whole)
 }
 
-/// Whether the scene's voice is bought, if somebody is hired.
+/// Whether the scene's voice is paid for, if narration has an external account.
 pub fn needs_paid_voice(scene: &Scene) -> bool {
     scene.assets.voice.is_empty() && !is_silent(scene)
 }

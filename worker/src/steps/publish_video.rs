@@ -62,7 +62,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     Ok(Made { output: Some(output), publications: document.targets, message, ..Made::default() })
 }
 
-/// The accounts that targets name, with this attempt's leave to publish with them.
+/// The accounts that targets name, with what this attempt may publish with them.
 async fn accounts(context: &Context) -> Result<BTreeMap<String, Account>, StepError> {
     let mut accounts = BTreeMap::new();
     let mut opened: Option<Arc<SubmissionSession>> = None;

@@ -124,7 +124,7 @@ async fn make_one<W: SceneWork>(
     scene: &Scene,
     work: &W,
 ) -> (usize, Option<Result<W::Entry, StepError>>) {
-    // What is hired halts by itself: what was paid for is fetched all the same.
+    // External accounts halt by themselves: what was paid for is fetched all the same.
     let may_begin = !context.stop.is_cancelled() && (work.is_external() || !halted.load(Ordering::Relaxed));
     if !may_begin {
         return (place, None);

@@ -104,7 +104,7 @@ async fn written_script(
     };
     let bought = external.account.submit(&Writing { context, external, digest, key: key.clone() }).await;
     if let Err(StepError::AskPerson(_)) = &bought {
-        // For this a person gives leave once more, as for a scene.
+        // For this a person gives permission once more, as for a scene.
         context.progress.begin_scenes(1);
         context.progress.unknown(0);
     }

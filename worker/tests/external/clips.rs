@@ -1,4 +1,4 @@
-//! Clips by a hired animator.
+//! Clips by an external animator.
 
 use std::sync::Arc;
 

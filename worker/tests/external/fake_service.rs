@@ -1,4 +1,4 @@
-//! A service that does everything, and remembers what it was asked for.
+//! A fake service with every capability, which records what it was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};

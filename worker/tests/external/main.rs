@@ -1,4 +1,4 @@
-//! The steps with hired services: doubles that answer as told, and a real S3 server behind the proxy that
+//! The steps with external services: doubles that answer as configured, and a real S3 server behind the proxy that
 //! keeps R2's rules.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on may panic, in helpers too")]
 

@@ -1,4 +1,4 @@
-//! Scripts and pictures by a hired service.
+//! Scripts and pictures by an external service.
 
 use std::sync::Arc;
 use std::time::Duration;

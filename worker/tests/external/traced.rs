@@ -1,4 +1,4 @@
-//! What is told of a hired service's work in traces.
+//! Spans of an external service's work.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Voices by a hired narrator.
+//! Voices by an external narrator.
 
 use std::sync::Arc;
 

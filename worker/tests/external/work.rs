@@ -24,7 +24,7 @@ use crate::support::{Production, Studio, pod_files, settings};
 /// The account of all doubles.
 pub const ACCOUNT: &str = "acme";
 
-/// One video with hired services, attempt by attempt.
+/// One video with external services, attempt by attempt.
 pub struct Film<'a> {
     pub production: Production<'a>,
     pub provider_factory: Arc<dyn ProviderFactory>,
@@ -97,7 +97,7 @@ impl<'a> Film<'a> {
         outcome
     }
 
-    /// A person gives leave for what was asked about.
+    /// A person allows what was asked about.
     pub fn allow(&mut self, asked: Vec<Unresolved>) {
         self.adjust = Box::new(move |input| {
             input

@@ -1,4 +1,4 @@
-//! A bucket, a service and attempts, all in memory and under paused time.
+//! A test harness: a bucket, a service and attempts, all in memory and under paused time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,7 +29,7 @@ use super::service::{Kind, Service};
 
 pub const STEP: StepName = StepName::AnimateScenes;
 
-/// When an attempt is cut off: at its n-th wait, counted from 0.
+/// The point at which an attempt crashes or is held: its n-th wait, counted from 0.
 pub struct CrashPoint {
     waits: Mutex<u32>,
     at: Option<u32>,
@@ -178,7 +178,7 @@ impl Harness {
             .map_or(Ok(()), |failure| Err(failure.error()))
     }
 
-    /// The bucket, as an attempt with this fate uses it.
+    /// The bucket, as an attempt with this crash point uses it.
     pub fn store(&self, crash_point: &Arc<CrashPoint>) -> Arc<dyn WriteOnceStore> {
         Arc::new(MemoryStore { harness: self.clone(), crash_point: crash_point.clone() })
     }
@@ -314,7 +314,7 @@ impl Attempt {
         }
     }
 
-    /// The same, with leave for so many submissions of this in all.
+    /// The same, where so many submissions of this are allowed in all.
     pub fn allowing(mut self, digest: &Digest, submissions: u32) -> Self {
         self.allowed_submissions.insert(digest.clone(), submissions);
         self

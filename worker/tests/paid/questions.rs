@@ -1,4 +1,4 @@
-//! When a person is asked, what about, and how far their leave goes.
+//! When a person is asked, what about, and how far their permission goes.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn after_two_lost_answers_a_person_is_asked_and_each_permit_allows_one_mor
         Why::FailedSubmissions(FailedSubmissions { submissions: 2, unknown: 2, .. })
     ));
     assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
-    // With leave for a third, and no more.
+    // A third is allowed, and no more.
     harness.service().faults.push_back(Fault::LoseAnswer);
     let third = Attempt::new(4, &orders).allowing(&orders[0], 3);
     harness.attempt(&third, &CrashPoint::none()).await.unwrap();

@@ -8,7 +8,7 @@ use videofactory_pipeline::Digest;
 use super::harness::{Attempt, CrashPoint, Harness, digests};
 use super::service::{Fault, Kind};
 
-/// One attempt's share of misfortune.
+/// The faults that one attempt meets.
 #[derive(Clone, Debug)]
 struct AttemptFaults {
     faults: Vec<Fault>,
@@ -32,7 +32,7 @@ fn attempt_faults() -> impl Strategy<Value = AttemptFaults> {
         .prop_map(|(faults, cut_at, runs_on, survey)| AttemptFaults { faults, cut_at, runs_on, survey })
 }
 
-/// An attempt with leave for so many submissions of each beyond two.
+/// An attempt that may make so many submissions of each beyond two.
 fn allowed(number: i32, orders: &[Digest], allowed_submissions: u32) -> Attempt {
     let attempt = Attempt::new(number, orders);
     orders.iter().fold(attempt, |attempt, digest| attempt.allowing(digest, 2 + allowed_submissions))
@@ -93,8 +93,8 @@ async fn live_through(
             prop_assert!(taken <= 1);
         }
     }
-    // With enough leave everything comes to a good end, and what has come to one is not begun again. What comes to
-    // nothing only now takes an attempt each.
+    // With enough permissions everything comes to a good end, and what has come to one is not begun again. What comes
+    // to nothing only now takes an attempt each.
     let mut last = i32::try_from(all_faults.len()).unwrap() + 1;
     let mut ended = harness.run(&allowed(last, &orders, allowed_submissions + 9), CrashPoint::none()).await;
     while !ended.is_done() && last < 20 {

@@ -44,7 +44,7 @@ fn quota<'a>(status: &'a ProviderAccountStatus, name: &str) -> &'a QuotaStatus {
     status.quotas.iter().find(|quota| quota.name == name).unwrap()
 }
 
-/// Seconds, units and channels of what stands in a quota's books.
+/// Seconds, units and channels of a quota's entries in the ledger.
 fn entries(status: &ProviderAccountStatus, name: &str) -> Vec<(i64, i64, Option<String>)> {
     quota(status, name)
         .spent
@@ -99,7 +99,7 @@ fn a_refusal_blocks_each_quota_that_counts_until_the_time_that_the_service_names
     let status = after(&account(json!({})), settled(refusal(5_000)));
     assert_eq!((blocked(&status, "clips"), blocked(&status, "gpu")), (Some(5_000), Some(5_000)));
     assert_eq!(blocked(&status, "pictures"), None);
-    assert!(quota(&status, "clips").next_unit_at.is_none(), "by our own books there are some");
+    assert!(quota(&status, "clips").next_unit_at.is_none(), "by our own ledger there are some");
 }
 
 #[test]

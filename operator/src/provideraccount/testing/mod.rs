@@ -1,4 +1,4 @@
-//! A small world for tests: jobs that ask, pods that submit, and a service that counts by its own clock.
+//! A test harness: jobs that ask, pods that submit, and a service that counts by its own clock.
 
 pub mod offline;
 
@@ -146,7 +146,7 @@ impl Service {
     }
 }
 
-/// How far a job of the world is.
+/// How far a job of the harness is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Phase {
     /// It asks for nothing.
@@ -161,7 +161,7 @@ pub enum Phase {
     Gone,
 }
 
-/// A job of the world.
+/// A job of the harness.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub demand: Demand,

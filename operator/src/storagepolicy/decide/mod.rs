@@ -216,7 +216,7 @@ impl<'a> Draft<'a> {
         condition::set(&mut self.status.conditions, state, generation, self.now);
     }
 
-    /// Books what has ended; what was begun and is not known any more was broken off.
+    /// Records what has ended; what was begun and is not known any more was interrupted.
     fn record_reports(&mut self) {
         let measured = match &self.observed.snapshot.report {
             Some(Report::Measured(usage)) => usage.clone(),

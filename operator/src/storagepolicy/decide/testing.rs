@@ -1,4 +1,4 @@
-//! A small world for tests: one policy, and what looks after it.
+//! A test harness: one policy, and its controller.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Whose a place is, judged from its mark. Pure.
+//! Judges from the marker which cluster owns a location. Pure.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub fn nobody(location: &BucketLocation, handled: Option<&str>) -> String {
     format!("nobody-{}", &digest.as_str()[..8])
 }
 
-/// What the mark says.
+/// The content of the ownership marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnershipMarker {
     /// UID of the cluster's namespace `kube-system`, which lives as long as the cluster.
@@ -40,7 +40,7 @@ impl OwnershipMarker {
     }
 }
 
-/// What was found under the mark's key.
+/// What was found under the marker's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundMarker {
     Nothing,

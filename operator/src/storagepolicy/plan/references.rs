@@ -13,7 +13,7 @@ use videofactory_pipeline::keys::{KeyParts, pruned_kinds};
 
 use crate::restoring::is_restoring;
 
-/// How a job stands, as far as pruning is concerned.
+/// The lifecycle of a job, as far as pruning is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobLifecycle {
     /// It needs the files of its current run, or may at any moment.

@@ -21,7 +21,7 @@ const fn suffix(cause: PruneCause) -> &'static str {
     }
 }
 
-/// What one run is asked to do.
+/// The request for one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRequest {
     /// When it was due; with the cause, its name.

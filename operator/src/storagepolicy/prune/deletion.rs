@@ -1,4 +1,4 @@
-//! Deleting what the plan says, in batches, several under way at once, as long as the jobs concerned stay as they were.
+//! Deletes what the plan says, in concurrent batches, as long as the jobs concerned do not change.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -36,7 +36,7 @@ const WHEN_STOPPED: Duration = Duration::from_secs(5);
 /// What is told where marks stay.
 const LEFT: &str = "some jobs say that files were pruned that are still there";
 
-/// What deleting came to.
+/// The outcome of the deletion.
 #[derive(Debug, Default)]
 pub(super) struct DeletionOutcome {
     /// What is gone by us.
@@ -268,7 +268,7 @@ impl Deletion<'_> {
         });
     }
 
-    /// Books what became of these files; those that are to be tried again come back.
+    /// Records the results for these files; returns those that are to be tried again.
     fn record_batch(
         &self,
         attempt: &Attempt,

@@ -1,4 +1,4 @@
-//! Taking stock: what is in our folders, and what lies beside them.
+//! The inventory of a bucket: what is in our folders, and what is beside them.
 //!
 //! Folders are listed side by side, and what is listed goes at once into compact records or sums. A server that tells
 //! of a key twice is believed once.

@@ -1,4 +1,4 @@
-//! The jobs whose files a run deletes, watched while it does: one that changed after the plan keeps its files.
+//! Guards the jobs whose files a run deletes: one that changed after the plan keeps its files.
 //!
 //! Before a job's first file goes, its status says which kinds will be gone, so that an edit of it later asks a person
 //! instead of paying again in silence. A mark under which nothing was deleted is taken back.

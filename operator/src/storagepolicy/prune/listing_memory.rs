@@ -1,4 +1,4 @@
-//! How much of the operator's memory listings may take: together, and one of them.
+//! How much of the operator's memory listings may use: all together, and each.
 //!
 //! A run holds what it has listed until it ends. Small ones go side by side, a few at a time; a large one waits for the
 //! large one before it. What is larger than the memory allows is not begun, or given up while it is listed.
@@ -20,7 +20,7 @@ const MAX: u64 = 2_000_000;
 /// Where control groups tell the limit of a container's memory, in their two versions.
 const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 
-/// Room for listings.
+/// The memory for listings.
 #[derive(Debug)]
 pub struct ListingMemory {
     most: u64,

@@ -41,7 +41,7 @@ use listing_memory::ListingPermit;
 /// How old what is known of the jobs may be when their files are deleted.
 pub const RECHECK_AFTER: Duration = Duration::from_secs(2);
 
-/// What surrounds a run.
+/// The context of a run.
 #[derive(Clone, Copy)]
 pub struct RunContext<'a> {
     /// The way to the jobs.

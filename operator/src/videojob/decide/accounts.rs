@@ -26,7 +26,7 @@ pub(super) fn accounts_of(name: StepName, settings: &Settings) -> Vec<&str> {
     one.and_then(|provider| Some(provider.account_ref.as_ref()?.name.as_str())).into_iter().collect()
 }
 
-/// The accounts of a step that are outside services.
+/// The external accounts of a step.
 pub(super) fn external_accounts(
     draft: &Draft<'_>,
     settings: &Settings,

@@ -1,4 +1,4 @@
-//! A person's leave to submit once more: for what they were asked about, by its digest, and for nothing else.
+//! Submissions that a person has allowed: one more for each digest that they were asked about, and for no other.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub(super) fn ask(step: &mut StepStatus, outcome: &StepOutcome) {
     step.unresolved = asked.collect();
 }
 
-/// A person allows one more submission for each that was asked about.
+/// A person allows one more submission for each digest that was asked about.
 pub(super) fn give(step: &mut StepStatus) {
     for asked in std::mem::take(&mut step.unresolved) {
         let submissions = asked.submissions.unwrap_or_default().saturating_add(1);

@@ -1,4 +1,4 @@
-//! What an attempt is told: settings, results before it, what it may submit, and for how long it may run.
+//! The input of an attempt: settings, results of earlier steps, what it may submit, and its deadline.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use super::draft::Draft;
 use super::film::{Film, Results};
 use super::launch_plan::{LaunchPlan, opening_delay};
 
-/// The order of one attempt.
+/// What is needed to start one attempt.
 pub(super) fn start_step(
     draft: &Draft<'_>,
     film: &Film<'_>,

@@ -51,7 +51,7 @@ pub(super) fn relaunch_or_begin(
 
 /// How an attempt goes on that is on record as begun, and of which there is no Job.
 enum Relaunch {
-    /// Its Job is made: the engagement is the same as when it was begun.
+    /// Its Job is created with the launch plan that it was begun with.
     Begins(LaunchPlan),
     /// This account was about to take back what it had granted, and sees by its next look that it was begun with.
     AwaitsAccount(String),

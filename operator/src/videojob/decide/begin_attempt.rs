@@ -13,7 +13,7 @@ use super::launch_plan::LaunchPlan;
 use super::step::{Start, Transitions};
 use super::walk::Walk;
 
-/// Records the intent, and orders the Job: the status is written first.
+/// Records the intent, and asks for the Job: the status is written first.
 pub(super) fn launch(
     walk: &mut Walk<'_>,
     draft: &mut Draft<'_>,

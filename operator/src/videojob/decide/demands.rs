@@ -68,7 +68,7 @@ pub(super) fn forget_recorded(step: &mut StepStatus) -> Option<Timestamp> {
     since
 }
 
-/// Books what an attempt of this run has cost.
+/// Adds what an attempt of this run has cost.
 pub(super) fn add_cost(step: &mut StepStatus, cost: Money) {
     if cost != Money::ZERO {
         step.cost = Some(step.cost.unwrap_or_default().plus(cost));

@@ -35,7 +35,7 @@ pub(super) fn unrecorded(draft: &Draft<'_>, name: StepName) -> Option<String> {
         .map(|demand| demand.account.clone())
 }
 
-/// Whether the account has no books yet.
+/// Whether the account has no ledger yet.
 fn has_no_ledger(draft: &Draft<'_>, account: &str) -> bool {
     let account = draft.observed.accounts.get(account);
     matches!(account, Some(Account::External(account)) if is_unopened(&account.status))

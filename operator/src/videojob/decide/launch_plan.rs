@@ -28,7 +28,7 @@ pub(super) struct LaunchPlan {
     pub again: bool,
 }
 
-/// Hired, with nothing to submit.
+/// A launch plan with nothing to submit.
 pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
     let external = accounts.iter().map(|(name, account)| {
         let external = AccountAccess {
@@ -52,7 +52,7 @@ pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
     }
 }
 
-/// Hired, to bring and tell what was paid for, and to submit nothing.
+/// A launch plan to fetch and report what was paid for, and to submit nothing.
 pub(super) fn survey(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
     LaunchPlan { survey: true, ..idle(accounts) }
 }
@@ -72,7 +72,7 @@ pub(super) fn allow(plan: &mut LaunchPlan, account: &str, grant: &Grant) {
     };
 }
 
-/// Seconds until the last submission of an engagement may be made: its attempt takes so much longer.
+/// Seconds until the last submission of a launch plan may be made: its attempt takes so much longer.
 pub(super) fn opening_delay(plan: &LaunchPlan, now: Timestamp) -> u32 {
     let last = plan
         .accounts

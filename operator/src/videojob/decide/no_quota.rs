@@ -60,8 +60,8 @@ fn is_making(outcome: &StepOutcome, limit: &RateLimit) -> bool {
     made || outcome.spent.iter().any(|spent| spent.account == limit.account && spent.submissions > 0)
 }
 
-/// Whether the service has taken something of such work since then, by the account's books, or may have: others that are
-/// at work tell what they have spent when they end.
+/// Whether the service has taken something of such work since then, by the account's ledger, or may have: others that
+/// are at work tell what they have spent when they end.
 fn has_taken_some(draft: &Draft<'_>, name: StepName, limit: &RateLimit, since: Timestamp) -> bool {
     let Some(Account::External(account)) = draft.observed.accounts.get(&limit.account) else { return false };
     let Some(asked) = asked(draft, name, &limit.account) else { return false };

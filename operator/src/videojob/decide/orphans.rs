@@ -1,4 +1,5 @@
-//! What is left of earlier attempts, and what is late: nothing of a step begins beside it, and a person hears of it.
+//! Orphans of earlier attempts, and pods that are overdue: nothing of a step starts beside them, and people are
+//! informed.
 
 use videofactory_crds::StepName;
 
@@ -11,7 +12,7 @@ use super::messages::at_work_verdict;
 /// Seconds between two looks at what is late.
 const OVERDUE_RETRY: i64 = 60;
 
-/// Why a step cannot begin yet: something of it may still be at work.
+/// Why a step cannot begin yet: an orphan of an earlier attempt may still run.
 pub(super) fn blocked_by_orphan(draft: &mut Draft<'_>, name: StepName) -> Option<Verdict> {
     let observed = draft.observed;
     if !is_occupied(observed, name) {

@@ -36,7 +36,7 @@ pub(super) fn is_paid(draft: &Draft<'_>, outcome: &StepOutcome) -> bool {
     maker.is_some_and(|step| step.credentials.is_some() || step.cost.is_some())
 }
 
-/// The step's entry, with what is needed to book an end.
+/// Records the end of an attempt in its step's entry.
 pub(super) struct StepRecorder<'a> {
     pub step: &'a mut StepStatus,
     pub now: Timestamp,
@@ -49,7 +49,7 @@ pub(super) struct StepRecorder<'a> {
 }
 
 impl StepRecorder<'_> {
-    /// An exit code whose words were lost.
+    /// An exit code without an outcome.
     pub(super) fn record_silent_exit(&mut self, code: i32) {
         match ExitCode::from_code(code) {
             Some(ExitCode::ProviderDown) => {

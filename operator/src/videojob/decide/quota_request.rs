@@ -1,4 +1,4 @@
-//! Asks accounts before anything is spent on them: demand, grant, attempt, books; then the next demand.
+//! Requests quota before anything is spent: demand, grant, attempt, booking in the ledger; then the next demand.
 //!
 //! The status holds the demand until the account has booked what was spent of it, so that a crash anywhere loses no
 //! unit: an attempt is raised only when nothing of the one before is left to be booked.

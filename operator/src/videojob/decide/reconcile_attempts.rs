@@ -1,4 +1,4 @@
-//! The books of what has ended: folds the outcome of every ended attempt into its step's status.
+//! Reconciles attempts: records the outcome of every ended attempt in its step's status.
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
@@ -15,7 +15,7 @@ use super::spent;
 use super::step::Transitions;
 use crate::events::EventReason;
 
-/// Books every attempt that has ended; tells of the others how they stand.
+/// Records every attempt that has ended; returns the state of the others.
 pub(super) fn reconcile_attempts(draft: &mut Draft<'_>) -> OpenAttempts {
     let open: Vec<_> = attempts::open(&draft.status).collect();
     let mut open_attempts = OpenAttempts::new();

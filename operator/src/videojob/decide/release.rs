@@ -53,7 +53,7 @@ pub(super) fn drop_recorded(draft: &mut Draft<'_>) {
     }
 }
 
-/// Whether the account is there, has opened its books, and has closed the grant.
+/// Whether the account exists, has a ledger, and has closed the grant.
 fn is_recorded(draft: &Draft<'_>, name: StepName, demand: &Demand) -> bool {
     let account = draft.observed.accounts.get(&demand.account);
     matches!(account, Some(Account::External(account)) if !is_unopened(&account.status))

@@ -1,4 +1,4 @@
-//! A cluster in miniature for tests: does what a decision orders, and lets pods end as a test says.
+//! A harness for decisions: a small cluster that does what a decision asks for, and lets pods end as a test says.
 
 mod pods;
 pub mod spans;

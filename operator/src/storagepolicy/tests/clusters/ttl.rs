@@ -102,7 +102,7 @@ fn object(job: &JobReference) -> VideoJob {
     object
 }
 
-/// Runs one job with these happenings after it has written; whether it is still there a few days later, and how many of
+/// Runs one job with these events after it has written; whether it is still there a few days later, and how many of
 /// its three files are gone then.
 fn after(test_events: &[TestEvent]) -> (bool, usize) {
     use TestEvent as H;

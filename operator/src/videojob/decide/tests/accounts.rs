@@ -178,7 +178,7 @@ fn an_account_that_may_be_well_by_then_keeps_nobody_and_is_not_told_of() {
     let mut harness = published();
     use_account(&mut harness, "YouTube");
     let Some(Account::External(tube)) = harness.observed.accounts.get_mut("tube") else {
-        panic!("not hired")
+        panic!("not external")
     };
     tube.obstacle = Some("its Secret is missing".to_owned());
     grok(&mut harness).status.conditions = vec![serde_json::from_value(condition).unwrap()];

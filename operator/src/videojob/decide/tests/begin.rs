@@ -139,7 +139,7 @@ fn nothing_is_begun_with_an_account_that_cannot_be_used() {
     let targets = json!([{"name": "team", "type": "Webhook", "accountRef": {"name": "team"}}]);
     let mut harness = Harness::new(json!({"topic": "x", "publish": {"targets": targets}}));
     let spec = json!({"provider": "Webhook", "endpoint": url, "secretRef": {"name": "keys"}});
-    let Account::External(mut team) = account(&spec) else { panic!("not hired") };
+    let Account::External(mut team) = account(&spec) else { panic!("not external") };
     team.obstacle = Some("put the URL into the Secret".to_owned());
     harness.observed.accounts.insert("team".to_owned(), Account::External(team));
     harness.run_to_rest();

@@ -1,4 +1,4 @@
-//! What an attempt has spent is settled by who knows it, and a person's leave is for what they were asked about.
+//! What an attempt has spent is settled by who knows it, and a person's permission is for what they were asked about.
 
 use videofactory_crds::StepName;
 use videofactory_crds::bounds::{MAX_SPENT, status_schema, violations};
@@ -104,7 +104,7 @@ fn a_retry_allows_one_more_of_what_was_asked_about_and_of_nothing_else() {
     assert_eq!(harness.step(STEP).state, Some(StepState::Waiting));
     retry(&mut harness, 1);
     assert_eq!(harness.inputs[&(STEP, 2)].allowed_submissions, [(digest("lost"), 3)].into());
-    // Asked about another one, a retry says nothing of the first: that one has had its leave.
+    // Asked about another one, a retry says nothing of the first: that one has used its permission.
     asks(&mut harness, &[("gone", 1)]);
     retry(&mut harness, 2);
     let expected = [(digest("lost"), 3), (digest("gone"), 2)].into();

@@ -422,7 +422,7 @@ impl Model {
         let from = state.now - self.scenario.period;
         let counted = self.counted(&state).into_iter().filter(|at| *at > from).count();
         if known < i64::try_from(counted).unwrap() {
-            return Err(format!("the service counts {counted}, and the books know of {known}"));
+            return Err(format!("the service counts {counted}, and the ledger knows of {known}"));
         }
         Ok(state)
     }

@@ -290,9 +290,13 @@ mod tests {
     #[test]
     fn the_limits_of_requests_are_documented() {
         let rate = format!("{PER_SECOND} per second, {BURST} at once after a pause");
-        documented::limit(&format!("Requests of one caller | {rate}; {AT_ONCE_EACH} being answered |"));
+        documented::limit(&format!(
+            "Requests of one caller | {rate}; {CONCURRENCY_PER_CALLER} being answered |"
+        ));
         let with_guard = "a request counts until its answer is read";
-        documented::limit(&format!("Requests being answered, of all callers; {with_guard} | {AT_ONCE} |"));
+        documented::limit(&format!(
+            "Requests being answered, of all callers; {with_guard} | {CONCURRENCY} |"
+        ));
         documented::limit(&format!(
             "Downloads of films and logs: of one caller, of all | {STREAMS_EACH}, {STREAMS} |"
         ));

@@ -53,7 +53,7 @@ fn main() -> anyhow::Result<()> {
     }
     ensure!(
         bytes_a_file <= BYTES_PER_FILE,
-        "a file takes {bytes_a_file} bytes of memory until its run ends, more than the {BYTES_A_FILE} that are set aside"
+        "a file takes {bytes_a_file} bytes of memory until its run ends, more than the {BYTES_PER_FILE} that are set aside"
     );
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(super) fn draw(request: &PictureRequest) -> Result<Picture, ProviderError> {
         return Err(ProviderError::Configuration {
             provider: PROVIDER,
             message: format!(
-                "a frame of {}×{} pixels was asked for; each side is 16 to {LONGEST}",
+                "a frame of {}×{} pixels was asked for; each side is 16 to {MAX_SIDE}",
                 request.width, request.height
             ),
         });

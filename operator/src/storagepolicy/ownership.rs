@@ -133,12 +133,12 @@ impl LocationView<'_> {
             FoundMarker::Marker(marker) if marker.cluster == self.cluster => Ok(self.ours(Some(marker))),
             FoundMarker::Marker(marker) => Ok(Ownership::Others(self.theirs(marker))),
             FoundMarker::SomethingElse => Ok(Ownership::Others(format!(
-                "{}: the file {MARK} does not read as a cluster's mark, perhaps because a newer operator wrote it: give \
+                "{}: the file {MARKER_KEY} does not read as a cluster's mark, perhaps because a newer operator wrote it: give \
                  this policy a bucket or prefix of its own; or, if no other cluster uses this one, delete that file",
                 self.words()
             ))),
             FoundMarker::Nothing => {
-                let (tried, code) = (format!("get {MARK}"), "written and not there".to_owned());
+                let (tried, code) = (format!("get {MARKER_KEY}"), "written and not there".to_owned());
                 Err(StorageError::Unavailable { tried, code })
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct AccountStore(Mutex<Accounts>);
 /// What the store's lock guards.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
-    accounts: BTreeMap<String, Account>,
+    by_key: BTreeMap<String, Account>,
     /// For accounts that have none of their own.
     settings: Settings,
     /// What is or was made, by id.
@@ -75,7 +75,7 @@ impl AccountStore {
 
 impl Accounts {
     fn account(&mut self, key: &str) -> &mut Account {
-        self.accounts.entry(key.to_owned()).or_default()
+        self.by_key.entry(key.to_owned()).or_default()
     }
 
     /// Notes that a request came.
@@ -207,7 +207,7 @@ impl Accounts {
             );
             anyhow::ensure!(limit.is_sensible(), "windowSeconds is a positive number of seconds");
         }
-        for (name, account) in &mut self.accounts {
+        for (name, account) in &mut self.by_key {
             if key.is_none_or(|key| key == name) {
                 account.limits.clear();
             }
@@ -221,7 +221,7 @@ impl Accounts {
 
     /// The limits of an account, without one those of all.
     pub(crate) fn limits(&self, key: Option<&str>) -> Vec<Limit> {
-        let mine = self.accounts.iter().filter(|(name, _)| key.is_none_or(|key| key == *name));
+        let mine = self.by_key.iter().filter(|(name, _)| key.is_none_or(|key| key == *name));
         mine.flat_map(|(name, account)| {
             account.limits.iter().map(|limit| Limit { key: Some(masked(name)), ..limit.clone() })
         })
@@ -239,13 +239,13 @@ impl Accounts {
 
     /// What is in force for an account.
     pub(crate) fn settings_of(&self, key: &str) -> Settings {
-        let own = self.accounts.get(key).map(|account| account.settings).unwrap_or_default();
+        let own = self.by_key.get(key).map(|account| account.settings).unwrap_or_default();
         own.or(self.settings)
     }
 
     /// Forgets an account, without one all of them. Access tokens stay good.
     pub(crate) fn reset(&mut self, key: Option<&str>) {
-        self.accounts.retain(|name, _| key.is_some_and(|key| key != name));
+        self.by_key.retain(|name, _| key.is_some_and(|key| key != name));
         self.works.retain(|_, work| key.is_some_and(|key| key != work.ask.key));
         self.sessions.retain(|_, session| key.is_some_and(|key| key != session.key));
         if key.is_none() {
@@ -256,7 +256,7 @@ impl Accounts {
     /// What is known of an account, without one of all.
     pub(crate) fn ledger(&self, key: Option<&str>) -> Ledger {
         let mut ledger = Ledger::default();
-        for (name, account) in &self.accounts {
+        for (name, account) in &self.by_key {
             if key.is_none_or(|key| key == name) {
                 ledger.join(account.ledger.clone());
             }

@@ -165,13 +165,13 @@ async fn a_mark_is_the_same_place_under_every_name_of_its_server() {
     let mut other = site.policy();
     other.metadata.name = Some("by-another-endpoint".into());
     let Ownership::Ours(second) = acquire(&direct, "a", &other).await.unwrap() else { panic!("taken") };
-    assert!(first.mark.is_some());
+    assert!(first.marker.is_some());
     assert_eq!(first, second);
     site.bucket().delete_one(MARKER_KEY).await.unwrap();
     let Ownership::Ours(again) = acquire(&site.bucket(), "a", &site.policy()).await.unwrap() else {
         panic!("taken")
     };
-    assert_ne!(again.mark, first.mark, "no two marks are the same");
+    assert_ne!(again.marker, first.marker, "no two marks are the same");
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn a_file_that_is_no_mark_gives_the_place_to_nobody() {
 #[tokio::test]
 async fn a_mark_that_cannot_be_read_back_is_nobodys() {
     let site = Site::start().await;
-    let unseen = Fault::always(Effect::NotFound).for_keys(format!("studio/{MARK}")).on("GetObject");
+    let unseen = Fault::always(Effect::NotFound).for_keys(format!("studio/{MARKER_KEY}")).on("GetObject");
     site.proxy.set_faults(vec![unseen]).unwrap();
     for cluster in ["a", "b"] {
         let error = acquire(&site.bucket().with_short_timeouts(), cluster, &site.policy()).await.unwrap_err();

@@ -363,7 +363,7 @@ spec:
         let [first, second, let_go @ ..] = made.as_slice() else { panic!("{made:?}") };
         for film in [first, second] {
             let why = hold(film).unwrap_or_default();
-            assert!(why.as_str().is_some_and(|why| why.starts_with("created together")), "{videojob:?}");
+            assert!(why.as_str().is_some_and(|why| why.starts_with("created together")), "{film:?}");
         }
         let let_go: Vec<_> =
             let_go.iter().map(|seen| (seen.what.starts_with("PATCH "), hold(seen))).collect();

@@ -37,11 +37,11 @@ fn test_event(limits: bool, clocks: bool) -> impl Strategy<Value = TestEvent> {
         4 => job.clone().prop_map(H::Settles),
         1 => (job.clone(), any::<bool>()).prop_map(|(job, again)| H::Withdraws(job, again)),
         1 => job.prop_map(H::Vanishes),
-        8 => Just(H::Looks),
+        8 => Just(H::Reconciles),
         1 => Just(H::LooksAtOldDemands),
         6 => (1_i64..40).prop_map(H::Passes),
-        1 => (1_i64..6).prop_map(move |limit| if limits { H::Limit(limit) } else { H::Looks }),
-        1 => (6_i64..200).prop_map(move |seconds| if clocks { H::ClockIsPutBack(seconds) } else { H::Looks }),
+        1 => (1_i64..6).prop_map(move |limit| if limits { H::Limit(limit) } else { H::Reconciles }),
+        1 => (6_i64..200).prop_map(move |seconds| if clocks { H::ClockIsPutBack(seconds) } else { H::Reconciles }),
     ]
 }
 

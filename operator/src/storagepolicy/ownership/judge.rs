@@ -44,7 +44,7 @@ impl OwnershipMarker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundMarker {
     Nothing,
-    Marker(Marker),
+    Marker(OwnershipMarker),
     /// Something that does not read as a mark.
     SomethingElse,
 }

@@ -69,10 +69,10 @@ pub async fn prune(
 ) -> RunReport {
     let started = Instant::now();
     let mut run = Run {
-        run_context,
+        context: run_context,
         policy,
         bucket,
-        run_request,
+        request: run_request,
         stop,
         report: RunReport::begun(run_request),
         notes: Vec::new(),
@@ -125,10 +125,10 @@ struct Planned {
 }
 
 struct Run<'a> {
-    run_context: &'a RunContext<'a>,
+    context: &'a RunContext<'a>,
     policy: &'a StoragePolicy,
     bucket: &'a Bucket,
-    run_request: &'a RunRequest,
+    request: &'a RunRequest,
     stop: &'a CancellationToken,
     report: RunReport,
     /// Sentences for people.
@@ -139,8 +139,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     async fn go(&mut self) -> Result<PruneOutcome, End> {
-        let rules = Rules::of(self.policy, self.run_context.sharing)
-            .map_err(|error| End::Failed(error.to_string()))?;
+        let rules =
+            Rules::of(self.policy, self.context.sharing).map_err(|error| End::Failed(error.to_string()))?;
         // Held as long as what was listed.
         let (_place, inventory) = self.unless_stopped(Box::pin(self.inventory())).await??;
         self.report_inventory(&inventory);
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
         self.report_plan(&planned);
         let written = self.unless_stopped(self.write_plan(&planned)).await?;
         let retry = self.note_plan(written)?;
-        if !self.run_request.dry_run {
+        if !self.request.dry_run {
             self.forget_old_plans(&planned.listing).await;
             self.delete(&planned).await?;
             if retry {
@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
     async fn inventory(&self) -> Result<(ListingPermit<'a>, Inventory), End> {
         let usage = self.policy.status.as_ref().and_then(|status| status.usage.as_ref());
         let measured = usage.and_then(|usage| u64::try_from(usage.objects?).ok()).unwrap_or_default();
-        let listing_memory = self.run_context.listing_memory;
+        let listing_memory = self.context.listing_memory;
         for files in [measured, u64::MAX] {
             let permit = listing_memory.acquire(files).await;
             match inventory::take(self.bucket, permit.most).await {
@@ -207,18 +207,18 @@ impl<'a> Run<'a> {
 
     async fn references(&self) -> Result<References, End> {
         let mut jobs = Vec::new();
-        for namespace in self.run_context.namespaces {
-            let listed = self.run_context.jobs.list(namespace).await;
+        for namespace in self.context.namespaces {
+            let listed = self.context.jobs.list(namespace).await;
             jobs.extend(listed.map_err(|error| End::Failed(error.to_string()))?);
         }
-        Ok(References::new(self.run_context.namespaces.clone(), jobs))
+        Ok(References::new(self.context.namespaces.clone(), jobs))
     }
 
     /// On a thread of its own: a plan over a million files takes a second or two.
     async fn plan(&self, listing: Listing, rules: Rules, references: References) -> Result<Planned, End> {
-        let (run_request, now) = (self.run_request.clone(), self.run_context.now);
+        let (request, now) = (self.request.clone(), self.context.now);
         let planning = tokio::task::spawn_blocking(move || {
-            let plan = plan(&listing, &rules, &references, &run_request, now);
+            let plan = plan(&listing, &rules, &references, &request, now);
             Planned {
                 listing: Arc::new(listing),
                 rules: Arc::new(rules),
@@ -233,14 +233,14 @@ impl<'a> Run<'a> {
         let Planned { listing, plan, .. } = planned;
         self.report.keep(kept(listing, plan));
         self.report.shortfall = shortfall(listing, &planned.rules, plan);
-        if self.run_request.dry_run {
+        if self.request.dry_run {
             self.report.deleted = plan.deleted;
         }
     }
 
     async fn write_plan(&self, planned: &Planned) -> Result<(String, u64), StorageError> {
         let key =
-            self.run_request.plan_key(&self.policy.namespace().unwrap_or_default(), &self.policy.name_any());
+            self.request.plan_key(&self.policy.namespace().unwrap_or_default(), &self.policy.name_any());
         let Planned { listing, rules, plan, .. } = planned.clone();
         let writing = tokio::task::spawn_blocking(move || record::write(&listing, &plan, &rules.rules));
         let failed = |reason: String| StorageError::LocalFile { tried: format!("write {key}"), reason };
@@ -292,8 +292,8 @@ impl<'a> Run<'a> {
 
     async fn delete(&mut self, planned: &Planned) -> Result<(), End> {
         let Planned { listing, rules, references, plan } = planned;
-        let guard = JobGuard::new(self.run_context, listing, plan, references);
-        let (bucket, now, stop) = (self.bucket, self.run_context.now, self.stop);
+        let guard = JobGuard::new(self.context, listing, plan, references);
+        let (bucket, now, stop) = (self.bucket, self.context.now, self.stop);
         let deletion_outcome =
             Deletion { bucket, listing, plan, now, grace: rules.grace, stop }.run(guard).await;
         self.report_deleted(&deletion_outcome, &planned.rules, plan);
@@ -346,7 +346,7 @@ impl<'a> Run<'a> {
     async fn abort_uploads(&mut self, planned: &Planned) -> Result<(), End> {
         let age = i64::try_from(self.policy.spec.abort_uploads_after.as_secs()).unwrap_or(i64::MAX);
         let begun_before =
-            self.run_context.now.checked_sub(SignedDuration::from_secs(age.max(planned.rules.grace)));
+            self.context.now.checked_sub(SignedDuration::from_secs(age.max(planned.rules.grace)));
         self.report.calls.lists += 1;
         let begun_before = begun_before.unwrap_or(Timestamp::MIN);
         let references = &planned.references;

@@ -91,7 +91,7 @@ fn test_event() -> impl Strategy<Value = TestEvent> {
     let (cluster, namespace, which) = (0..2_usize, 0..2_usize, 0..8_usize);
     prop_oneof![
         4 => (HOUR..3 * DAY).prop_map(H::Passes),
-        8 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::Looks(c, n)),
+        8 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::Reconciles(c, n)),
         3 => (cluster.clone(), namespace.clone(), 0..2_usize, 0..3_usize)
             .prop_map(|(c, n, endpoint, prefix)| H::Moves(c, n, endpoint, prefix)),
         4 => (cluster.clone(), namespace.clone(), 0..4_usize).prop_map(|(c, n, name)| H::Begins(c, n, name)),
@@ -459,7 +459,7 @@ fn a_word_that_gave_a_place_away_does_not_do_so_again_after_others_have_come() {
         H::IsGiven(0, 0),
         H::LosesMark(2),
         H::Writes(0, 0),
-        H::Looks(1, 0),
+        H::Reconciles(1, 0),
         H::Passes(3 * DAY),
         H::Prunes(1, 0),
     ] {

@@ -31,7 +31,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts:
     // Once it is known how all steps stand: a job that has failed asks its accounts for nothing more.
     let may_ask = !walk.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Failed { .. }));
     for (name, input) in std::mem::take(&mut walk.asks) {
-        use_account(&mut walk, draft, name, &input, may_ask);
+        request_quota(&mut walk, draft, name, &input, may_ask);
     }
     progress::count(draft);
     budget::estimate(draft, settings);

@@ -27,7 +27,7 @@ fn cleaning(spec: &serde_json::Value) -> Harness {
     harness
 }
 
-fn place(harness: &Harness) -> Option<PolicyPlace> {
+fn location(harness: &Harness) -> Option<PolicyPlace> {
     harness.observed.policy.status.as_ref().unwrap().place.clone()
 }
 

@@ -30,7 +30,7 @@ fn test_event() -> impl Strategy<Value = TestEvent> {
     use TestEvent as H;
     prop_oneof![
         6 => (1_i64..7_200).prop_map(H::Passes),
-        8 => Just(H::Looks),
+        8 => Just(H::Reconciles),
         4 => (0_i64..2_000_000_000).prop_map(H::Writes),
         6 => (0_i64..11_000_000_000).prop_map(H::Ends),
         2 => Just(H::Fails),

@@ -15,7 +15,7 @@ use videofactory_pipeline::contract::{ExitCode, Spent};
 
 use super::super::super::model::{Account, ExternalAccount, Found, Storage};
 use super::super::testing::{Harness, storage_ready};
-use super::properties::{TestEvent, assert_says_something, happen, test_event};
+use super::properties::{TestEvent, apply, assert_says_something, test_event};
 use crate::provideraccount::BEGIN_WITHIN;
 use crate::provideraccount::testing::offline::reconcile;
 

@@ -11,7 +11,7 @@ use videofactory_pipeline::contract::ExitCode;
 use super::super::super::model::{Action, Namesake, Storage};
 use super::super::decide;
 use super::super::testing::Harness;
-use super::properties::{happen, test_event};
+use super::properties::{apply, test_event};
 
 const IMAGES: StepName = StepName::GenerateImages;
 

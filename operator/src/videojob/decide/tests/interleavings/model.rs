@@ -466,7 +466,7 @@ impl Model {
         if counted <= booked && booked <= reported {
             return Ok(());
         }
-        Err(format!("{counted} counted, {closed_grants} booked, {reported} told"))
+        Err(format!("{counted} counted, {booked} booked, {reported} told"))
     }
 
     /// Holds end, and time passes.

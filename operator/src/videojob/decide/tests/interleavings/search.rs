@@ -134,7 +134,7 @@ impl Search {
             step = &last.before;
         }
         events.reverse();
-        panic!("{broken}\nafter {events:?}\n{}", self.model.report(&place.state));
+        panic!("{broken}\nafter {events:?}\n{}", self.model.describe(&place.state));
     }
 }
 
@@ -163,7 +163,7 @@ pub(super) fn comes_to_rest(
         seen.push(state);
         state = model.later(state, wait);
     }
-    Err(format!("it never comes to rest, and is in the end {}", model.report(&state)))
+    Err(format!("it never comes to rest, and is in the end {}", model.describe(&state)))
 }
 
 /// The first event that there is, and so on until there is none.
@@ -178,5 +178,5 @@ fn until_quiet(model: &mut Model, mut state: State) -> Result<State, Broken> {
         }
         return Ok(state);
     }
-    Err(format!("it goes round in circles at {}", model.report(&state)))
+    Err(format!("it goes round in circles at {}", model.describe(&state)))
 }

@@ -1,17 +1,9 @@
 //! WAV files (RIFF, PCM) of speech. Programs that stream one leave the sizes in its header open: what the file really
 //! holds counts, not what the header promises.
 
-use std::borrow::Cow;
 use std::io::Cursor;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
-
-/// Where a header ends at the latest, in bytes.
-const MAX_HEADER: usize = 4096;
-/// The size of samples that are still being made, behind the name of their chunk.
-const OPEN: &[u8; 8] = b"data\xff\xff\xff\xff";
-/// The largest size that is whole samples of 1 to 4 bytes on up to six channels.
-const WHOLE: u32 = 0xffff_fff0;
 
 /// Samples of one channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +17,8 @@ pub struct Sound {
 /// The sound in a WAV file of any depth, its channels mixed to one; of anything else, nothing.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Option<Sound> {
-    let file = with_whole_samples(bytes);
-    let mut reader = WavReader::new(&*file).ok()?;
+    let file = mended(bytes);
+    let mut reader = WavReader::new(file.as_slice()).ok()?;
     let spec = reader.spec();
     let samples = match (spec.sample_format, spec.bits_per_sample, spec.channels) {
         // As speech mostly is. hound takes samples one by one, which is slow for the many files of a reading.
@@ -64,14 +56,43 @@ pub fn write(samples: &[i16], rate: u32) -> Vec<u8> {
     file.into_inner()
 }
 
-/// The file with a size instead of an open one, because hound refuses a size that is no whole number of samples.
-fn with_whole_samples(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let Some(at) = bytes.windows(OPEN.len()).take(MAX_HEADER).position(|part| part == OPEN) else {
-        return bytes.into();
-    };
+/// The file with a header that hound believes. Programs that write into a pipe leave the size of the samples open, and flite
+/// states a wrong number of bytes a second for some voices.
+fn mended(bytes: &[u8]) -> Vec<u8> {
     let mut file = bytes.to_vec();
-    file[at + 4..at + OPEN.len()].copy_from_slice(&WHOLE.to_le_bytes());
-    file.into()
+    // Of what is no WAV file, hound says so.
+    let _ = mend(&mut file);
+    file
+}
+
+/// Nothing where the file ends before its samples.
+fn mend(file: &mut [u8]) -> Option<()> {
+    // Behind "RIFF", a size and "WAVE".
+    let (mut at, mut frame) = (12, 0);
+    loop {
+        let (name, size, body) = (file.get(at..at + 4)?, number(file, at + 4)?, at + 8);
+        match name {
+            b"fmt " => {
+                // The bytes of a sample on all channels, a number of 16 bits.
+                frame = number(file, body + 12)? & 0xffff;
+                let bytes_a_second = number(file, body + 4)?.wrapping_mul(frame);
+                file[body + 8..body + 12].copy_from_slice(&bytes_a_second.to_le_bytes());
+            }
+            b"data" => {
+                let there = u32::try_from(file.len() - body).unwrap_or(u32::MAX).min(size);
+                let whole = there - there.checked_rem(frame)?;
+                file[at + 4..body].copy_from_slice(&whole.to_le_bytes());
+                return Some(());
+            }
+            _ => {}
+        }
+        // Chunks begin at even places.
+        at = body + usize::try_from(size).ok()?.next_multiple_of(2);
+    }
+}
+
+fn number(file: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*file.get(at..)?.first_chunk()?))
 }
 
 /// The mean of the channels of each frame, as 16 bits.
@@ -144,6 +165,21 @@ mod tests {
             wav.pop();
             assert_eq!(samples(&wav), SAMPLES[..4], "{size:x}");
         }
+    }
+
+    #[test]
+    fn a_size_that_is_no_whole_number_of_samples_is_rounded_down() {
+        let mut wav = file(2, 16, SampleFormat::Int, &[100i16, 300, -4, -8]);
+        wav[40..44].copy_from_slice(&7u32.to_le_bytes());
+        assert_eq!(samples(&wav), [200]);
+    }
+
+    /// As flite writes it for its voice kal.
+    #[test]
+    fn a_wrong_number_of_bytes_a_second_is_no_reason_to_refuse() {
+        let mut wav = write(&SAMPLES, 8_000);
+        wav[28..32].copy_from_slice(&32_000u32.to_le_bytes());
+        assert_eq!(read(&wav), Some(Sound { samples: SAMPLES.to_vec(), rate: 8_000 }));
     }
 
     #[test]

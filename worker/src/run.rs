@@ -181,7 +181,9 @@ fn flatten(joined: Result<Result<Made, StepError>, tokio::task::JoinError>) -> R
 }
 
 fn log_outcome(outcome: &StepOutcome) {
-    let scenes = outcome.scenes.as_ref().map(|report| report.completed.to_string()).unwrap_or_default();
+    let scenes = outcome.scenes.as_ref().map(|report| report.completed.to_string());
+    // Of a step without scenes, or before the first, nothing is said.
+    let scenes = scenes.as_deref().filter(|numbers| !numbers.is_empty());
     if outcome.exit == ExitCode::Done {
         tracing::info!(scenes, "{} is done: {}", outcome.step, outcome.message);
     } else {

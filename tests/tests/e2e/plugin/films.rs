@@ -195,7 +195,7 @@ captions.vtt   SIZE   -   captions/NS/film-HEX/r1/HEX.vtt
 
 async fn logs(plugin: &Plugin) -> anyhow::Result<()> {
     let script = [
-        "TIME INFO write-script-1 write-script begins attempt=1 input=HEX namespace=NS run=1 video=film\n",
+        "TIME INFO write-script-1 write-script begins input=HEX\n",
         "TIME INFO write-script-1 write-script is done: the storyboard has 1 scenes",
     ];
     plugin.shows("logs film --step write-script", 0, &script, &[]).await?;

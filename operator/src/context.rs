@@ -260,8 +260,8 @@ mod tests {
         }
         let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
         for (watched, uid) in [("", "whole"), ("films,trailers", "own")] {
-            let reported = ["operator", "--worker-image", "worker:1", "--watch-namespaces", watched];
-            let cluster = Cluster::of(&Config::try_parse_from(reported).unwrap());
+            let args = ["operator", "--worker-image", "worker:1", "--watch-namespaces", watched];
+            let cluster = Cluster::of(&Config::try_parse_from(args).unwrap());
             assert_eq!(cluster.uid(&client).await.unwrap(), uid, "{watched:?}");
         }
     }

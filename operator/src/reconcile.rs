@@ -316,10 +316,10 @@ mod tests {
     async fn work_that_nobody_awaits_any_more_is_broken_off_and_its_end_can_be_waited_for() {
         let (sender, mut receiver) = tokio::sync::oneshot::channel::<()>();
         let begun = Arc::new(tokio::sync::Notify::new());
-        let reported = Arc::clone(&begun);
+        let begins = Arc::clone(&begun);
         let under_way = TaskTracker::new();
         let mut work = Box::pin(isolated(&under_way, async move {
-            reported.notify_one();
+            begins.notify_one();
             let _held = sender;
             pending::<()>().await;
         }));

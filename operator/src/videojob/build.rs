@@ -229,7 +229,7 @@ fn environment(input: &str, worker: &WorkerConfig, traces: Vec<(&'static str, St
             ..EnvVarSource::default()
         }),
     };
-    let reported =
+    let optional =
         network_variables(worker).into_iter().chain(traces).map(|(name, value)| plain(name, value));
     let always = [
         plain(INPUT_VARIABLE, input.to_owned()),
@@ -238,7 +238,7 @@ fn environment(input: &str, worker: &WorkerConfig, traces: Vec<(&'static str, St
         // Caches of fonts and the like: the root file system is read-only.
         plain("HOME", "/tmp".to_owned()),
     ];
-    always.into_iter().chain(reported).collect()
+    always.into_iter().chain(optional).collect()
 }
 
 /// What the step must know to call what the operator would, and nothing else; only what differs from the usual.

@@ -135,9 +135,9 @@ impl Shell {
         ensure!(said?.as_deref() == Some(number.as_str()), "a line fails: {}", about());
         if let Some(sign) = &commands.stays {
             wait::asked(&format!("{sign} in the output of {place}"), async || {
-                let reported = sign.is_match(&printed());
-                ensure!(reported || !ended.exists(), "it ended without {sign}: {}", about());
-                Ok(reported.then_some(()))
+                let is_there = sign.is_match(&printed());
+                ensure!(is_there || !ended.exists(), "it ended without {sign}: {}", about());
+                Ok(is_there.then_some(()))
             })
             .await?;
         }

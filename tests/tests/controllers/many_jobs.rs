@@ -22,10 +22,10 @@ async fn asking() -> Value {
     let harness = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
     harness.server.put("videojobs", job("first", &json!({}), &begun()));
     harness.run(Controllers::AccountsAndJobs).await.unwrap();
-    let reported = |status: &Value| status["resumeAt"].is_string();
+    let has_resume_time = |status: &Value| status["resumeAt"].is_string();
     harness
         .server
-        .until(|server| reported(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
+        .until(|server| has_resume_time(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
         .await;
     let mut status = harness.status("videojobs", "first");
     // As it was before it was told what it waits for.

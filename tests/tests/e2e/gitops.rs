@@ -37,11 +37,11 @@ async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow:
     if std::env::var_os("RENEW").is_some() {
         return fs::write(&path, text).with_context(|| format!("failed to write {file}"));
     }
-    let reported = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
-    let (found, reported) = (judged(&text)?, judged(&reported)?);
+    let recorded = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
+    let (found, recorded) = (judged(&text)?, judged(&recorded)?);
     ensure!(
-        found == reported,
-        "{found} on the cluster, but {reported} in {file}: RENEW=1 tests/run gitops writes it anew"
+        found == recorded,
+        "{found} on the cluster, but {recorded} in {file}: RENEW=1 tests/run gitops writes it anew"
     );
     Ok(())
 }

@@ -182,14 +182,14 @@ async fn serial_a_worker_image_that_cannot_be_pulled_is_told() {
             .unwrap_or_default()
             .to_owned();
         ensure!(!image.is_empty(), "the operator has no VIDEOFACTORY_WORKER_IMAGE");
-        let reported = async {
+        let waits_for_image = async {
             set_image(deployment, "localhost/no-such-image:none").await?;
             let film = env.create_film(NewFilm::of(1)).await?;
             let message = film.says(VideoJobReason::ConfigurationInvalid).await?;
             ensure!(message.contains("image cannot be pulled"), "{message}");
             anyhow::Ok(film)
         };
-        let film = finally(reported, set_image(deployment, &image)).await?;
+        let film = finally(waits_for_image, set_image(deployment, &image)).await?;
         film.annotate(videofactory_crds::requests::RETRY, "2026-01-01T00:00:01Z").await?;
         film.succeeded().await.map(drop)
     })

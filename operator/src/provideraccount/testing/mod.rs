@@ -276,8 +276,8 @@ impl Harness {
             return Ok(());
         }
         *made += 1;
-        let reported = Time(at(clock + answered_after + 1));
-        spent.push(SpentUnits { at: reported, submissions: 1, seconds: None, cost: None });
+        let answered_at = Time(at(clock + answered_after + 1));
+        spent.push(SpentUnits { at: answered_at, submissions: 1, seconds: None, cost: None });
         self.service.count(now)
     }
 

@@ -97,8 +97,8 @@ fn object(job: &JobReference) -> VideoJob {
         "status": status,
     }))
     .unwrap();
-    let reported = JobReference::of(&object).facts.lifecycle;
-    assert_eq!(discriminant(&reported), discriminant(&job.facts.lifecycle), "{reported:?}");
+    let lifecycle = JobReference::of(&object).facts.lifecycle;
+    assert_eq!(discriminant(&lifecycle), discriminant(&job.facts.lifecycle), "{lifecycle:?}");
     object
 }
 

@@ -127,7 +127,7 @@ where
             |object, error: &ReconcileError, shared: Arc<Shared<L>>| {
                 let wait = shared.back_off.failed(&uid(&object));
                 let span = span_of(kind, &*object);
-                tracing::warn!(parent: &span, %error, "looking again in {wait:?}");
+                tracing::warn!(parent: &span, %error, ?wait, "reconciling again after a failure");
                 Requeue::requeue(wait)
             },
             shared,

@@ -117,7 +117,7 @@ impl Progress {
             let latest = changes.borrow_and_update().clone();
             let began = Instant::now();
             if let Err(error) = post_once(&client, &url, &token_file, &latest).await {
-                tracing::debug!("failed to post progress to {url}: {error}");
+                tracing::debug!(%url, %error, "failed to post progress");
             }
             tokio::time::sleep(POST_EVERY.saturating_sub(began.elapsed())).await;
             let next = tokio::time::timeout(POST_AGAIN, changes.changed()).await;

@@ -87,7 +87,7 @@ impl Account {
                 };
                 match self.judge_error(tracked.taken.attempt, &mut backoff, &error, retry_budget.may_resubmit)
                 {
-                    ErrorVerdict::Later => tracing::info!(number, "{error}"),
+                    ErrorVerdict::Later => tracing::info!(number, %error, "polled again later"),
                     ErrorVerdict::Over(ending) => {
                         span.set_outcome(Err(&error));
                         let (message, cost) = (error.to_string(), request.price());
@@ -201,7 +201,7 @@ impl Account {
             self.retry_until_stored(digest, || self.session.slots.accept(digest, number, &taken)).await
         {
             // Should this attempt die now, only this line knows it.
-            tracing::error!(%digest, number, id, "failed to keep the id of a request: {error}");
+            tracing::error!(%digest, number, id, %error, "failed to keep the id of a request");
         }
     }
 
@@ -251,7 +251,7 @@ impl Account {
                 // There is no room for what else would be paid for either.
                 self.halted.cancel();
             }
-            tracing::warn!(%digest, "what was paid for is kept in memory until the bucket takes it: {error}");
+            tracing::warn!(%digest, %error, "what was paid for is kept in memory until the bucket takes it");
             self.remaining.progress().await_bucket(&error);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(MAX_PAUSE);

@@ -181,7 +181,7 @@ impl Account {
         slow_downs: &mut u32,
     ) -> Result<Submitted, StepError> {
         let _hand = self.until_stopped(self.submissions.acquire()).await?;
-        // Before anything that takes time: so turns go to the scenes in their order.
+        // Before anything that takes time: so permits go to the scenes in their order.
         let mut permit = self.pace.permit().ok_or(StepError::AwaitQuota)?;
         let prepared = self.until_stopped(request.prepare()).await??;
         self.until_stopped(permit.wait_for_opening()).await?;
@@ -306,7 +306,7 @@ impl Account {
         }
         if wait.is_some() {
             *slow_downs += u32::from(matches!(error, E::RateLimited { .. }));
-            tracing::info!(account = self.name, "{error}");
+            tracing::info!(account = self.name, %error, "submitted again later");
             return Ok(Submitted::Retry);
         }
         // That nobody can tell any more is for the next attempt to say, which goes on with what this one leaves.
@@ -317,7 +317,7 @@ impl Account {
     pub(super) fn halt(&self, error: &ProviderError) {
         self.note(error);
         if self.cause.set(error.clone()).is_ok() {
-            tracing::warn!(account = self.name, "nothing more is submitted: {error}");
+            tracing::warn!(account = self.name, %error, "nothing more is submitted");
         }
         self.halted.cancel();
     }

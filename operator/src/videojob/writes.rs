@@ -47,9 +47,9 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// Nothing went wrong: the world had moved on, and another look is all that is needed.
+    /// Nothing went wrong: what was observed is outdated, and another reconcile is all that is needed.
     #[must_use]
-    pub fn is_race(&self) -> bool {
+    pub fn is_outdated(&self) -> bool {
         matches!(
             self,
             Self::MatchVersion(_) | Self::AwaitPodEnd(_) | Self::AwaitJobDeletion(_) | Self::AwaitGrant(_)
@@ -128,7 +128,7 @@ pub(super) async fn set_finalizer(
     if wanted {
         names.push(FINALIZER.to_owned());
     }
-    let api: Api<VideoJob> = Api::namespaced(context.client.clone(), &job.namespace().unwrap_or_default());
+    let api = api::<VideoJob>(context, job);
     let patch = json!({"metadata": {"resourceVersion": job.resource_version(), "finalizers": names}});
     let (name, params) = (job.name_any(), PatchParams::default());
     let what = format!("patch the finalizers of VideoJob {}", path(job, &name));

@@ -62,9 +62,9 @@ enum ErrorVerdict {
 
 impl Account {
     /// Polls accepted requests until one of them is stored.
-    pub(super) async fn poll_until_done<O: PaidRequest>(
+    pub(super) async fn poll_until_done<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         mut ids: Vec<TrackedRequest>,
         retry_budget: RetryBudget,
     ) -> Result<(), StepError> {
@@ -118,9 +118,9 @@ impl Account {
         Err(last)
     }
 
-    async fn poll<O: PaidRequest>(
+    async fn poll<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         tracked: &TrackedRequest,
         backoff: &mut PollBackoff,
         span: &mut OpenSpan,
@@ -193,7 +193,7 @@ impl Account {
     }
 
     /// Keeps the service's id: as long as it is not kept, only this attempt knows it.
-    pub(super) async fn keep_id<O: PaidRequest>(&self, request: &O, number: u32, id: &str) {
+    pub(super) async fn keep_id<R: PaidRequest>(&self, request: &R, number: u32, id: &str) {
         let (at, cost) = (self.session.config.clock.answered(), request.price());
         let taken = Acceptance { id: id.to_owned(), at, seconds: 0, cost };
         let digest = request.digest();
@@ -206,11 +206,11 @@ impl Account {
     }
 
     /// Stores what was delivered, and only then says so.
-    pub(super) async fn keep<O: PaidRequest>(
+    pub(super) async fn keep<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         number: u32,
-        artifact: O::Artifact,
+        artifact: R::Artifact,
         seconds: u32,
         entry: Option<UsageEntry>,
     ) -> Result<(), StepError> {
@@ -260,7 +260,7 @@ impl Account {
 }
 
 /// A question to a person about this request.
-pub(super) fn ask_person<O: PaidRequest>(request: &O, submissions: u32, why: Why) -> StepError {
+pub(super) fn ask_person<R: PaidRequest>(request: &R, submissions: u32, why: Why) -> StepError {
     let (digest, price) = (request.digest().clone(), request.price());
     StepError::AskPerson(Box::new(Question { digest, submissions, price, why }))
 }

@@ -103,7 +103,7 @@ impl Account {
 
     /// Submits the request, or continues where an earlier attempt has stopped; returns once its artifact is in the
     /// bucket.
-    pub async fn submit<O: PaidRequest>(&self, request: &O) -> Result<(), StepError> {
+    pub async fn submit<R: PaidRequest>(&self, request: &R) -> Result<(), StepError> {
         let digest = request.digest();
         // Two scenes may be made from the same: then one of them waits for the other.
         let digest_lock = self.digest_lock(digest);
@@ -172,9 +172,9 @@ impl Account {
     }
 
     /// Submits in the slot `number`, once a permit is there and if this attempt creates the slot.
-    async fn submit_in_slot<O: PaidRequest>(
+    async fn submit_in_slot<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         number: u32,
         history: &History,
         retry_budget: RetryBudget,
@@ -226,12 +226,12 @@ impl Account {
     }
 
     /// Whether nothing has come to light since: an id that came late, or what was asked for itself.
-    async fn is_still_open<O: PaidRequest>(&self, request: &O, history: &History) -> Result<bool, StepError> {
+    async fn is_still_open<R: PaidRequest>(&self, request: &R, history: &History) -> Result<bool, StepError> {
         Ok(self.read_history(request.digest()).await? == *history && !request.is_there().await?)
     }
 
     /// Takes the slot; whether it is this attempt's.
-    async fn take_slot<O: PaidRequest>(&self, request: &O, number: u32) -> Result<bool, StepError> {
+    async fn take_slot<R: PaidRequest>(&self, request: &R, number: u32) -> Result<bool, StepError> {
         let (session, config) = (&self.session, &self.session.config);
         let submission = Submission {
             attempt: config.attempt,
@@ -254,16 +254,16 @@ impl Account {
         Ok(())
     }
 
-    fn taken<O: PaidRequest>(&self, request: &O, permit: SubmitPermit<'_>, entry: UsageEntry) {
+    fn taken<R: PaidRequest>(&self, request: &R, permit: SubmitPermit<'_>, entry: UsageEntry) {
         permit.consume();
         self.session.config.usage.record_accepted(entry, self.session.config.clock.answered());
         self.remaining.set(request.digest(), false);
     }
 
     /// A submission that the service has answered with an error, or not at all.
-    async fn not_made<O: PaidRequest>(
+    async fn not_made<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         sent: Sent<'_>,
         error: ProviderError,
     ) -> Result<Submitted, StepError> {
@@ -345,9 +345,9 @@ impl Account {
         matches!(self.cause.get(), Some(ProviderError::RateLimited { .. }))
     }
 
-    pub(super) async fn end<O: PaidRequest>(
+    pub(super) async fn end<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         number: u32,
         how: Ending,
         message: &str,

@@ -19,8 +19,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 use videofactory_client::call::CallError;
 
+use crate::back_off::BackOff;
 use crate::caches::Guarded;
-use crate::context::BackOff;
 use crate::events::{Event, EventReason, Publisher};
 use crate::metrics::{Metrics, ReconcileOutcome};
 

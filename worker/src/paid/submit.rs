@@ -2,7 +2,7 @@
 //! [`Account::submit`].
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex as Guarded, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
@@ -72,13 +72,13 @@ impl Account {
             pace: Pace::new(allowance, session.config.clock.clone()),
             remaining: Remaining::new(progress),
             probe: Probe::new(),
-            answered: Guarded::default(),
+            answered: SyncMutex::default(),
             submissions: Semaphore::new(SUBMISSION_CONCURRENCY),
             polls: Semaphore::new(POLL_CONCURRENCY),
             halted: CancellationToken::new(),
             cause: OnceLock::new(),
-            locks: Guarded::default(),
-            histories: Guarded::default(),
+            locks: SyncMutex::default(),
+            histories: SyncMutex::default(),
             session,
         }
     }

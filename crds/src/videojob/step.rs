@@ -182,7 +182,7 @@ pub struct ScenesStatus {
 }
 
 /// What one attempt of a step asks one account for. The account answers with a grant in its own status; what was spent
-/// of it stands here until the account has booked it.
+/// of it stands here until the account has recorded it.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

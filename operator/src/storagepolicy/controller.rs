@@ -80,7 +80,7 @@ impl CachedInspection {
     }
 }
 
-/// Looks after all `StoragePolicy`s until `stop`; ends when what is under way has ended and is booked.
+/// Looks after all `StoragePolicy`s until `stop`; ends when what is under way has ended and is recorded.
 pub async fn run(context: Context, stop: CancellationToken) {
     let runner = ControllerRunner {
         kind: KIND,

@@ -1,6 +1,6 @@
 //! Observe: reads all that a decision may know, from caches where they do, else live.
 //!
-//! Live are: accounts whose grants or books a job may have to act on (`accounts`); of the bucket, outcomes that no pod holds
+//! Live are: accounts whose grants or ledger a job may have to act on (`accounts`); of the bucket, outcomes that no pod holds
 //! any more, tombstones, and files of the same name (`look_up`, `tombstones`, `namesake`); the Events of Jobs that make no
 //! pod (`podless`); and, once, the cluster's own UID. What must not be done twice is looked at once more, live, right before
 //! it is done: that is apply's.

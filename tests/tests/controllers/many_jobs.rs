@@ -129,13 +129,13 @@ async fn who_waits_for_another_to_end_is_woken_only_when_his_turn_has_come() {
         harness.until_quiet().await;
         assert_is_cheap(&since(&calls, &harness.server.calls()), 1);
         let ended = harness.status("videojobs", holder.as_str().unwrap());
-        assert_eq!(ended["steps"][0]["demands"], Value::Null, "what is booked is dropped");
+        assert_eq!(ended["steps"][0]["demands"], Value::Null, "what is recorded is dropped");
     };
     tokio::time::timeout(TIMEOUT, test).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothing_from_then_on() {
+async fn what_ended_jobs_have_spent_is_dropped_once_it_is_recorded_and_costs_nothing_from_then_on() {
     let test = async {
         let asks = asking().await;
         let harness = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
@@ -173,7 +173,7 @@ async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothi
 }
 
 /// The account was deleted and made again under its name: who has spent something under it waits until the new one has
-/// booked that, which it does by what the API server says of each.
+/// recorded that, which it does by what the API server says of each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_is_made_again_reads_those_who_have_spent_something_several_at_once_and_nobody_else()
 {

@@ -62,7 +62,7 @@ async fn openings_and_pace_are_kept_by_all_scenes_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn spending_is_booked_at_the_time_of_the_answer_and_a_second() {
+async fn spending_is_recorded_at_the_time_of_the_answer_and_a_second() {
     let (harness, requests) = (Harness::new(Kind::Later), digests(1));
     let ended = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap();
     let [spent] = &ended.spent[..] else { panic!("{:?}", ended.spent) };

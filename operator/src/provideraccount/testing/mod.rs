@@ -251,7 +251,7 @@ impl Harness {
         batch
     }
 
-    /// A job looks at the account: it begins with what it was granted, and forgets what was booked.
+    /// A job looks at the account: it begins with what it was granted, and forgets what was recorded.
     pub fn read(&mut self, job: usize) {
         let job = &mut self.jobs[job];
         let listed = self.status.grants.iter().find(|grant| grant.holder == job.demand.holder);

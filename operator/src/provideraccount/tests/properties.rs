@@ -99,7 +99,7 @@ fn kinds() -> impl Strategy<Value = Kind> {
     ]
 }
 
-/// Everything is told and booked, and enough time passes.
+/// Everything is told and recorded, and enough time passes.
 fn bring_to_rest(harness: &mut Harness) {
     for job in 0..JOBS {
         harness.read(job);
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn booking_twice_is_booking_once(
+    fn recording_twice_is_recording_once(
         kind in kinds(),
         events in prop::collection::vec(any_event(false, false), 1..80),
     ) {

@@ -450,7 +450,7 @@ fn a_backup_that_was_broken_off_is_written_again_once_under_the_same_name() {
 }
 
 #[test]
-fn who_is_about_to_end_books_what_has_ended_and_begins_nothing() {
+fn who_is_about_to_end_records_what_has_ended_and_begins_nothing() {
     let mut harness = Harness::holding(&json!({}), 9 * GB);
     harness.observed.stopping = true;
     harness.pruned(PruneOutcome::Interrupted, Some(9 * GB), None);

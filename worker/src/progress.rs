@@ -104,7 +104,7 @@ impl Progress {
     }
 
     /// Posts every change to `url` until dropped, and the last one again and again; an empty one posts nothing. The token
-    /// is read anew each time: Kubernetes renews it.
+    /// is read again each time: Kubernetes renews it.
     pub async fn post(self, url: String, token_file: PathBuf) {
         let mut changes = self.latest.subscribe();
         let client = match reqwest::Client::builder().timeout(POST_TAKES).no_proxy().build() {

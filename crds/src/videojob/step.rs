@@ -30,7 +30,7 @@ pub struct StepStatus {
     /// Number of the current or last attempt of this job; each is one Job with one pod, and a new run counts on.
     pub attempt: Option<i32>,
 
-    /// Failures in a row; a finished scene starts the count anew.
+    /// Failures in a row; a finished scene starts the count again.
     pub failures: Option<i32>,
 
     /// Interruptions in a row (pods stopped, evicted or lost) without progress.

@@ -53,7 +53,7 @@ async fn what_was_seen_runs_out_by_its_own_time_and_not_before_and_the_next_look
     tokio::time::advance(Duration::from_millis(200)).await;
     assert!(seen.has_run_out("1".to_owned(), holds));
     assert_eq!(seen.next_reconcile(retry), retry, "it could not be taken: not again without a pause");
-    assert!(!seen.has_run_out("2".to_owned(), holds), "a renewal begins anew");
+    assert!(!seen.has_run_out("2".to_owned(), holds), "a renewal begins again");
 }
 
 #[tokio::test]

@@ -321,7 +321,7 @@ impl Controller {
         }
     }
 
-    /// What is known of the bucket, asked anew if that is no longer good.
+    /// What is known of the bucket, asked again if that is no longer good.
     async fn ask(&self, policy: &StoragePolicy) -> Result<CachedInspection, CallError> {
         let uid = policy.uid().unwrap_or_default();
         let asked_for = self.identity(policy);

@@ -17,7 +17,7 @@ use crate::namespaced_name::NamespacedName;
 use crate::usage_deltas::Changes;
 use videofactory_client::call::{CallError, within};
 
-/// Something of a decision could not be done. The next reconcile decides anew.
+/// Something of a decision could not be done. The next reconcile decides again.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// A call failed.

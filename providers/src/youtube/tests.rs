@@ -240,7 +240,7 @@ mod tokens {
         );
         let error = token::fault(&revoked);
         assert!(
-            matches!(&error, ProviderError::Credentials { message, .. } if message.contains("sign in anew")),
+            matches!(&error, ProviderError::Credentials { message, .. } if message.contains("sign in again")),
             "{error}"
         );
         let client = answer(

@@ -1,7 +1,7 @@
 //! What Argo CD, Flux and Helm see of objects: the states that `tests/gitops` judges are those of a cluster, and a sync of
 //! what is synced already changes nothing.
 //!
-//! `RENEW=1 tests/run gitops` writes the objects of `manifests/argocd` anew, as the cluster has them.
+//! `RENEW=1 tests/run gitops` writes the objects of `manifests/argocd` again, as the cluster has them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Fails unless the object stands as the one of this name that is known of its kind; or writes that one anew.
+/// Fails unless the object stands as the one of this name that is known of its kind; or writes that one again.
 async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow::Result<()> {
     let text = ask(&["-n", &env.namespace, "get", kind, name, "-o", "yaml"]).await?;
     let text = text.replace(&env.namespace, "films");
@@ -41,7 +41,7 @@ async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow:
     let (found, recorded) = (judged(&text)?, judged(&recorded)?);
     ensure!(
         found == recorded,
-        "{found} on the cluster, but {recorded} in {file}: RENEW=1 tests/run gitops writes it anew"
+        "{found} on the cluster, but {recorded} in {file}: RENEW=1 tests/run gitops writes it again"
     );
     Ok(())
 }

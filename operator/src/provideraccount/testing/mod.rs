@@ -302,7 +302,7 @@ impl Harness {
         }
     }
 
-    /// Takes a demand back; the same write asks anew, as a later attempt.
+    /// Takes a demand back; the same write asks again, as a later attempt.
     pub fn withdraw(&mut self, job: usize, again: bool) {
         let job = &mut self.jobs[job];
         if job.phase == Phase::Asks {

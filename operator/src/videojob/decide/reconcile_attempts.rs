@@ -36,7 +36,7 @@ pub(super) fn reconcile_attempts(draft: &mut Draft<'_>) -> OpenAttempts {
 }
 
 /// Records an attempt that the API server would not have, if it was granted something: others shall have that, and the next
-/// attempt asks anew after a while. One that holds nothing is tried again as it is.
+/// attempt asks again after a while. One that holds nothing is tried again as it is.
 fn never_started(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
     let refusal = draft.observed.refused.get(&(name, attempt)).filter(|refusal| refusal.unmade);
     let Some(refusal) = refusal else { return false };

@@ -139,7 +139,7 @@ fn a_place_that_is_anothers_is_given_up_with_what_was_measured_there() {
     assert_eq!(location(&harness), None);
     assert_eq!(harness.observed.policy.status.as_ref().unwrap().usage, None);
     assert_eq!(harness.condition("Ready").1, "ConfigurationInvalid");
-    // Given back, it has come there anew.
+    // Given back, it has come there again.
     harness.pass(3_600);
     harness.observed.finding = Finding::Fit;
     harness.observed.owned = Harness::new(&json!({})).observed.owned;

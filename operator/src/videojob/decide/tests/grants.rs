@@ -35,7 +35,7 @@ fn a_job_that_fails_in_a_parallel_step_asks_for_nothing_more() {
     assert!(harness.step(IMAGES).demands.is_empty(), "{:?}", harness.step(IMAGES).demands);
     harness.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
     harness.converge();
-    assert_eq!(harness.step(IMAGES).demands[0].attempt, Some(2), "after a retry it asks anew");
+    assert_eq!(harness.step(IMAGES).demands[0].attempt, Some(2), "after a retry it asks again");
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Pair {
             alone.harness.pass(BEGIN_WITHIN);
         }
         let status = self.harness.observed.job.status.as_ref().unwrap();
-        // Meanwhile a window may have opened, and who asks was granted something anew.
+        // Meanwhile a window may have opened, and who asks was granted something again.
         let open: Vec<_> = self.grants().iter().map(|grant| &grant.id).collect();
         for grant in alone.grants().iter().filter(|grant| open.contains(&&grant.id)) {
             let step = grant.holder.step.unwrap();

@@ -36,7 +36,7 @@ pub enum ProviderError {
         /// What was tried and what came back.
         message: String,
     },
-    /// The key is missing, wrong or expired; only a person can mend it.
+    /// The key is missing, wrong or expired; only a person can fix it.
     #[error("{provider} does not accept the credentials: {message}")]
     Credentials {
         /// The provider's name.

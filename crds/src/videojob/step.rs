@@ -76,7 +76,7 @@ pub struct StepStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["digest".into()]))]
     pub permitted: Vec<DigestSubmissions>,
 
-    /// A person's leave to pay once more for what was delivered before this time and is gone.
+    /// A person's permission to pay once more for what was delivered before this time and is gone.
     pub permitted_before: Option<Time>,
 
     /// Digest of the output that a person approved.
@@ -98,7 +98,7 @@ pub struct StepStatus {
     /// What it has cost so far, in US dollars.
     pub cost: Option<Money>,
 
-    /// Version of the account's credentials that the last attempt used; others may mend what it complained of.
+    /// Version of the account's credentials that the last attempt used; others may fix what it complained of.
     #[schemars(length(max = 300))]
     pub credentials: Option<String>,
 

@@ -56,7 +56,7 @@ impl ApplyError {
         )
     }
 
-    /// What a person must know if this will be met again and again until something is mended.
+    /// What a person must know if this will be met again and again until something is fixed.
     pub(super) fn refusal(&self) -> Option<String> {
         match self {
             Self::CallApiServer(error) if error.is_rejected() => Some(format!(

@@ -9,7 +9,7 @@ use crate::error::ProviderError;
 use crate::google::Failure;
 use crate::http::{Answer, Body};
 
-/// Failures of a token request that only a person can mend.
+/// Failures of a token request that only a person can fix.
 const LOGIN_REASONS: [&str; 6] = [
     "invalid_grant",
     "invalid_client",

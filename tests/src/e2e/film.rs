@@ -88,7 +88,7 @@ impl NewFilm {
     }
 
     /// With pictures that are larger than the memory which they are given, so that the worker is killed for it; the
-    /// edit [`fed`] mends that.
+    /// edit [`fed`] fixes that.
     #[must_use]
     pub fn starved(self) -> Self {
         self.with(json!({

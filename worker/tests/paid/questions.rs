@@ -140,7 +140,7 @@ async fn a_clip_that_is_not_found_is_not_bought_again_as_long_as_nothing_else_an
         }
         assert_eq!((harness.service().taken.len(), ended.report.left), (3, Some(0)));
     }
-    // It is mended: all is fetched, and nothing was bought twice.
+    // It is fixed: all is fetched, and nothing was bought twice.
     harness.service().finds = true;
     let ended = harness.attempt(&Attempt::new(5, &requests), &CrashPoint::none()).await.unwrap();
     assert!(ended.is_done(), "{:?}", ended.results);

@@ -98,7 +98,7 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
 fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_for_anew() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
-    let words = "failed to create Job films/ocean: exceeded quota: small; mend it";
+    let words = "failed to create Job films/ocean: exceeded quota: small; fix it";
     for attempt in 1..=3 {
         assert_eq!((demand(&harness).attempt, demand(&harness).granted), (Some(attempt), None));
         grant(&mut harness, 3);

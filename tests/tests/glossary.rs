@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use videofactory_tests::root;
 
 /// Words that stand nowhere, neither alone nor as a part of a name in `snake_case`, and the terms to use.
 const WORDS: &[(&str, &str)] = &[
@@ -158,10 +159,6 @@ const NOT_READ: [&str; 5] =
 
 fn extension(name: &str) -> &str {
     Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// All files below the folder, with their paths from the root.

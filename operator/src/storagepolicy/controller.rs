@@ -91,13 +91,13 @@ pub async fn run(context: Context, stop: CancellationToken) {
         under_way: context.under_way.clone(),
     };
     let controller = Arc::new(Controller::new(context, stop.clone()));
-    let looker = Arc::clone(&controller);
-    let looking = runner.run(
-        move |object| reconcile_object(object, Arc::clone(&looker)),
+    let reconciler = Arc::clone(&controller);
+    let reconciling = runner.run(
+        move |object| reconcile_object(object, Arc::clone(&reconciler)),
         |namespace, name| controller.is_gone(namespace, name),
         stop,
     );
-    tokio::join!(looking, controller.follow_usage());
+    tokio::join!(reconciling, controller.follow_usage());
     Box::pin(controller.record_final_reports()).await;
 }
 

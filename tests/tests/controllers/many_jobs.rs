@@ -78,7 +78,7 @@ async fn until_begun(harness: &ManyJobs, attempts: u64) {
     harness.server.until(|server| times(&server.calls(), "create", "jobs") >= attempts).await;
 }
 
-/// What one unit may cost: each call that is made for those who are granted, and for those at the front of the line.
+/// What one unit may cost: each call that is made for those who are granted, and for those at the front of the wait queue.
 fn assert_is_cheap(calls: &Calls, granted: u64) {
     println!("opening {granted} unit(s) before {MANY} waiters: {calls:?}");
     // The markers are edited twice each.

@@ -16,7 +16,7 @@ use super::messages::asks_for;
 use super::step::Transitions;
 use crate::provideraccount::{Ledger, Limit, forecast};
 
-/// What is waited for, in numbers: told to those at the front of the line. Once told, it is told again only when its time
+/// What is waited for, in numbers: told to those at the front of the wait queue. Once told, it is told again only when its time
 /// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
 pub(super) fn waiting(
     draft: &mut Draft<'_>,

@@ -98,12 +98,12 @@ fn who_moves_brings_nothing_along() {
     moves(&mut harness);
     harness.annotate("cleanup-requested", CLEAN_UP);
     harness.pass(60);
-    let looked = harness.reconcile();
+    let decision = harness.reconcile();
     let status = harness.observed.policy.status.clone().unwrap();
     let place = status.place.unwrap();
     assert_eq!((place.prefix.as_str(), place.since.0), ("elsewhere", harness.now));
     assert_eq!((status.usage, status.level), (None, None));
-    assert_eq!(looked.action, Some(Action::Measure));
+    assert_eq!(decision.action, Some(Action::Measure));
     assert!(harness.reported.contains(&"RequestRefused".to_owned()), "{:?}", harness.reported);
     harness.measured(9 * GB);
     harness.reconcile();

@@ -155,10 +155,10 @@ proptest! {
         let mut harness = Harness::new(&spec());
         for event in &events {
             apply(&mut harness, event);
-            let looked = harness.reconcile();
-            let idle = harness.observed.snapshot.running.is_none() && looked.action.is_none();
+            let decision = harness.reconcile();
+            let idle = harness.observed.snapshot.running.is_none() && decision.action.is_none();
             if idle && harness.observed.finding == Finding::Fit {
-                prop_assert!(looked.wake_at.is_some_and(|at| at > harness.now), "after {event:?}: {:?}", looked.wake_at);
+                prop_assert!(decision.wake_at.is_some_and(|at| at > harness.now), "after {event:?}: {:?}", decision.wake_at);
             }
         }
     }

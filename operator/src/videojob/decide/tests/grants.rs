@@ -247,7 +247,7 @@ fn who_has_lost_a_grant_asks_anew_as_the_next_attempt() {
     harness.pass(400);
     harness.converge();
     assert_eq!(demand(&harness).attempt, Some(2));
-    assert_eq!(demand(&harness).since.map(|at| at.0), Some(harness.now), "at the end of the line");
+    assert_eq!(demand(&harness).since.map(|at| at.0), Some(harness.now), "at the end of the wait queue");
 }
 
 #[test]

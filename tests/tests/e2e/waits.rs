@@ -140,8 +140,8 @@ async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
-    in_test_env("compute_is_mended", async |env: TestEnv| {
+async fn a_job_whose_compute_is_fixed_leaves_the_pod_that_found_no_node() {
+    in_test_env("compute_is_fixed", async |env: TestEnv| {
         let film = env
             .create_film(NewFilm::of(1).with(json!({"compute": {"nodeSelector": {"no-such": "node"}}})))
             .await?;

@@ -23,8 +23,8 @@ mod query;
 mod reads;
 mod request_id;
 mod schemas;
-pub mod slots;
 pub mod state;
+pub mod task_limits;
 pub mod tasks;
 #[cfg(test)]
 mod testing;

@@ -4,14 +4,14 @@
 use tokio_util::task::TaskTracker;
 
 use crate::problem::Problem;
-use crate::slots::TaskSlots;
+use crate::task_limits::TaskLimits;
 
 /// What has begun and not ended yet. Cheap to clone; clones count the same work.
 #[derive(Clone, Debug, Default)]
 pub struct Tasks {
     begun: TaskTracker,
     /// How much may begin.
-    pub slots: TaskSlots,
+    pub limits: TaskLimits,
 }
 
 impl Tasks {

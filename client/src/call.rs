@@ -286,18 +286,18 @@ mod tests {
 
     #[test]
     fn a_permission_that_is_missing_says_what_to_apply() {
-        let reported = |message: &str| {
+        let error_of = |message: &str| {
             let status = Status::failure(message, "Forbidden").with_code(403);
             CallError::of("get Secret a/b", kube::Error::Api(Box::new(status)))
         };
-        let refused = reported("secrets \"b\" is forbidden: User \"u\" cannot get resource \"secrets\"");
+        let refused = error_of("secrets \"b\" is forbidden: User \"u\" cannot get resource \"secrets\"");
         let (role, person) = (refused.to_string(), refused.for_people());
         assert!(
             role.ends_with("; apply the ClusterRole that belongs to this version of the operator"),
             "{role}"
         );
         assert!(person.ends_with("cannot get resource \"secrets\""), "{person}");
-        let quota = reported("pods \"b\" is forbidden: exceeded quota: few").to_string();
+        let quota = error_of("pods \"b\" is forbidden: exceeded quota: few").to_string();
         assert!(quota.ends_with("exceeded quota: few"), "{quota}");
     }
 

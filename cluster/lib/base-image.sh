@@ -6,7 +6,7 @@ readonly BASE_IMAGE=localhost/debian:$BASE_SUITE-slim
 # What slim images leave out.
 readonly BASE_EXCLUDES=(doc groff info linda lintian locale man)
 
-# Makes the base anew when its recipe or the month changes, so that it does not age for ever.
+# Makes the base again when its recipe or the month changes, so that it does not age for ever.
 build_base_image() {
   local recipe archive work excludes
   excludes=("${BASE_EXCLUDES[@]/#/--dpkgopt=path-exclude=/usr/share/}")

@@ -25,7 +25,7 @@ pub const MAX_STATUS_BYTES: usize = 256 * 1024;
 /// Most bytes of a Channel's spec as a run keeps it. What a step can be told is less.
 pub const MAX_CHANNEL_BYTES: usize = 48 * 1024;
 /// Most times at which one attempt tells that it has submitted something, to all its accounts together. Its step keeps
-/// them until the accounts have booked them, and asks for nothing more before.
+/// them until the accounts have recorded them, and asks for nothing more before.
 pub const MAX_SPENT: usize = 20;
 
 /// Most bytes of the prune runs that a policy's status remembers, whatever `spec.history` says.

@@ -326,13 +326,13 @@ mod tests {
         ] {
             let state = ConditionState { reason, ..ready(status, "what to do") };
             set_ready(&mut conditions, state, Some(2), at(1));
-            let reported = |kind| {
+            let state_of = |kind| {
                 let condition = get(&conditions, kind)?;
                 Some((condition.reason.clone(), condition.message.clone(), condition.observed_generation))
             };
             let wanted = Some((reason.to_string(), "what to do".to_owned(), Some(2)));
-            assert_eq!(reported(ConditionType::Ready), wanted);
-            assert_eq!(reported(ConditionType::Stalled), wanted.filter(|_| stalled));
+            assert_eq!(state_of(ConditionType::Ready), wanted);
+            assert_eq!(state_of(ConditionType::Stalled), wanted.filter(|_| stalled));
             assert_eq!(is_true(&conditions, ConditionType::Stalled), stalled, "{reason}");
         }
     }

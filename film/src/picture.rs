@@ -185,7 +185,7 @@ impl SectionPlan {
         let mut before = "p0".to_owned();
         for (place, shot) in self.shots.iter().enumerate().skip(1) {
             let at = self.format.fps.seconds(shot.at);
-            // xfade leaves a hole of one frame behind itself: everything after it is numbered anew. `fps`
+            // xfade leaves a hole of one frame behind itself: everything after it is numbered again. `fps`
             // would do that too, and hold two frames at each of these places.
             let _ = write!(
                 graph,

@@ -343,8 +343,8 @@ mod tests {
     #[test]
     fn probes_are_answered_at_the_servers_address_unless_told_otherwise() {
         let address = |more: &[&str]| {
-            let reported = ["operator", "--worker-image", "worker:1"].into_iter().chain(more.iter().copied());
-            Config::try_parse_from(reported).unwrap().probe_address().to_string()
+            let args = ["operator", "--worker-image", "worker:1"].into_iter().chain(more.iter().copied());
+            Config::try_parse_from(args).unwrap().probe_address().to_string()
         };
         assert_eq!(address(&[]), "0.0.0.0:8081");
         assert_eq!(address(&["--listen", "[::]:8000"]), "[::]:8081");
@@ -382,9 +382,8 @@ mod tests {
         let file = std::env::temp_dir().join(format!("videofactory-ca-{}.pem", std::process::id()));
         let read = |content: &str| {
             std::fs::write(&file, content).unwrap();
-            let reported = ["operator", "--worker-image", "worker:1", "--ca-file"].map(OsString::from);
-            let mut config =
-                Config::try_parse_from(reported.into_iter().chain([file.clone().into()])).unwrap();
+            let args = ["operator", "--worker-image", "worker:1", "--ca-file"].map(OsString::from);
+            let mut config = Config::try_parse_from(args.into_iter().chain([file.clone().into()])).unwrap();
             config.worker.network(|_| None).map(|_| config.worker.authority)
         };
         let pem = crate::authority::tests::pem();

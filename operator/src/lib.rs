@@ -1,6 +1,7 @@
 //! The operator: controllers, their HTTP side, metrics, leader election.
 
 pub mod authority;
+pub mod back_off;
 pub mod bucket;
 pub mod caches;
 pub mod config;

@@ -25,10 +25,10 @@ pub struct LiveReads<K> {
     queues: Queues<K>,
 }
 
-/// Who reads an object.
+/// The reads of one object: at most one request is under way, and one is next.
 struct Queue<K> {
-    /// Held by the request that is made.
-    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Locked while a request is under way.
+    in_flight: Arc<tokio::sync::Mutex<()>>,
     /// The request after it, for all who ask until it begins.
     next: Option<Shared<BoxFuture<'static, Read<K>>>>,
 }
@@ -43,7 +43,6 @@ where
         + Sync
         + 'static,
 {
-    /// With nothing asked yet.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client, queues: Arc::default() }
@@ -55,9 +54,9 @@ where
         let read = {
             let mut queues = self.queues.lock();
             let queue =
-                queues.entry(key.clone()).or_insert_with(|| Queue { turn: Arc::default(), next: None });
-            let turn = Arc::clone(&queue.turn);
-            queue.next.get_or_insert_with(|| self.read(key, turn).boxed().shared()).clone()
+                queues.entry(key.clone()).or_insert_with(|| Queue { in_flight: Arc::default(), next: None });
+            let in_flight = Arc::clone(&queue.in_flight);
+            queue.next.get_or_insert_with(|| self.read(key, in_flight).boxed().shared()).clone()
         };
         read.await
     }
@@ -65,11 +64,11 @@ where
     fn read(
         &self,
         key: (String, String),
-        turn: Arc<tokio::sync::Mutex<()>>,
+        in_flight: Arc<tokio::sync::Mutex<()>>,
     ) -> impl Future<Output = Read<K>> + Send + 'static {
         let (client, queues) = (self.client.clone(), Arc::clone(&self.queues));
         async move {
-            let _turn = turn.lock_owned().await;
+            let _guard = in_flight.lock_owned().await;
             // Who asks from here on needs a later one.
             if let Some(queue) = queues.lock().get_mut(&key) {
                 queue.next = None;

@@ -19,8 +19,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
 use videofactory_client::call::CallError;
 
+use crate::back_off::BackOff;
 use crate::caches::Guarded;
-use crate::context::BackOff;
 use crate::events::{Event, EventReason, Publisher};
 use crate::metrics::{Metrics, ReconcileOutcome};
 
@@ -127,7 +127,7 @@ where
             |object, error: &ReconcileError, shared: Arc<Shared<L>>| {
                 let wait = shared.back_off.failed(&uid(&object));
                 let span = span_of(kind, &*object);
-                tracing::warn!(parent: &span, %error, "looking again in {wait:?}");
+                tracing::warn!(parent: &span, %error, ?wait, "reconciling again after a failure");
                 Requeue::requeue(wait)
             },
             shared,
@@ -316,10 +316,10 @@ mod tests {
     async fn work_that_nobody_awaits_any_more_is_broken_off_and_its_end_can_be_waited_for() {
         let (sender, mut receiver) = tokio::sync::oneshot::channel::<()>();
         let begun = Arc::new(tokio::sync::Notify::new());
-        let reported = Arc::clone(&begun);
+        let begins = Arc::clone(&begun);
         let under_way = TaskTracker::new();
         let mut work = Box::pin(isolated(&under_way, async move {
-            reported.notify_one();
+            begins.notify_one();
             let _held = sender;
             pending::<()>().await;
         }));

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_and_policies_wait_for_their_books() {
+    fn accounts_and_policies_wait_for_their_ledgers() {
         let account = |status: Value| -> ProviderAccount {
             serde_json::from_value(json!({
                 "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",

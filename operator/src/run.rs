@@ -65,7 +65,9 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     if stop.is_cancelled() {
         tokio::select! {
             () = served.cancelled() => {}
-            error = parts.first_to_end() => tracing::warn!("the last answers may be broken off: {error:#}"),
+            error = parts.first_to_end() => {
+                tracing::warn!(error = %format_args!("{error:#}"), "the last answers may be broken off");
+            }
         }
     }
     // Whoever could tell of an Event or a span goes with the parts, and with them the work of who sends them ends.
@@ -151,7 +153,7 @@ async fn act(context: Context, leading: &mut Leading, stop: CancellationToken) -
         lost = keep(leading) => return Err(lost),
         drained = tokio::time::timeout(DRAIN, controllers.all_to_end()) => {
             if drained.is_err() {
-                tracing::warn!("looks are broken off that did not end within {} s", DRAIN.as_secs());
+                tracing::warn!(seconds = DRAIN.as_secs(), "reconciles are broken off that did not end in time");
             }
         }
     }

@@ -106,7 +106,7 @@ pub fn image_digest(run: i64, settings: &Settings, scene: &Scene) -> Digest {
     if !scene.assets.image.is_empty() {
         return asset_digest(run, &scene.assets.image, scene.takes.image);
     }
-    // How they look: a voice of theirs draws nothing anew.
+    // How they look: a voice of theirs draws nothing again.
     let cast: Vec<Value> = settings
         .characters
         .iter()
@@ -150,7 +150,7 @@ pub fn clip_digest(run: i64, settings: &Settings, scene: &Scene, image: &Digest,
     }))
 }
 
-/// A raised take makes a file that was replaced under its name to be read anew.
+/// A raised take makes a file that was replaced under its name to be read again.
 fn asset_digest(run: i64, asset: &str, take: i32) -> Digest {
     let raised = (take != 1).then_some(take);
     Digest::of(&json!({"version": VERSION, "run": run, "asset": asset, "take": raised}))

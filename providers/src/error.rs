@@ -36,7 +36,7 @@ pub enum ProviderError {
         /// What was tried and what came back.
         message: String,
     },
-    /// The key is missing, wrong or expired; only a person can mend it.
+    /// The key is missing, wrong or expired; only a person can fix it.
     #[error("{provider} does not accept the credentials: {message}")]
     Credentials {
         /// The provider's name.
@@ -104,48 +104,4 @@ pub enum Resume {
     At(Timestamp),
     /// It did not say: the caller's own limits and back-off decide.
     Unknown,
-}
-
-impl ProviderError {
-    /// Whether the same request, sent again later without any change by a person, can succeed.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::RateLimited { .. }
-            | Self::Unavailable { .. }
-            | Self::OutcomeUnknown { .. }
-            | Self::NotFound { .. }
-            | Self::Interrupted { .. }
-            | Self::Unexpected { .. } => true,
-            Self::Refused { .. }
-            | Self::Credentials { .. }
-            | Self::CreditsUsedUp { .. }
-            | Self::Configuration { .. } => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_time_can_heal_is_retried() {
-        let provider = "A service";
-        let message = String::from("m");
-        let retried = [
-            ProviderError::RateLimited { provider, message: message.clone(), resume: Resume::Unknown },
-            ProviderError::Unavailable { provider, message: message.clone() },
-            ProviderError::Interrupted { provider, message: message.clone() },
-            ProviderError::Unexpected { provider, message: message.clone() },
-        ];
-        let final_ones = [
-            ProviderError::Refused { provider, why: message.clone() },
-            ProviderError::Credentials { provider, message: message.clone() },
-            ProviderError::CreditsUsedUp { provider, message: message.clone() },
-            ProviderError::Configuration { provider, message },
-        ];
-        assert!(retried.iter().all(ProviderError::is_retryable));
-        assert!(!final_ones.iter().any(ProviderError::is_retryable));
-    }
 }

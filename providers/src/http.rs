@@ -431,7 +431,7 @@ fn encode(body: &Body, headers: &mut HeaderMap) -> Bytes {
 fn sensitive(provider: &'static str, secret: &str) -> Result<HeaderValue, ProviderError> {
     let mut value = HeaderValue::from_str(secret).map_err(|_| ProviderError::Credentials {
         provider,
-        message: "a key in the account's Secret holds characters that no key has; enter it anew".to_owned(),
+        message: "a key in the account's Secret holds characters that no key has; enter it again".to_owned(),
     })?;
     value.set_sensitive(true);
     Ok(value)

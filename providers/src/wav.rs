@@ -17,7 +17,7 @@ pub struct Sound {
 /// The sound in a WAV file of any depth, its channels mixed to one; of anything else, nothing.
 #[must_use]
 pub fn read(bytes: &[u8]) -> Option<Sound> {
-    let file = mended(bytes);
+    let file = fixed(bytes);
     let mut reader = WavReader::new(file.as_slice()).ok()?;
     let spec = reader.spec();
     let samples = match (spec.sample_format, spec.bits_per_sample, spec.channels) {
@@ -58,15 +58,15 @@ pub fn write(samples: &[i16], rate: u32) -> Vec<u8> {
 
 /// The file with a header that hound believes. Programs that write into a pipe leave the size of the samples open, and flite
 /// states a wrong number of bytes a second for some voices.
-fn mended(bytes: &[u8]) -> Vec<u8> {
+fn fixed(bytes: &[u8]) -> Vec<u8> {
     let mut file = bytes.to_vec();
     // Of what is no WAV file, hound says so.
-    let _ = mend(&mut file);
+    let _ = fix(&mut file);
     file
 }
 
 /// Nothing where the file ends before its samples.
-fn mend(file: &mut [u8]) -> Option<()> {
+fn fix(file: &mut [u8]) -> Option<()> {
     // Behind "RIFF", a size and "WAVE".
     let (mut at, mut frame) = (12, 0);
     loop {

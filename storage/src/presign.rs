@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use aws_sdk_s3::presigning::PresigningConfig;
 
 use crate::bucket::Bucket;
 use crate::error::{Result, StorageError};
@@ -13,13 +13,11 @@ use crate::error::{Result, StorageError};
 /// Longest time that a link may be valid, by S3's rule: seven days.
 pub const MAX_LINK: Duration = Duration::from_hours(7 * 24);
 
-/// A presigned URL, and the headers that must be sent with it. `Debug` hides the URL.
+/// A presigned URL. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PresignedLink {
     /// The URL with its signature.
     pub url: String,
-    /// Headers that are part of the signature, beside `host`.
-    pub headers: Vec<(String, String)>,
 }
 
 impl fmt::Debug for PresignedLink {
@@ -34,26 +32,9 @@ impl Bucket {
         let terms = terms(valid_for)?;
         let request = self.public().get_object().bucket(self.name()).key(self.keys().full(key)?);
         let signed = request.presigned(terms).await;
-        signed.map(|request| link(&request)).map_err(|error| self.failed("presign", key, &error))
-    }
-
-    /// A link by which anybody can write one object, of the media type if one is given, for a time of at most
-    /// [`MAX_LINK`].
-    pub async fn presign_put(
-        &self,
-        key: &str,
-        content_type: Option<&str>,
-        valid_for: Duration,
-    ) -> Result<PresignedLink> {
-        let terms = terms(valid_for)?;
-        let request = self
-            .public()
-            .put_object()
-            .bucket(self.name())
-            .key(self.keys().full(key)?)
-            .set_content_type(content_type.map(str::to_owned));
-        let signed = request.presigned(terms).await;
-        signed.map(|request| link(&request)).map_err(|error| self.failed("presign", key, &error))
+        signed
+            .map(|request| PresignedLink { url: request.uri().to_owned() })
+            .map_err(|error| self.failed("presign", key, &error))
     }
 }
 
@@ -66,9 +47,4 @@ fn terms(valid_for: Duration) -> Result<PresigningConfig> {
         return Err(refused());
     }
     PresigningConfig::expires_in(valid_for).map_err(|_| refused())
-}
-
-fn link(request: &PresignedRequest) -> PresignedLink {
-    let headers = request.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    PresignedLink { url: request.uri().to_owned(), headers }
 }

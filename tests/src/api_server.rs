@@ -19,7 +19,7 @@ use tokio::sync::{broadcast, watch};
 
 /// Largest body of a request.
 const MAX_BODY: usize = 4 * 1024 * 1024;
-/// Events that a watch may be behind; one that is further behind is ended, and the client lists anew.
+/// Events that a watch may be behind; one that is further behind is ended, and the client lists again.
 const MAX_BEHIND: usize = 100_000;
 /// The name by which all objects of a resource are refused.
 const EVERY: &str = "*";

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use regex::Regex;
 use videofactory_tests::docs::{self, Action, Page};
+use videofactory_tests::root;
 
 /// Lines of the runbook that people have known for years, and that are kept as they are. A shell variable stands for the
 /// job.
@@ -32,10 +33,6 @@ const KNOWN_LINES: [&str; 16] = [
     "curl http://localhost:8000/backup > backup.json",
     "kubectl videofactory proxy",
 ];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
 
 /// All pages, with their names from the root.
 fn texts() -> Vec<(String, String)> {

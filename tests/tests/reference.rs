@@ -6,19 +6,16 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Command, CommandFactory};
 use regex::Regex;
 use videofactory_operator::config::Config;
+use videofactory_tests::root;
 
 const GENERATED: &str = "<!-- Written by `make generate`; do not edit. -->\n\n";
 /// Columns of the plugin's help.
 const COLUMNS: usize = 100;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
 
 /// Fails if the page is not this text; or writes it.
 #[track_caller]

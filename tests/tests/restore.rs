@@ -139,7 +139,7 @@ async fn what_was_deleted_is_made_again_with_its_status_and_released() {
     assert_eq!(half["status"], json!({"observedGeneration": 1, "id": "00000002", "run": 1}));
     assert_eq!(grok["status"]["quotas"][0]["used"], 4);
     assert_eq!(grok["status"]["grants"][0]["holder"]["uid"], half["metadata"]["uid"]);
-    assert_eq!(policy["status"]["conditions"][0]["observedGeneration"], 0, "it is asked anew");
+    assert_eq!(policy["status"]["conditions"][0]["observedGeneration"], 0, "it is asked again");
     let notes = answer.notes.join("\n");
     assert!(notes.contains("grok-keys, s3 in films"), "{notes}");
 }

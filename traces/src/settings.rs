@@ -164,16 +164,16 @@ mod tests {
 
     #[test]
     fn steps_are_told_where_to_but_no_header() {
-        let reported = |more: &[(&str, &str)]| {
+        let for_steps = |more: &[(&str, &str)]| {
             let all: Vec<_> = [ON].into_iter().chain(more.iter().copied()).collect();
             read(&all).unwrap().unwrap().for_steps()
         };
         let endpoint = (TRACES_ENDPOINT, "http://tempo.observability.svc:4318/v1/traces".to_owned());
-        assert_eq!(reported(&[]), Some(vec![endpoint.clone()]));
+        assert_eq!(for_steps(&[]), Some(vec![endpoint.clone()]));
         let attributes = (RESOURCE_ATTRIBUTES, "k8s.cluster.name=north".to_owned());
-        assert_eq!(reported(&[(RESOURCE_ATTRIBUTES, &attributes.1)]), Some(vec![endpoint, attributes]));
+        assert_eq!(for_steps(&[(RESOURCE_ATTRIBUTES, &attributes.1)]), Some(vec![endpoint, attributes]));
         for headers in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"] {
-            assert_eq!(reported(&[(headers, "authorization=Bearer hunter2")]), None);
+            assert_eq!(for_steps(&[(headers, "authorization=Bearer hunter2")]), None);
         }
     }
 }

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
             code
         }
         Err(error) => {
-            eprintln!("failed to start: {error}; the pod needs leave to begin threads");
+            eprintln!("failed to start: {error}; the pod needs permission to start threads");
             videofactory_pipeline::ExitCode::Bug.code()
         }
     };

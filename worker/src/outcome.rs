@@ -63,7 +63,9 @@ pub enum StepError {
     #[error(transparent)]
     MakeFilm(#[from] FilmError),
     /// The pod's own disk.
-    #[error("failed to {tried}: {reason}; the step's pod needs room and leave to write in its work folder")]
+    #[error(
+        "failed to {tried}: {reason}; the step's pod needs space in its work folder and permission to write there"
+    )]
     UseFile {
         /// What was tried, on what.
         tried: String,
@@ -233,7 +235,7 @@ impl StepError {
         }
     }
 
-    /// Whether it ended because it was told to, and no person has to mend anything.
+    /// Whether it ended because it was told to, and no person has to fix anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
             Self::Stop | Self::RunTwice { .. } | Self::RunSuperseded { .. } => true,

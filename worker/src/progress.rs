@@ -104,7 +104,7 @@ impl Progress {
     }
 
     /// Posts every change to `url` until dropped, and the last one again and again; an empty one posts nothing. The token
-    /// is read anew each time: Kubernetes renews it.
+    /// is read again each time: Kubernetes renews it.
     pub async fn post(self, url: String, token_file: PathBuf) {
         let mut changes = self.latest.subscribe();
         let client = match reqwest::Client::builder().timeout(POST_TAKES).no_proxy().build() {
@@ -117,7 +117,7 @@ impl Progress {
             let latest = changes.borrow_and_update().clone();
             let began = Instant::now();
             if let Err(error) = post_once(&client, &url, &token_file, &latest).await {
-                tracing::debug!("failed to post progress to {url}: {error}");
+                tracing::debug!(%url, %error, "failed to post progress");
             }
             tokio::time::sleep(POST_EVERY.saturating_sub(began.elapsed())).await;
             let next = tokio::time::timeout(POST_AGAIN, changes.changed()).await;

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     /// Whether there is a client: it may miss its keys.
-    fn is_external<T: ?Sized>(
+    fn is_offered<T: ?Sized>(
         ask: impl Fn(&Services, Provider, Connection) -> ClientResult<T>,
         whose: Provider,
     ) -> bool {
@@ -103,32 +103,32 @@ mod tests {
             let supports = |step: StepName| provider.supports(step);
             let publishes = |target: TargetType| target.provider() == Some(provider);
             assert_eq!(
-                is_external(Services::script_writer, provider),
+                is_offered(Services::script_writer, provider),
                 supports(StepName::WriteScript),
                 "{provider:?}"
             );
             assert_eq!(
-                is_external(Services::artist, provider),
+                is_offered(Services::artist, provider),
                 supports(StepName::GenerateImages),
                 "{provider:?}"
             );
             assert_eq!(
-                is_external(Services::narrator, provider),
+                is_offered(Services::narrator, provider),
                 supports(StepName::NarrateScenes),
                 "{provider:?}"
             );
             assert_eq!(
-                is_external(Services::animator, provider),
+                is_offered(Services::animator, provider),
                 supports(StepName::AnimateScenes),
                 "{provider:?}"
             );
             assert_eq!(
-                is_external(Services::video_site, provider),
+                is_offered(Services::video_site, provider),
                 publishes(TargetType::YouTube),
                 "{provider:?}"
             );
             assert_eq!(
-                is_external(Services::announcer, provider),
+                is_offered(Services::announcer, provider),
                 publishes(TargetType::Webhook),
                 "{provider:?}"
             );

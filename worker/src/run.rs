@@ -206,14 +206,14 @@ async fn record(context: &Context, outcome: &StepOutcome) {
     let write = context.bucket.put_json_once(&key, outcome);
     match tokio::time::timeout(OUTCOME_TAKES, write).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!("failed to record the outcome in the bucket: {error}"),
+        Ok(Err(error)) => tracing::warn!(%error, "failed to record the outcome in the bucket"),
         Err(_) => tracing::warn!("failed to record the outcome in the bucket in time"),
     }
 }
 
 fn write_termination(path: &Path, message: &str) {
     if let Err(error) = std::fs::write(path, message) {
-        tracing::error!("failed to write the outcome to {}: {error}", path.display());
+        tracing::error!(path = %path.display(), %error, "failed to write the outcome");
     }
 }
 

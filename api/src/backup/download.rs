@@ -42,7 +42,7 @@ impl FromRef<BackupState> for Tasks {
     }
 }
 
-/// The route. `tasks`: whose slot a backup takes.
+/// The route. `tasks`: within whose limit a backup is made.
 pub fn routes(user_clients: UserClientSource, tasks: Tasks) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(backup)).with_state(BackupState { user_clients, tasks })
 }
@@ -72,7 +72,7 @@ async fn backup(
     let now = clock::now();
     let namespace = query.namespace.as_deref();
     let (text, permit) = {
-        let _slot = tasks.slots.backups.take()?;
+        let _permit = tasks.limits.backups.try_acquire()?;
         let (written, permit) = export_now(&user_client.0, namespace, now).await?;
         (written.text, permit)
     };

@@ -10,7 +10,7 @@ use videofactory_client::backup::{Budget, Written, export_within};
 
 use super::memory::{BACKUP_MEMORY, MemoryBudget, MemoryPermit};
 use crate::problem::Problem;
-use crate::slots::Slots;
+use crate::task_limits::TaskLimit;
 
 /// Memory that is there, or not.
 struct ImmediateBudget(MemoryPermit);
@@ -67,28 +67,28 @@ pub async fn export_now(
     Ok((written, memory.0))
 }
 
-/// A backup for the operator itself, in the memory that those of callers have, and after the one that is being made (`slots`).
+/// A backup for the operator itself, in the memory that those of callers have, and after the one that is being made (`limit`).
 /// The memory is taken until the permit is dropped.
 pub async fn export_queued(
-    slots: &Slots,
+    limit: &TaskLimit,
     client: &Client,
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), CallError> {
-    export_later((slots, &BACKUP_MEMORY), client, namespace, now).await
+    export_later((limit, &BACKUP_MEMORY), client, namespace, now).await
 }
 
 /// Where memory is missing, what was gathered is given up, and begun again when there is as much: a restore is not to wait
 /// for who waits for memory.
 async fn export_later(
-    (slots, budget): (&Slots, &'static MemoryBudget),
+    (limit, budget): (&TaskLimit, &'static MemoryBudget),
     client: &Client,
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), CallError> {
     let mut memory = budget.nothing();
     loop {
-        match try_export(slots, memory, client, namespace, now).await {
+        match try_export(limit, memory, client, namespace, now).await {
             Ok(gathered) => return Ok(gathered),
             Err(ExportError::CallApiServer(error)) => return Err(error),
             Err(ExportError::ReserveMemory(bytes)) => memory = budget.acquire(bytes).await,
@@ -97,13 +97,13 @@ async fn export_later(
 }
 
 async fn try_export(
-    slots: &Slots,
+    limit: &TaskLimit,
     memory: MemoryPermit,
     client: &Client,
     namespace: &str,
     now: Timestamp,
 ) -> Result<(Written, MemoryPermit), ExportError> {
-    let _slot = slots.wait().await;
+    let _permit = limit.acquire().await;
     let mut memory = QueuedBudget(memory);
     let written = export_within(client, Some(namespace), now, &mut memory).await?;
     Ok((written, memory.0))
@@ -168,12 +168,12 @@ mod tests {
         let (harness, shared) = harness().await;
         let client = harness.state.clients.of_token(ROOT).unwrap();
         let taken = shared.try_acquire(11 * MIB).unwrap();
-        let slots = Slots::new(1, "backups");
-        let mut gathering = Box::pin(export_later((&slots, shared), &client, "films", now()));
+        let limit = TaskLimit::new(1, "backups");
+        let mut gathering = Box::pin(export_later((&limit, shared), &client, "films", now()));
         assert!(timeout(Duration::from_millis(300), &mut gathering).await.is_err());
         tokio::select! {
             _ = &mut gathering => panic!("there is no memory for it"),
-            taken = slots.wait() => drop(taken.unwrap()),
+            taken = limit.acquire() => drop(taken.unwrap()),
         }
         drop(shared.try_acquire(MIB).unwrap());
         drop(taken);
@@ -182,6 +182,6 @@ mod tests {
         assert!(shared.try_acquire(12 * MIB).is_err(), "what it takes is taken");
         drop(memory);
         assert!(shared.try_acquire(12 * MIB).is_ok());
-        assert!(export_later((&slots, budget(2)), &client, "films", now()).await.is_ok(), "it is alone");
+        assert!(export_later((&limit, budget(2)), &client, "films", now()).await.is_ok(), "it is alone");
     }
 }

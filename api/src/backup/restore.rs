@@ -98,7 +98,7 @@ async fn answer(
             _ => problem,
         })?;
     let (text, permit) = read(body).await?;
-    let slot = state.tasks.slots.backups.take()?;
+    let task_permit = state.tasks.limits.backups.try_acquire()?;
     let options = Options {
         dry_run: query.dry_run,
         partial: query.partial,
@@ -107,7 +107,7 @@ async fn answer(
     };
     let files = state.files;
     let restoring = async move {
-        let _held = (slot, permit);
+        let _held = (task_permit, permit);
         let refused = |error: &ReadBackupError| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()).hint("nothing was changed")
         };

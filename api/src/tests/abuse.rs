@@ -10,7 +10,7 @@ use super::document::{filled, operations};
 use crate::documented;
 use crate::testing::{Answer, DIGEST, Harness, ROOT, made};
 
-/// Requests to one world: fewer than a caller may make at once.
+/// Requests to one harness: fewer than a caller may make at once.
 const OF_ONE_WORLD: u32 = 90;
 
 /// A piece of a path or query, as bytes that may stand there.

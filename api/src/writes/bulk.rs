@@ -106,11 +106,11 @@ pub async fn act(
     }
     check_length("reason", body.reason.as_deref(), MAX_REASON)?;
     let request = Request::of_many(read_action(action, body.reason, None)?, clock::now());
-    let slot = tasks.slots.actions.take()?;
+    let permit = tasks.limits.actions.try_acquire()?;
     let jobs = bulk::list(&user_client.0, &filter).await?;
     unwatched.check(filter.namespace.as_deref())?;
     let asking = async move {
-        let _slot = slot;
+        let _permit = permit;
         let items = bulk::ask_all(&user_client.0, &jobs, &request, dry_run, MANAGER).await;
         Ok(Results::new(action.as_str(), dry_run, items))
     };
@@ -148,10 +148,10 @@ pub async fn stop_all(
 ) -> Result<Json<Results<ItemResult>>, Problem> {
     let request = Request::stop_all(clock::now(), None);
     check_name("namespace", query.namespace.as_deref())?;
-    let slot = tasks.slots.stops.take()?;
+    let permit = tasks.limits.stops.try_acquire()?;
     // Its list, too, is made without the caller: half a stop is none.
     let stopping = async move {
-        let _slot = slot;
+        let _permit = permit;
         let jobs = bulk::unfinished(&user_client.0, query.namespace.clone()).await?;
         unwatched.check(query.namespace.as_deref())?;
         let items = bulk::ask_all(&user_client.0, &jobs, &request, query.dry_run, MANAGER).await;

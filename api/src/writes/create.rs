@@ -160,7 +160,7 @@ pub async fn create(
         user_client.may("patch", "videojobs", &new.namespace).await?;
     }
     unwatched.check(Some(&new.namespace))?;
-    let slot = tasks.slots.creations.take()?;
+    let permit = tasks.limits.creations.try_acquire()?;
     let (client, jobs) = (user_client.0, new.references());
     if dry_run {
         new_job::try_all(&client, &new, MANAGER, drop).await?;
@@ -168,7 +168,7 @@ pub async fn create(
         return Ok((StatusCode::OK, Json(CreateAnswer::tried(jobs, each))));
     }
     let making = Box::pin(async move {
-        let _slot = slot;
+        let _permit = permit;
         let made = batch::create_all(&client, &new, MANAGER, drop).await;
         made.map_err(|error| problem(error, new.is_repeatable))
     });

@@ -68,7 +68,7 @@ pub async fn clean_up(
     Ok((StatusCode::ACCEPTED, Json(results)))
 }
 
-/// Asks the policies, if there is a slot for it.
+/// Asks the policies, unless too many are asked already.
 async fn ask(
     user_client: UserClient,
     tasks: &Tasks,
@@ -80,7 +80,7 @@ async fn ask(
     if query.days.is_some_and(|days| days > MAX_DAYS) {
         return Err(Problem::bad_request(format!("days is at most {MAX_DAYS}")));
     }
-    let slot = tasks.slots.cleanups.take()?;
+    let permit = tasks.limits.cleanups.try_acquire()?;
     let policies = policies(&user_client, query).await?;
     unwatched.check(query.namespace.as_deref())?;
     if policies.is_empty() {
@@ -92,7 +92,7 @@ async fn ask(
     let older_than = query.days.map(|days| Duration::from_days(u64::from(days)));
     let wish = Cleanup { now: clock::now(), older_than, dry_run: query.dry_run };
     let asking = async move {
-        let _slot = slot;
+        let _permit = permit;
         let mut asked = storage_action::clean_up(&user_client.0, &policies, wish, MANAGER).await;
         // Where nothing was asked of anybody, the answer is why.
         if asked.iter().all(|asked| asked.answer.is_err()) {
@@ -130,12 +130,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_no_slot_is_free_no_policy_is_listed() {
+    async fn where_too_many_requests_are_at_work_no_policy_is_listed() {
         // Its list is empty, which would be the answer.
         let harness = Harness::new().await;
         let user_client = UserClient(harness.state.clients.of_token(ROOT).unwrap());
         let (tasks, query) = (&harness.state.tasks, CleanupQuery::default());
-        let _taken: Vec<_> = iter::from_fn(|| tasks.slots.cleanups.take().ok()).collect();
+        let _taken: Vec<_> = iter::from_fn(|| tasks.limits.cleanups.try_acquire().ok()).collect();
         let refused = ask(user_client, tasks, &Unwatched::default(), &query).await.unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
     }

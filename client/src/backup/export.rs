@@ -9,7 +9,7 @@ use super::{Document, Kind, Written};
 use crate::call::{CallError, first_page, page_after, within};
 
 /// Jobs are read before their accounts: what a job has spent stands in one of the two until both have seen it, so that
-/// it is in a backup once at least. The other way about, an account could be read before it has booked a grant, and the
+/// it is in a backup once at least. The other way about, an account could be read before it has recorded a grant, and the
 /// job after it has forgotten it.
 const ORDER: [Kind; 4] = [Kind::VideoJob, Kind::ProviderAccount, Kind::StoragePolicy, Kind::Channel];
 

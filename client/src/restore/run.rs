@@ -73,7 +73,7 @@ pub async fn restore(
         let restore = Restore { client, from: &backup.digest, options, files };
         notes.extend(restore.all(&mut works).await);
     }
-    let items: Vec<ItemAnswer> = works.into_iter().map(|work| work.reported(options.dry_run)).collect();
+    let items: Vec<ItemAnswer> = works.into_iter().map(|work| work.into_answer(options.dry_run)).collect();
     // First, because it costs money until it is done.
     let notes = left_alone(&items).into_iter().chain(notes).collect();
     Ok(Answer::new(options.dry_run, items, notes))

@@ -41,7 +41,7 @@ impl Work<'_> {
     }
 
     /// What became of it.
-    pub(super) fn reported(self, dry_run: bool) -> ItemAnswer {
+    pub(super) fn into_answer(self, dry_run: bool) -> ItemAnswer {
         let (outcome, detail) = match (self.plan, self.stage) {
             (Plan::Unchanged(how), _) => (Outcome::Unchanged, Some(how)),
             (Plan::LeaveAlone(why), _) => (Outcome::LeftAlone, Some(why)),

@@ -65,10 +65,10 @@ pub enum VideoJobReason {
     /// All is done.
     Completed,
     /// The same film was made before under this name, and its job deleted by `ttlAfterFinished`: nothing is made or
-    /// published again. A changed spec, or a restart requested since, makes it anew.
+    /// published again. A changed spec, or a restart requested since, makes it again.
     AlreadyMade,
     /// Another tool has restored the job without its status, and a job of its name has files in the bucket: a retry makes
-    /// the film anew and pays for it, a status that is restored goes on.
+    /// the film again and pays for it, a status that is restored goes on.
     RestoreIncomplete,
     /// The operator runs with `--side-effects=Suspend`: nothing is paid for, published or deleted.
     SideEffectsSuspended,

@@ -35,7 +35,7 @@ pub struct ProviderAccountStatus {
     pub last_grant: Option<i64>,
 
     /// Attempts that did not begin with what they were granted in time, and whose grant was closed. They are granted
-    /// nothing more: who still wants it asks anew, as the next attempt.
+    /// nothing more: who still wants it asks again, as the next attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

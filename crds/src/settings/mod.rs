@@ -247,7 +247,7 @@ pub struct Review {
 #[serde(rename_all = "camelCase")]
 pub struct Budget {
     /// Most that providers may be paid for one run of this video, in US dollars, in quotes: for example "2.50"; a restart
-    /// begins a new run with all of it. The estimate is reserved before a paid step, the actual cost is booked after
+    /// begins a new run with all of it. The estimate is reserved before a paid step, the actual cost is recorded after
     /// it. A step whose price nobody knows waits until the ProviderAccount's prices name it.
     pub limit: Option<Money>,
 }

@@ -249,7 +249,7 @@ pub struct SceneAssets {
 pub struct Retry {
     /// How many failures of a step in a row are tried again, 0 to 100; the next one fails the job. Waits, rate
     /// limits, services that are down and the first ten interruptions in a row do not count, and a finished scene
-    /// starts the count anew. Default: 5.
+    /// starts the count again. Default: 5.
     #[serde(default = "default_retry_limit")]
     #[schemars(range(min = 0, max = 100))]
     pub limit: i32,

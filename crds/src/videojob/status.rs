@@ -255,7 +255,7 @@ pub struct HandledRequests {
     /// Time of the last regenerate request.
     pub regenerate: Option<String>,
 
-    /// Time of the last request to take over the Channel anew.
+    /// Time of the last request to take over the Channel again.
     pub refresh_channel: Option<String>,
 
     /// Digest of the film whose failed checks a person accepted.

@@ -30,7 +30,7 @@ pub struct StepStatus {
     /// Number of the current or last attempt of this job; each is one Job with one pod, and a new run counts on.
     pub attempt: Option<i32>,
 
-    /// Failures in a row; a finished scene starts the count anew.
+    /// Failures in a row; a finished scene starts the count again.
     pub failures: Option<i32>,
 
     /// Interruptions in a row (pods stopped, evicted or lost) without progress.
@@ -76,7 +76,7 @@ pub struct StepStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["digest".into()]))]
     pub permitted: Vec<DigestSubmissions>,
 
-    /// A person's leave to pay once more for what was delivered before this time and is gone.
+    /// A person's permission to pay once more for what was delivered before this time and is gone.
     pub permitted_before: Option<Time>,
 
     /// Digest of the output that a person approved.
@@ -98,7 +98,7 @@ pub struct StepStatus {
     /// What it has cost so far, in US dollars.
     pub cost: Option<Money>,
 
-    /// Version of the account's credentials that the last attempt used; others may mend what it complained of.
+    /// Version of the account's credentials that the last attempt used; others may fix what it complained of.
     #[schemars(length(max = 300))]
     pub credentials: Option<String>,
 
@@ -182,7 +182,7 @@ pub struct ScenesStatus {
 }
 
 /// What one attempt of a step asks one account for. The account answers with a grant in its own status; what was spent
-/// of it stands here until the account has booked it.
+/// of it stands here until the account has recorded it.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -62,7 +62,7 @@ pub(super) fn unexpected(message: String) -> ProviderError {
     ProviderError::Unexpected { provider: PROVIDER, message }
 }
 
-/// An error that a changed setting or text mends.
+/// An error that a changed setting or text fixes.
 pub(super) fn configuration(message: String) -> ProviderError {
     ProviderError::Configuration { provider: PROVIDER, message }
 }

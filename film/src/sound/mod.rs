@@ -91,7 +91,7 @@ pub async fn mix_film(
             Some(writer.finish()?)
         }
         Music::File { path } => {
-            // A second more than is heard: what ends with the film would begin anew in its last second.
+            // A second more than is heard: what ends with the film would begin again in its last second.
             let most = Some(timeline.seconds() + 1.0);
             let source = Source { what: "the music".to_owned(), path, stretch: 1.0, most };
             Pcm::decode(&[source], dir, "music").await?.pop()

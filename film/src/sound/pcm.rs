@@ -139,7 +139,7 @@ pub struct PcmWriter {
 }
 
 impl PcmWriter {
-    /// Begins the file anew.
+    /// Begins the file again.
     pub fn create(path: &Path) -> Result<Self, FilmError> {
         let file = File::create(path).map_err(FilmError::file("write", path))?;
         Ok(Self { file: BufWriter::new(file), path: path.to_owned() })

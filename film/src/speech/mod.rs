@@ -79,7 +79,7 @@ pub async fn listen(speech: &Arc<Speech>, texts: &[String], language: &str) -> H
     let (shared, owned) = (Arc::clone(speech), texts.to_vec());
     let work = tokio::task::spawn_blocking(move || compare(&shared, &owned, reading.as_ref()));
     work.await.unwrap_or_else(|error| {
-        tracing::warn!("word times are estimated: the comparison broke off: {error}");
+        tracing::warn!(%error, "word times are estimated: the comparison failed");
         compare(speech, texts, None)
     })
 }
@@ -116,7 +116,7 @@ async fn read(speech: &Speech, texts: &[String], language: &str) -> Option<Speec
     match tokio::time::timeout(READING_LIMIT, Embedded::read(texts, language)).await {
         Ok(Ok(reading)) => Some(reading),
         Ok(Err(error)) => {
-            tracing::info!("word times are estimated: {error}");
+            tracing::info!(%error, "word times are estimated: the text could not be read aloud");
             None
         }
         Err(_) => {

@@ -122,8 +122,8 @@ async fn letters_too_large_for_the_frame_shrink_into_the_safe_area_and_are_told_
         let film = set.film(&request).await;
         assert_passed(&film);
         assert_inside(&film, request.format);
-        let reported = format!("smaller than {size} px");
-        assert!(film.notes.iter().any(|note| note.contains(&reported)), "{:?}", film.notes);
+        let warning = format!("smaller than {size} px");
+        assert!(film.notes.iter().any(|note| note.contains(&warning)), "{:?}", film.notes);
         let thumbnail = decode(&film.thumbnail, &["-vf", "format=gray", "-f", "rawvideo"]);
         let [_, top, _, bottom] = drawn(&thumbnail, width as usize).unwrap();
         assert!(top > 2 && bottom + 2 < height as usize, "the title reaches from {top} to {bottom}");

@@ -102,7 +102,7 @@ async fn long_music_is_decoded_no_further_than_it_is_heard() {
     assert_passed(&film);
     let high = above(&film, 2500);
     let (begins, ends) = (level(&high, 0.1, 0.3), level(&high, film.seconds - 1.0, film.seconds - 0.1));
-    assert!(ends < begins - 40.0, "the music begins anew under its end: {begins:.0} dB, then {ends:.0} dB");
+    assert!(ends < begins - 40.0, "the music begins again under its end: {begins:.0} dB, then {ends:.0} dB");
 }
 
 #[tokio::test]

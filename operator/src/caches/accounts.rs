@@ -1,4 +1,4 @@
-//! Whom a change of a `ProviderAccount` concerns: those whose turn has come, those at the front of its line, who are told
+//! Whom a change of a `ProviderAccount` concerns: those whose turn has come, those at the front of its wait queue, who are told
 //! what they wait for, and, where its spec or its condition Ready changes, those who may wait for a person. However many
 //! wait for their turn, nobody else is woken.
 
@@ -24,7 +24,7 @@ struct LastSeen {
     says: (Option<i64>, Option<Condition>),
     /// It is being restored: whoever needs it waits.
     is_held: bool,
-    /// Who stood at the front of its line.
+    /// Who stood at the front of its wait queue.
     front: HashSet<(String, Option<StepName>)>,
 }
 

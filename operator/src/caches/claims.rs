@@ -2,7 +2,7 @@
 //! it and under way, however many jobs have used it before.
 //!
 //! A claim that is settled is of interest only until its account has recorded it, and to an account whose ledger was
-//! never opened. It is kept apart from the open ones, and its job drops it once it is booked.
+//! never opened. It is kept apart from the open ones, and its job drops it once it is recorded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -35,9 +35,9 @@ struct Known {
 struct OfAccount {
     /// What is asked for and under way.
     open: BTreeMap<String, Arc<[Claim]>>,
-    /// What was spent, and may not be booked yet.
+    /// What was spent, and may not be recorded yet.
     settled: BTreeMap<String, Arc<[Claim]>>,
-    /// The jobs of these that were not told yet that it is booked.
+    /// The jobs of these that were not told yet that it is recorded.
     unreported: BTreeSet<String>,
 }
 
@@ -107,7 +107,7 @@ impl ClaimIndex {
         self.all(account, |of| &of.open)
     }
 
-    /// What was spent and may not be booked yet.
+    /// What was spent and may not be recorded yet.
     #[must_use]
     pub fn settled(&self, account: &NamespacedName) -> Vec<Claim> {
         self.all(account, |of| &of.settled)
@@ -124,7 +124,7 @@ impl ClaimIndex {
     }
 
     /// The names of the jobs that what an account says now lets go on: those that were granted something and have not
-    /// begun with it, and, once, those whose spending is booked. Nobody else's turn has come.
+    /// begun with it, and, once, those whose spending is recorded. Nobody else's turn has come.
     pub fn turns(&self, account: &NamespacedName, status: &ProviderAccountStatus) -> BTreeSet<String> {
         let mut known = self.known.lock();
         let Some(of) = known.accounts.get_mut(account) else {
@@ -150,10 +150,10 @@ impl ClaimIndex {
                 let claims = of.settled.get(job).map_or(&[][..], |claims| claims);
                 claims.iter().all(|claim| !listed.contains(&attempt_of(claim)))
             };
-            let (booked, unreported): (BTreeSet<String>, _) =
+            let (recorded, unreported): (BTreeSet<String>, _) =
                 std::mem::take(&mut of.unreported).into_iter().partition(is_recorded);
             of.unreported = unreported;
-            jobs.extend(booked);
+            jobs.extend(recorded);
         }
         jobs
     }
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_was_granted_something_or_whose_spending_is_booked_has_his_turn() {
+    fn only_who_was_granted_something_or_whose_spending_is_recorded_has_his_turn() {
         let index = ClaimIndex::default();
         for name in ["a", "b"] {
             index.shown(&job(name, &asks()));

@@ -20,17 +20,17 @@ pub struct Unwatched {
     /// Those that were left out; none until that is known.
     excluded: OnceLock<BTreeSet<String>>,
     /// The watches that are refused, by kind and namespace.
-    refused: Mutex<HashMap<(String, String), CreateFailures>>,
+    refused: Mutex<HashMap<(String, String), Refusals>>,
 }
 
 /// Refusals in a row.
 #[derive(Debug)]
-struct CreateFailures {
+struct Refusals {
     first: Instant,
     last: Instant,
 }
 
-impl CreateFailures {
+impl Refusals {
     /// Whether they have gone on for a while, and go on.
     fn last_for_long(&self) -> bool {
         self.last.duration_since(self.first) >= REFUSED_FOR && self.last.elapsed() < TRIED_WITHIN
@@ -48,10 +48,10 @@ impl Unwatched {
     pub(super) fn broke_off(&self, kind: &str, namespace: &str, error: &Error) {
         let now = Instant::now();
         let mut refused = self.refused.lock();
-        refused.retain(|_, create_failures| create_failures.last.elapsed() < TRIED_WITHIN);
+        refused.retain(|_, refusals| refusals.last.elapsed() < TRIED_WITHIN);
         if is_refusal(error) {
             let watch = (kind.to_owned(), namespace.to_owned());
-            refused.entry(watch).or_insert(CreateFailures { first: now, last: now }).last = now;
+            refused.entry(watch).or_insert(Refusals { first: now, last: now }).last = now;
         }
     }
 
@@ -60,7 +60,7 @@ impl Unwatched {
     pub fn namespaces(&self) -> BTreeSet<String> {
         let mut names = self.excluded.get().cloned().unwrap_or_default();
         let refused = self.refused.lock();
-        let for_long = refused.iter().filter(|(_, create_failures)| create_failures.last_for_long());
+        let for_long = refused.iter().filter(|(_, refusals)| refusals.last_for_long());
         names.extend(for_long.map(|((_, namespace), _)| namespace.clone()));
         names
     }

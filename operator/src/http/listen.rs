@@ -80,7 +80,7 @@ pub async fn serve(mut listener: TcpListener, routes: Router, bounds: Bounds, st
     let all_to_end = async { while connections.join_next().await.is_some() {} };
     if timeout(bounds.last_answers, all_to_end).await.is_err() {
         let seconds = bounds.last_answers.as_secs();
-        tracing::info!("answers are broken off that were not complete after {seconds} s");
+        tracing::info!(seconds, "answers are broken off that were not complete in time");
         connections.shutdown().await;
     }
 }

@@ -86,7 +86,7 @@ async fn serve_on(
         () = relay.watch(&caches) => {}
         () = too_late => {
             let (left, seconds) = (tasks.under_way(), LAST_WRITES.as_secs());
-            tracing::warn!("{left} batches of writes are broken off that did not end within {seconds} s");
+            tracing::warn!(left, seconds, "batches of writes are broken off that did not end in time");
         }
     }
     Ok(())

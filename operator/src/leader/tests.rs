@@ -9,8 +9,8 @@ const LEASE: (&str, &str, &str) = ("leases", "videofactory-system", "videofactor
 
 /// A candidate of this name, with a pod's address, and where it sees the leader.
 fn candidate(server: &ApiServer, name: &str, ip: &str, timing: Timing) -> (Candidate, LeaderFlag) {
-    let reported = ["operator", "--worker-image", "worker:1", "--name", name, "--pod-ip", ip];
-    let config = Config::try_parse_from(reported).unwrap();
+    let args = ["operator", "--worker-image", "worker:1", "--name", name, "--pod-ip", ip];
+    let config = Config::try_parse_from(args).unwrap();
     let client = connect(kube::Config::new(server.url().parse().unwrap()), "test").unwrap();
     let leader_flag = LeaderFlag::default();
     (Candidate::new(client, &config, timing, leader_flag.clone()), leader_flag)
@@ -53,7 +53,7 @@ async fn what_was_seen_runs_out_by_its_own_time_and_not_before_and_the_next_look
     tokio::time::advance(Duration::from_millis(200)).await;
     assert!(seen.has_run_out("1".to_owned(), holds));
     assert_eq!(seen.next_reconcile(retry), retry, "it could not be taken: not again without a pause");
-    assert!(!seen.has_run_out("2".to_owned(), holds), "a renewal begins anew");
+    assert!(!seen.has_run_out("2".to_owned(), holds), "a renewal begins again");
 }
 
 #[tokio::test]
@@ -130,9 +130,9 @@ async fn a_holder_whose_clock_is_a_minute_wrong_keeps_its_lease_no_longer_and_no
         let (first, _) = candidate(&server, "first", "10.0.0.5", short);
         let (second, _) = candidate(&server, "second", "10.0.0.6", short);
         drop(acquired(first).await);
-        let reported = clock::now() + jiff::SignedDuration::from_secs(wrong_by);
+        let renewed_at = clock::now() + jiff::SignedDuration::from_secs(wrong_by);
         server.change(LEASE.0, LEASE.1, LEASE.2, |lease| {
-            lease["spec"]["renewTime"] = serde_json::to_value(MicroTime(reported)).unwrap();
+            lease["spec"]["renewTime"] = serde_json::to_value(MicroTime(renewed_at)).unwrap();
         });
         let begun = Instant::now();
         timeout(Duration::from_secs(5), acquired(second)).await.unwrap();

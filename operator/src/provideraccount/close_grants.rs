@@ -120,7 +120,7 @@ impl Ledger {
     }
 
     /// Takes up the grant of an attempt that was begun with one which this ledger does not know: the ledger is younger,
-    /// because the account was deleted and made again. What such an attempt has spent meanwhile is booked at once.
+    /// because the account was deleted and made again. What such an attempt has spent meanwhile is recorded at once.
     pub fn adopt(&mut self, claim: &Claim, now: Timestamp) {
         let demand = &claim.demand;
         let (id, submissions) = match &claim.state {

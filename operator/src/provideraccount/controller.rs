@@ -1,5 +1,5 @@
 //! Observe, decide, write; and when to look again. The only writer of an account's status, which is its ledger: each
-//! write names the version that was read, so that nothing is granted or booked on an old one.
+//! write names the version that was read, so that nothing is granted or recorded on an old one.
 
 use std::sync::Arc;
 use std::time::Duration;

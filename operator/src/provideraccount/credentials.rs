@@ -38,7 +38,7 @@ pub enum Lacking {
     Secret(String),
     /// One of its keys.
     Key(String),
-    /// Leave to send the keys to the account's endpoint.
+    /// Permission to send the keys to the account's endpoint.
     Leave(String),
 }
 

@@ -24,7 +24,7 @@ use crate::events::{Event, EventReason};
 
 /// Waiters that the status names.
 const MAX_WAITERS: usize = 50;
-/// Seconds after which a finding that says the same again is written anew.
+/// Seconds after which a finding that says the same is written again.
 const TOLD_AGAIN: i64 = 3_600;
 
 /// What is to be written, told and counted.

@@ -167,7 +167,7 @@ pub fn holder_state(grant: &Grant, job: Option<&VideoJob>, account: &str) -> Hol
         // A later attempt than the job knows of: its status was put back. What became of the grant, nobody can tell.
         (Ordering::Less, _) if asking.run <= holder.run => HolderState::Gone,
         (Ordering::Less | Ordering::Greater, _) => HolderState::Withdrawn,
-        // It was given again by a cache that still showed it as asking: what was spent under the first is booked already.
+        // It was given again by a cache that still showed it as asking: what was spent under the first is recorded already.
         (Ordering::Equal, ClaimState::Settled(reported))
             if reported.grant.is_some() && reported.grant != grant.id =>
         {
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_attempt_of_an_earlier_run_has_spent_is_booked_in_the_next() {
+    fn what_an_attempt_of_an_earlier_run_has_spent_is_recorded_in_the_next() {
         let mut next_run = job(3, json!({"settled": true}));
         next_run.status.as_mut().unwrap().run = Some(3);
         assert!(matches!(holder_state(&grant(3), Some(&next_run), "grok"), HolderState::Settled(_)));

@@ -28,7 +28,7 @@ impl Holders {
     /// What the caches show, and what is still to be read live, by the name of the `VideoJob`. A cache is not believed where
     /// it shows neither that a holder has begun nor that it still may, wherever a grant is closing, and of attempts of which
     /// the ledger knows nothing. Those that have ended are among these only as long as the ledger was never written: an
-    /// account of the same name may have been deleted before it had booked them, and their holders wait until this one has.
+    /// account of the same name may have been deleted before it had recorded them, and their holders wait until this one has.
     #[must_use]
     pub fn of_caches(
         account: &ProviderAccount,

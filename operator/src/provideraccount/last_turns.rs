@@ -43,14 +43,14 @@ pub type LastTurns = BTreeMap<Group, Timestamp>;
 #[must_use]
 pub fn read(turns: &[LastTurn], now: Timestamp) -> LastTurns {
     let latest = plus(now, SPAN.0 + START_UP);
-    let turns = turns.iter().map(|batch| {
+    let turns = turns.iter().map(|turn| {
         let group = Group {
-            channel: batch.channel.clone(),
-            step: batch.step,
-            model: batch.model.clone().unwrap_or_default(),
-            priority: batch.priority.unwrap_or_default(),
+            channel: turn.channel.clone(),
+            step: turn.step,
+            model: turn.model.clone().unwrap_or_default(),
+            priority: turn.priority.unwrap_or_default(),
         };
-        (group, batch.at.0.min(latest))
+        (group, turn.at.0.min(latest))
     });
     turns.collect()
 }

@@ -13,7 +13,7 @@ use super::window::{Grain, MAX_NAMED};
 const GRANTS: usize = 104 * 1024;
 /// More than a grant's id and time take, which it gets last.
 const NAME: usize = 160;
-/// More than the largest grant has, with all its openings ([`MOST_OPENINGS`](super::openings::MOST_OPENINGS)) and quotas.
+/// More than the largest grant has, with all its openings ([`MAX_OPENINGS`](super::openings::MAX_OPENINGS)) and quotas.
 const LARGEST_GRANT: usize = 4 * 1024;
 /// Most bytes of the waiters that are named.
 pub const WAITERS: usize = 16 * 1024;

@@ -1,5 +1,5 @@
 //! Observe: the one stage that reads. Who asks, from the cache; what has become of the holders of grants, live: a grant
-//! is neither freed nor booked on what a cache says.
+//! is neither freed nor recorded on what a cache says.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::runtime::reflector::ObjectRef;

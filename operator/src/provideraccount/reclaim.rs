@@ -7,7 +7,7 @@
 //!   the grant is its again, and for good; if not, it is closed.
 //! - The job records that it begins, with the grant's own id, in its own status. After that it reads the grant live.
 //!   Only if that is there and is not closing, the Job is created. If it is closing, the job waits for the account's word,
-//!   which takes one look; if it is closed, nothing was submitted under it, and the job asks anew.
+//!   which takes one look; if it is closed, nothing was submitted under it, and the job asks again.
 //!
 //! Whichever of the two writes comes second, its writer reads the other's. So a grant that is closed was never begun with,
 //! and one that was begun with is never closed, but by what its holder says. Neither waits for the other for long: a mark
@@ -137,7 +137,7 @@ fn is_expired(expired: &[Holder], holder: &Holder) -> bool {
     expired.iter().any(|expired| same_attempt(expired, holder))
 }
 
-/// Whether an attempt has lost what it was granted: it asks anew.
+/// Whether an attempt has lost what it was granted: it asks again.
 #[must_use]
 pub fn has_expired(status: &ProviderAccountStatus, holder: &Holder) -> bool {
     is_expired(&status.expired, holder)

@@ -179,7 +179,7 @@ impl Window {
         self.blocked_until = Some(self.blocked_until.map_or(until, |before| before.max(until)));
     }
 
-    /// Drops what no longer matters, joins what need not be told apart, and mends times that a clock which was put back
+    /// Drops what no longer matters, joins what need not be told apart, and fixes times that a clock which was put back
     /// has left in the future.
     pub fn tidy(&mut self, now: Timestamp) {
         let ahead = plus(now, AHEAD);

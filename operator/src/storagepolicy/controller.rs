@@ -80,7 +80,7 @@ impl CachedInspection {
     }
 }
 
-/// Looks after all `StoragePolicy`s until `stop`; ends when what is under way has ended and is booked.
+/// Looks after all `StoragePolicy`s until `stop`; ends when what is under way has ended and is recorded.
 pub async fn run(context: Context, stop: CancellationToken) {
     let runner = ControllerRunner {
         kind: KIND,
@@ -91,13 +91,13 @@ pub async fn run(context: Context, stop: CancellationToken) {
         under_way: context.under_way.clone(),
     };
     let controller = Arc::new(Controller::new(context, stop.clone()));
-    let looker = Arc::clone(&controller);
-    let looking = runner.run(
-        move |object| reconcile_object(object, Arc::clone(&looker)),
+    let reconciler = Arc::clone(&controller);
+    let reconciling = runner.run(
+        move |object| reconcile_object(object, Arc::clone(&reconciler)),
         |namespace, name| controller.is_gone(namespace, name),
         stop,
     );
-    tokio::join!(looking, controller.follow_usage());
+    tokio::join!(reconciling, controller.follow_usage());
     Box::pin(controller.record_final_reports()).await;
 }
 
@@ -321,7 +321,7 @@ impl Controller {
         }
     }
 
-    /// What is known of the bucket, asked anew if that is no longer good.
+    /// What is known of the bucket, asked again if that is no longer good.
     async fn ask(&self, policy: &StoragePolicy) -> Result<CachedInspection, CallError> {
         let uid = policy.uid().unwrap_or_default();
         let asked_for = self.identity(policy);

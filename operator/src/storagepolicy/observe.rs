@@ -114,11 +114,11 @@ impl Inspector<'_> {
     pub async fn observe(self, policy: &StoragePolicy) -> Result<Inspection, CallError> {
         let way = bucket::addressing(policy);
         let first = self.ask(policy).await?;
-        let first = Inspection { addressing: Some(reported(way)), ..first };
+        let first = Inspection { addressing: Some(addressing_of(way)), ..first };
         if !first.refuses_addressing || policy.spec.bucket.addressing != Addressing::Auto {
             return Ok(first);
         }
-        let other = reported(way.other());
+        let other = addressing_of(way.other());
         let mut turned = policy.clone();
         turned.status.get_or_insert_default().addressing = Some(other);
         let second = self.ask(&turned).await?;
@@ -156,7 +156,7 @@ impl Inspector<'_> {
     }
 }
 
-fn reported(way: videofactory_storage::Addressing) -> Addressing {
+fn addressing_of(way: videofactory_storage::Addressing) -> Addressing {
     match way {
         videofactory_storage::Addressing::Path => Addressing::Path,
         videofactory_storage::Addressing::VirtualHost => Addressing::VirtualHost,

@@ -54,7 +54,7 @@ pub fn end(status: &mut StoragePolicyStatus, mut run: PruneRun, history: i32) ->
     for text in [&mut run.message, &mut run.shortfall].into_iter().flatten() {
         *text = cut(text, MAX_TEXT_BYTES);
     }
-    let event = reported(&run);
+    let event = event_of(&run);
     match status.runs.first_mut() {
         Some(intent) if intent.outcome.is_none() && intent.slot == run.slot => *intent = run,
         _ => status.runs.insert(0, run),
@@ -106,7 +106,7 @@ pub fn reconcile_runs(status: &mut StoragePolicyStatus) {
 pub fn cancel(status: &mut StoragePolicyStatus) -> Option<Event> {
     let run = status.runs.first_mut().filter(|run| run.outcome == Some(PruneOutcome::Interrupted))?;
     run.outcome = Some(PruneOutcome::Cancelled);
-    Some(reported(run))
+    Some(event_of(run))
 }
 
 /// The slot to go on with: that of the last run if it was interrupted for the first time, a short while ago and in this
@@ -132,7 +132,7 @@ pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timesta
     })
 }
 
-fn reported(run: &PruneRun) -> Event {
+fn event_of(run: &PruneRun) -> Event {
     let objects = run.deleted_objects.unwrap_or_default();
     let bytes = size(run.deleted_bytes.unwrap_or_default());
     let files = if objects == 1 { "1 file".to_owned() } else { format!("{objects} files") };
@@ -189,7 +189,7 @@ pub fn backup_begun(slot: Timestamp) -> BackupRun {
 
 /// What is told of a backup.
 #[must_use]
-pub fn reported_backup(run: &BackupRun) -> Event {
+pub fn event_of_backup(run: &BackupRun) -> Event {
     let why = run.message.as_deref().unwrap_or_default();
     let (warning, reason, note) = match run.outcome {
         Some(BackupOutcome::Completed) => {

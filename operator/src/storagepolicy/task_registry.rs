@@ -247,7 +247,7 @@ impl TaskRegistry {
         let mut reported = Vec::new();
         for (other, state) in states.iter_mut() {
             let Some(listed_by) = state.listed.take_if(|listed| listed.by == uid) else { continue };
-            // A report that waits to be booked is not dropped for this one: then it measures by itself.
+            // A report that waits to be recorded is not dropped for this one: then it measures by itself.
             if state.report.is_none() {
                 state.reported_by = listed.is_some().then(|| uid.to_owned());
                 state.record_end(Report::Measured(listed.clone()), true, listed_by.outdated, now);

@@ -123,7 +123,7 @@ async fn prune(
     };
     let report = Box::pin(prune::prune(&run_context, policy, &bucket, run_request, stop)).await;
     tracing::info!(?report, "a prune run has ended");
-    reported(run_request, &report, clock::now())
+    report_of(run_request, &report, clock::now())
 }
 
 fn failed(run_request: &RunRequest, why: String) -> PruneRun {
@@ -131,7 +131,7 @@ fn failed(run_request: &RunRequest, why: String) -> PruneRun {
 }
 
 /// A report as the status has it.
-fn reported(run_request: &RunRequest, report: &RunReport, now: Timestamp) -> Report {
+fn report_of(run_request: &RunRequest, report: &RunReport, now: Timestamp) -> Report {
     let measured = report.usage.as_ref().map(|found| StorageUsage {
         unknown_objects: Some(count(report.unknown.tally.objects)),
         foreign_folders: report.foreign.iter().take(MAX_FOLDERS).cloned().collect(),
@@ -229,7 +229,7 @@ mod tests {
             calls: Calls::default(),
         };
         let now = "2026-01-01T03:00:03Z".parse().unwrap();
-        let Report::Pruned(run, Some(usage)) = reported(&run_request(), &report, now) else {
+        let Report::Pruned(run, Some(usage)) = report_of(&run_request(), &report, now) else {
             panic!("not measured")
         };
         assert_eq!(

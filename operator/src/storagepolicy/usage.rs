@@ -110,7 +110,7 @@ pub fn counted(before: Option<&OperationsEstimate>, changes: &Changes, now: Time
     estimate
 }
 
-/// The estimate made anew, for so many files and these schedules.
+/// The estimate made again, for so many files and these schedules.
 #[must_use]
 pub fn estimated(
     counter: &OperationsEstimate,

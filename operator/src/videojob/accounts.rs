@@ -1,5 +1,5 @@
 //! The service accounts that a job names, as far as its steps need to know: from the cache, and live where something is
-//! granted or booked.
+//! granted or recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ pub(super) async fn accounts(
     let may_act = may_act_on_accounts(job, |name| known.get(name)?.as_ref()?.as_ref().ok());
     let (mut accounts, now) = (BTreeMap::new(), clock::now());
     for (name, known) in known {
-        // A grant is spent on a live look only, and what was booked is forgotten on a live look only: the cache may be
+        // A grant is spent on a live look only, and what was recorded is forgotten on a live look only: the cache may be
         // older than either.
         let account = match known {
             _ if may_act && asked.contains(name.as_str()) => {
@@ -65,7 +65,7 @@ pub(super) async fn accounts(
 }
 
 /// Whether a job may have to act on what its accounts say: it has begun with a grant, or seems to have got one, or what it
-/// has spent seems to be booked. Who only waits is never read for live, however many wait.
+/// has spent seems to be recorded. Who only waits is never read for live, however many wait.
 fn may_act_on_accounts<'a>(job: &VideoJob, cached: impl Fn(&str) -> Option<&'a ProviderAccount>) -> bool {
     let uid = job.metadata.uid.as_deref().unwrap_or_default();
     let steps = job.status.iter().flat_map(|status| &status.steps);

@@ -109,7 +109,7 @@ pub fn deadlines(observed: &Observed, step: StepName) -> impl Iterator<Item = (T
     let pods = observed.pods.iter().filter(move |pod| pod.step == step);
     let pods = pods
         .filter_map(|pod| Some((gone_at_the_latest(pod)?, PodProblem::StuckTerminating(pod.name.clone()))));
-    let jobs = observed.jobs.iter().filter(move |job| job.step == step && is_to_make_a_pod(observed, job));
+    let jobs = observed.jobs.iter().filter(move |job| job.step == step && has_no_pod(job, &observed.pods));
     let jobs = jobs.filter_map(move |job| {
         Some((late(job.created?, POD_CREATION_TIMEOUT), PodProblem::NoPod(job.name.clone())))
     });
@@ -123,10 +123,7 @@ pub fn gone_at_the_latest(pod: &PodFacts) -> Option<Timestamp> {
     Some(by.saturating_add(TERMINATION_TIMEOUT).unwrap_or(Timestamp::MAX))
 }
 
-fn is_to_make_a_pod(observed: &Observed, job: &JobFacts) -> bool {
-    has_no_pod(job, &observed.pods)
-}
-
+/// Whether it is still to make its pod.
 fn has_no_pod(job: &JobFacts, pods: &[PodFacts]) -> bool {
     let made = pods.iter().any(|pod| pod.step == job.step && pod.attempt == job.attempt);
     job.ended.is_none() && !job.deleting && !made

@@ -229,7 +229,7 @@ fn environment(input: &str, worker: &WorkerConfig, traces: Vec<(&'static str, St
             ..EnvVarSource::default()
         }),
     };
-    let reported =
+    let optional =
         network_variables(worker).into_iter().chain(traces).map(|(name, value)| plain(name, value));
     let always = [
         plain(INPUT_VARIABLE, input.to_owned()),
@@ -238,7 +238,7 @@ fn environment(input: &str, worker: &WorkerConfig, traces: Vec<(&'static str, St
         // Caches of fonts and the like: the root file system is read-only.
         plain("HOME", "/tmp".to_owned()),
     ];
-    always.into_iter().chain(reported).collect()
+    always.into_iter().chain(optional).collect()
 }
 
 /// What the step must know to call what the operator would, and nothing else; only what differs from the usual.
@@ -265,7 +265,7 @@ fn volumes(
     volumes
         .push((Volume { secret: Some(bucket), ..named("bucket") }, read_only("bucket", BUCKET_SECRET_DIR)));
     for (place, (account, name)) in start.account_secrets.iter().enumerate() {
-        let provider = start.input.accounts.get(account).map(|external| external.provider);
+        let provider = start.input.accounts.get(account).map(|access| access.provider);
         // A Secret may hold more than its provider needs. A key that is missing is told by the worker: without
         // `optional`, the pod would wait for it without a word.
         let source = SecretVolumeSource { optional: Some(true), ..secret(name, provider.map_or(&[], keys)) };
@@ -291,9 +291,10 @@ fn volumes(
         name: map.name_any(),
         key: CA_FILE_NAME.to_owned(),
     });
-    let of_accounts = start.input.accounts.iter().filter_map(|(account, external)| {
-        Some((format!("{ACCOUNT_CA_DIR}/{account}"), external.ca.as_ref()?))
-    });
+    let of_accounts =
+        start.input.accounts.iter().filter_map(|(account, access)| {
+            Some((format!("{ACCOUNT_CA_DIR}/{account}"), access.ca.as_ref()?))
+        });
     let of_bucket = start.input.bucket.ca.as_ref().map(|ca| (directory(BUCKET_CA_FILE).to_owned(), ca));
     let of_operator = whole.as_ref().map(|ca| (directory(OPERATOR_CA_FILE).to_owned(), ca));
     let authorities = of_operator.into_iter().chain(of_bucket).chain(of_accounts);

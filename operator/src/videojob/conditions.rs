@@ -22,13 +22,13 @@ pub fn write(
     now: Timestamp,
 ) -> bool {
     let before = condition::get(&status.conditions, ConditionType::Ready).cloned();
-    let reported = Reported::of(verdict);
-    let message = cut(&reported.message.to_string(), MAX_TEXT_BYTES);
+    let summary = Summary::of(verdict);
+    let message = cut(&summary.message.to_string(), MAX_TEXT_BYTES);
     let is_news = status.phase != Some(verdict.phase())
         || before.is_none_or(|before| {
             let is_same =
-                before.message == message || reported.message.differs_only_in_numbers(&before.message);
-            before.reason != reported.reason.to_string() || !is_same
+                before.message == message || summary.message.differs_only_in_numbers(&before.message);
+            before.reason != summary.reason.to_string() || !is_same
         });
     status.observed_generation = generation;
     status.phase = Some(verdict.phase());
@@ -44,11 +44,11 @@ pub fn write(
         Verdict::Waiting { at, .. } => at.map(whole_seconds),
         _ => None,
     };
-    for (kind, wanted) in reported.conditions() {
+    for (kind, wanted) in summary.conditions() {
         match wanted {
             Some(holds) => {
                 let state =
-                    ConditionState { kind, status: holds, reason: reported.reason, message: message.clone() };
+                    ConditionState { kind, status: holds, reason: summary.reason, message: message.clone() };
                 condition::set(&mut status.conditions, state, generation, now);
             }
             None => {
@@ -104,7 +104,7 @@ pub fn settled_at(status: &VideoJobStatus) -> Option<Timestamp> {
     (succeeded.status != "Unknown").then_some(succeeded.last_transition_time.0)
 }
 
-struct Reported {
+struct Summary {
     ready: ConditionStatus,
     succeeded: ConditionStatus,
     reconciling: bool,
@@ -114,10 +114,10 @@ struct Reported {
     message: Message,
 }
 
-impl Reported {
+impl Summary {
     fn of(verdict: &Verdict) -> Self {
         use ConditionStatus::{False, True, Unknown};
-        let reported = |ready, succeeded, reconciling, stalled, reason, message: Message| Self {
+        let summary = |ready, succeeded, reconciling, stalled, reason, message: Message| Self {
             ready,
             succeeded,
             reconciling,
@@ -128,16 +128,16 @@ impl Reported {
         };
         match verdict {
             Verdict::Running { message, .. } => {
-                reported(Unknown, Unknown, true, false, VideoJobReason::Progressing, message.clone().into())
+                summary(Unknown, Unknown, true, false, VideoJobReason::Progressing, message.clone().into())
             }
             Verdict::Waiting { reason, message, .. } => {
-                reported(Unknown, Unknown, true, false, *reason, message.clone())
+                summary(Unknown, Unknown, true, false, *reason, message.clone())
             }
             Verdict::Stalled { reason, message, .. } => {
-                reported(False, Unknown, false, true, *reason, message.clone())
+                summary(False, Unknown, false, true, *reason, message.clone())
             }
             Verdict::Review { message, .. } => {
-                let review = reported(
+                let review = summary(
                     False,
                     Unknown,
                     false,
@@ -148,13 +148,13 @@ impl Reported {
                 Self { approved: Some(false), ..review }
             }
             Verdict::Suspended { reason, message } => {
-                reported(False, Unknown, false, false, *reason, message.clone().into())
+                summary(False, Unknown, false, false, *reason, message.clone().into())
             }
             Verdict::Failed { reason, message, .. } => {
-                reported(False, False, false, true, *reason, message.clone().into())
+                summary(False, False, false, true, *reason, message.clone().into())
             }
             Verdict::Succeeded { reason, message } => {
-                reported(True, True, false, false, *reason, message.clone().into())
+                summary(True, True, false, false, *reason, message.clone().into())
             }
         }
     }

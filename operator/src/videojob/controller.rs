@@ -53,8 +53,8 @@ async fn reconcile_object(
 ) -> Result<Requeue, ReconcileError> {
     let Some(cached) = readable(&object, &context.events) else { return Ok(Requeue::await_change()) };
     match Box::pin(reconcile(&context, cached)).await {
-        Err(race) if race.is_race() => {
-            tracing::debug!(%race, "looking again");
+        Err(error) if error.is_outdated() => {
+            tracing::debug!(%error, "reconciling again");
             Err(ReconcileError::Conflict(AFTER_CONFLICT))
         }
         result => result.map_err(|error| ReconcileError::Failed(Box::new(error))),

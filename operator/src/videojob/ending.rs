@@ -12,7 +12,7 @@ use super::attempts::End;
 use super::model::{Measured, Observed, PodState};
 use crate::metrics::{AttemptOutcome, PublishOutcome};
 
-/// An end that is about to be booked.
+/// An end that is about to be recorded.
 pub(super) struct Ending {
     outcome: AttemptOutcome,
     published: Vec<Measured>,
@@ -25,8 +25,8 @@ impl Ending {
         Self { outcome: outcome_of(end, stopped_by_us), published }
     }
 
-    /// What there is to tell once it is booked in `step`.
-    pub(super) fn booked(self, observed: &Observed, step: &StepStatus) -> Vec<Measured> {
+    /// What there is to tell once it is recorded in `step`.
+    pub(super) fn recorded(self, observed: &Observed, step: &StepStatus) -> Vec<Measured> {
         let since =
             |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
         let (begun, ended) = (step.started_at.as_ref(), step.finished_at.as_ref());

@@ -1,5 +1,5 @@
 //! What has ended in one reconcile, for the metrics. It is reported once the status that records it is written: who
-//! comes after a crash finds it booked, and tells it to nobody again. Pure.
+//! comes after a crash finds it recorded, and tells it to nobody again. Pure.
 
 use std::time::Duration;
 

@@ -306,7 +306,7 @@ pub enum Action {
         /// What it says.
         tombstone: Box<Tombstone>,
     },
-    /// Count what an attempt has added to the bucket, once its end is booked.
+    /// Count what an attempt has added to the bucket, once its end is recorded.
     Count(Changes),
     /// Tell the policy that the bucket's server had no room then for what an attempt wanted to write.
     ReportFull(Timestamp),

@@ -74,7 +74,7 @@ async fn has_files(bucket: &Bucket, namespace: &str, name: &str) -> Result<bool,
     Ok(false)
 }
 
-/// Whether a person has asked, since the job was made, to have its film made anew.
+/// Whether a person has asked, since the job was made, to have its film made again.
 pub(super) fn is_later_than_the_job(asked: Option<Timestamp>, job: &VideoJob) -> bool {
     let made = job.creation_timestamp().map_or(Timestamp::MIN, |made| made.0);
     // The API server keeps no parts of a second.

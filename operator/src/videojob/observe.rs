@@ -1,6 +1,6 @@
 //! Observe: reads all that a decision may know, from caches where they do, else live.
 //!
-//! Live are: accounts whose grants or books a job may have to act on (`accounts`); of the bucket, outcomes that no pod holds
+//! Live are: accounts whose grants or ledger a job may have to act on (`accounts`); of the bucket, outcomes that no pod holds
 //! any more, tombstones, and files of the same name (`look_up`, `tombstones`, `namesake`); the Events of Jobs that make no
 //! pod (`podless`); and, once, the cluster's own UID. What must not be done twice is looked at once more, live, right before
 //! it is done: that is apply's.
@@ -390,11 +390,11 @@ mod tests {
         put(keys.fence(STEP, 3), "{}").await;
         assert_eq!(of(3).await, (None, true));
         assert_eq!(of(2).await, (None, false), "that was another attempt");
-        let reported = json!({
+        let written = json!({
             "version": VERSION, "step": STEP, "attempt": 3, "input": Digest::of_bytes(b"x"), "exit": ExitCode::Done,
             "message": "done",
         });
-        put(keys.outcome(STEP, 3), &reported.to_string()).await;
+        put(keys.outcome(STEP, 3), &written.to_string()).await;
         let (outcome, fenced) = of(3).await;
         let outcome = outcome.unwrap();
         assert_eq!((outcome.attempt, outcome.exit, outcome.message.as_str()), (3, ExitCode::Done, "done"));

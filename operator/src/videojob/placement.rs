@@ -207,11 +207,11 @@ mod tests {
             assert_eq!(labels.remove("app.kubernetes.io/part-of").as_deref(), Some("studio"));
             assert_eq!(labels, own);
         }
-        let reported = placed(&json!({"spec": {"compute": {"labels": stolen}}}), &[]).ignored;
-        assert_eq!(reported.len(), 7, "{reported:?}");
+        let ignored = placed(&json!({"spec": {"compute": {"labels": stolen}}}), &[]).ignored;
+        assert_eq!(ignored.len(), 7, "{ignored:?}");
         assert!(
-            reported.iter().any(|what| what.starts_with("videofactory.dev/uid of compute.labels")),
-            "{reported:?}"
+            ignored.iter().any(|what| what.starts_with("videofactory.dev/uid of compute.labels")),
+            "{ignored:?}"
         );
     }
 

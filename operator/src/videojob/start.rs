@@ -59,7 +59,7 @@ pub(super) async fn start_step(
             measure_handover(context, owner, start);
         }
         Err(error) => {
-            if error.refusal().is_some() || error.is_race() {
+            if error.refusal().is_some() || error.is_outdated() {
                 context.create_failures.answered(&key, input.step, input.attempt, doubt);
             }
             remember(context, owner, start, &name, error).await;

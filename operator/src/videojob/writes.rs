@@ -17,7 +17,7 @@ use crate::namespaced_name::NamespacedName;
 use crate::usage_deltas::Changes;
 use videofactory_client::call::{CallError, within};
 
-/// Something of a decision could not be done. The next reconcile decides anew.
+/// Something of a decision could not be done. The next reconcile decides again.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// A call failed.
@@ -47,16 +47,16 @@ pub enum ApplyError {
 }
 
 impl ApplyError {
-    /// Nothing went wrong: the world had moved on, and another look is all that is needed.
+    /// Nothing went wrong: what was observed is outdated, and another reconcile is all that is needed.
     #[must_use]
-    pub fn is_race(&self) -> bool {
+    pub fn is_outdated(&self) -> bool {
         matches!(
             self,
             Self::MatchVersion(_) | Self::AwaitPodEnd(_) | Self::AwaitJobDeletion(_) | Self::AwaitGrant(_)
         )
     }
 
-    /// What a person must know if this will be met again and again until something is mended.
+    /// What a person must know if this will be met again and again until something is fixed.
     pub(super) fn refusal(&self) -> Option<String> {
         match self {
             Self::CallApiServer(error) if error.is_rejected() => Some(format!(
@@ -128,7 +128,7 @@ pub(super) async fn set_finalizer(
     if wanted {
         names.push(FINALIZER.to_owned());
     }
-    let api: Api<VideoJob> = Api::namespaced(context.client.clone(), &job.namespace().unwrap_or_default());
+    let api = api::<VideoJob>(context, job);
     let patch = json!({"metadata": {"resourceVersion": job.resource_version(), "finalizers": names}});
     let (name, params) = (job.name_any(), PatchParams::default());
     let what = format!("patch the finalizers of VideoJob {}", path(job, &name));

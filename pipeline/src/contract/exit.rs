@@ -53,8 +53,8 @@ impl ExitCode {
         Self::ALL.iter().find(|(_, candidate)| *candidate == number).map(|(code, _)| *code)
     }
 
-    /// Of several ways to end, the one that is told: what a person must mend first, then what time
-    /// mends, and a refusal only when nothing else is left to do.
+    /// Of several ways to end, the one that is told: what a person must fix first, then what time
+    /// fixes, and a refusal only when nothing else is left to do.
     #[must_use]
     pub fn worst(codes: impl IntoIterator<Item = Self>) -> Self {
         let rank = |code: &Self| match code {

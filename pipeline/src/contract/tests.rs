@@ -42,9 +42,9 @@ fn largest(schema: &Value, of: char) -> Value {
         Some("object") => {
             let mut fields = Map::new();
             // Kubernetes' own types, which no step is told of, have no bounds.
-            let reported = |name: &str| name != "compute";
+            let is_bounded = |name: &str| name != "compute";
             for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-                fields.extend(reported(name).then(|| (name.clone(), largest(field, of))));
+                fields.extend(is_bounded(name).then(|| (name.clone(), largest(field, of))));
             }
             if schema["additionalProperties"].is_object() {
                 for number in 0..bound("maxProperties").expect("a map without a bound") {

@@ -35,7 +35,7 @@ pub(super) fn check(request: &NarrationRequest) -> Result<(), ProviderError> {
     }
 }
 
-/// The `contents` of the request. One request speaks all texts: a voice that begins anew for each of them
+/// The `contents` of the request. One request speaks all texts: a voice that begins again for each of them
 /// sounds like several people.
 pub(super) fn contents(model: &str, request: &NarrationRequest) -> Value {
     let text = request.texts.iter().map(|text| text.trim()).collect::<Vec<_>>().join("\n\n");

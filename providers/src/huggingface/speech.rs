@@ -48,7 +48,7 @@ pub(super) fn choose(request: &NarrationRequest) -> Result<Route, ProviderError>
     route::choose(&request.model, usual.unwrap_or(SPEECH_MODEL))
 }
 
-/// Path and body of a request. One request speaks all texts: a voice that begins anew for each of them sounds
+/// Path and body of a request. One request speaks all texts: a voice that begins again for each of them sounds
 /// like several people.
 pub(super) fn body(route: &Route, request: &NarrationRequest) -> Result<(String, Value), ProviderError> {
     let model = &route.model;

@@ -30,7 +30,7 @@ pub(super) fn read(answer: &Answer, now: Timestamp) -> ProviderError {
         401 | 403 => ProviderError::Credentials {
             provider: PROVIDER,
             message: format!(
-                "it answered {reported}; sign in anew as the channel's owner with all permissions that the guide names, and \
+                "it answered {reported}; sign in again as the channel's owner with all permissions that the guide names, and \
                  put the new refreshToken into the account's Secret"
             ),
         },

@@ -274,7 +274,7 @@ impl YouTube {
 
 #[async_trait]
 impl Health for YouTube {
-    /// Signs in anew, which costs no quota.
+    /// Signs in again, which costs no quota.
     async fn check(&self) -> Result<String, ProviderError> {
         *self.token.lock().await = None;
         self.token().await.map(|_| "the login is good".to_owned())

@@ -116,10 +116,10 @@ mod uploads {
             .map(|tag| tag.as_str().unwrap().encode_utf16().count() + 3)
             .sum();
         assert!(counted <= 503, "{counted}");
-        let reported = long.omitted();
+        let omitted = long.omitted();
         assert!(
-            reported.len() == 3 && reported[0].contains("title") && reported[2].contains("tags"),
-            "{reported:?}"
+            omitted.len() == 3 && omitted[0].contains("title") && omitted[2].contains("tags"),
+            "{omitted:?}"
         );
         for text in [&snippet["title"], &snippet["description"]] {
             assert!(!text.as_str().unwrap().contains(|c: char| c.is_control() && c != '\n'));
@@ -240,7 +240,7 @@ mod tokens {
         );
         let error = token::fault(&revoked);
         assert!(
-            matches!(&error, ProviderError::Credentials { message, .. } if message.contains("sign in anew")),
+            matches!(&error, ProviderError::Credentials { message, .. } if message.contains("sign in again")),
             "{error}"
         );
         let client = answer(

@@ -9,7 +9,7 @@ use crate::error::ProviderError;
 use crate::google::Failure;
 use crate::http::{Answer, Body};
 
-/// Failures of a token request that only a person can mend.
+/// Failures of a token request that only a person can fix.
 const LOGIN_REASONS: [&str; 6] = [
     "invalid_grant",
     "invalid_client",
@@ -83,7 +83,7 @@ pub(super) fn fault(answer: &Answer) -> ProviderError {
     let failure = Failure::read(&answer.body);
     if failure.has(&["invalid_grant"]) {
         let message = format!(
-            "the refresh token has ended or was revoked: {reported}; sign in anew and put the new one into the account's Secret \
+            "the refresh token has ended or was revoked: {reported}; sign in again and put the new one into the account's Secret \
              as refreshToken. Tokens of apps whose status is Testing end after 7 days"
         );
         return ProviderError::Credentials { provider: PROVIDER, message };

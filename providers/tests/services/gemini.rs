@@ -150,9 +150,9 @@ async fn a_clip_is_submitted_polled_and_fetched_with_the_key_from_the_services_o
     };
     let other = serve(Router::new().route("/film", file(&other_seen))).await;
     let uri = Arc::new(Mutex::new(format!("{other}/film")));
-    let reported = uri.clone();
+    let served_uri = uri.clone();
     let operation = move || async move {
-        let uri = reported.lock().clone();
+        let uri = served_uri.lock().clone();
         let samples = json!([{"video": {"uri": uri}}]);
         axum::Json(
             json!({"name": NAME, "done": true, "response": {"generateVideoResponse": {"generatedSamples": samples}}}),

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{plugin, reader, site, wait};
+use super::{plugin, site, wait};
 
 /// A program of the Python that has them.
 pub fn python(program: &str) -> anyhow::Result<Command> {
@@ -20,8 +20,9 @@ pub fn python(program: &str) -> anyhow::Result<Command> {
 }
 
 /// The folder of what they are given: their settings, and the programs that drive them.
-pub fn folder() -> anyhow::Result<PathBuf> {
-    Ok(reader::root()?.join("tests/http"))
+#[must_use]
+pub fn folder() -> PathBuf {
+    crate::root().join("tests/http")
 }
 
 /// Standard output of a program that must succeed, within this time.

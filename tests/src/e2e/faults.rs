@@ -1,5 +1,5 @@
-//! Faults of the bucket, for one test alone: the proxy holds one list, so all tests of this process share a book. What
-//! it holds back is told by key.
+//! Faults of the bucket, for one test alone: the proxy holds one list, so all tests of this process share this map. What
+//! it holds back is found by key.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use super::site;
 use crate::r2_proxy::Fault;
 
-/// All orders, by the prefix that they are for.
-static BOOK: Mutex<BTreeMap<String, Vec<Fault>>> = Mutex::const_new(BTreeMap::new());
+/// The faults of all tests, by the prefix that they are for.
+static FAULTS: Mutex<BTreeMap<String, Vec<Fault>>> = Mutex::const_new(BTreeMap::new());
 
 /// Makes these faults the only ones for keys below `prefix`; none ends them. Each fault's own glob goes on below
 /// the prefix; without one it is for all keys there.
@@ -22,9 +22,9 @@ pub async fn set(prefix: &str, faults: Vec<Fault>) -> anyhow::Result<()> {
             fault.for_keys(format!("{prefix}{glob}"))
         })
         .collect();
-    let mut book = BOOK.lock().await;
-    book.insert(prefix.to_owned(), faults);
-    let all: Vec<&Fault> = book.values().flatten().collect();
+    let mut by_prefix = FAULTS.lock().await;
+    by_prefix.insert(prefix.to_owned(), faults);
+    let all: Vec<&Fault> = by_prefix.values().flatten().collect();
     let answer =
         crate::http::client().post(format!("{}/faults", site::proxy_url()?)).json(&all).send().await?;
     ensure!(answer.status().is_success(), "the proxy refuses the faults: {}", answer.text().await?);

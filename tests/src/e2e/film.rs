@@ -88,7 +88,7 @@ impl NewFilm {
     }
 
     /// With pictures that are larger than the memory which they are given, so that the worker is killed for it; the
-    /// edit [`fed`] mends that.
+    /// edit [`fed`] fixes that.
     #[must_use]
     pub fn starved(self) -> Self {
         self.with(json!({
@@ -97,7 +97,7 @@ impl NewFilm {
         }))
     }
 
-    /// The first failure that a step counts fails the film. A film that has succeeded shows no failure: the count starts anew
+    /// The first failure that a step counts fails the film. A film that has succeeded shows no failure: the count starts again
     /// with each scene and each step that is done. So this is how a test shows that something counts as none.
     #[must_use]
     pub fn without_retries(self) -> Self {

@@ -180,7 +180,7 @@ impl Account {
     pub async fn usage_exceeds(&self, quota: &str, operation: Operation, more: i64) -> anyhow::Result<()> {
         let paid = i64::try_from(self.submissions(operation).await?.len())?;
         let account = self
-            .until("all grants to be booked", |account| {
+            .until("all grants to be recorded", |account| {
                 account.status.as_ref().is_some_and(|status| status.grants.is_empty())
             })
             .await?;

@@ -58,7 +58,7 @@ pub async fn cleaned(env: &TestEnv, dry_run: bool) -> anyhow::Result<PruneRun> {
 }
 
 /// All files of the test in the bucket but plans, logs, and those by which the operator asks the bucket what it can do: an
-/// edit of the policy makes it ask anew, and for a moment there are some.
+/// edit of the policy makes it ask again, and for a moment there are some.
 pub async fn keys(env: &TestEnv) -> anyhow::Result<BTreeSet<String>> {
     let passes =
         |key: &String| key.starts_with("plans/") || key.starts_with(PROBES) || key.contains("/logs/");

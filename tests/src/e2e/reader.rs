@@ -32,7 +32,7 @@ const ENDING: Duration = Duration::from_secs(30);
 
 /// Follows a page, `name` from the root of the repository, on the cluster under test.
 pub async fn follow(name: &str) -> anyhow::Result<()> {
-    let root = root()?;
+    let root = crate::root();
     let text = fs::read_to_string(root.join(name)).with_context(|| format!("failed to read {name}"))?;
     let programs = [("kubectl", kubectl::program()?), ("kubectl-videofactory", plugin::program()?)];
     paste(name, &text, &root, &programs).await
@@ -53,11 +53,6 @@ async fn paste(name: &str, page: &str, root: &Path, programs: &[(&str, PathBuf)]
         }
     }
     shell.close().await
-}
-
-/// The root of the repository.
-pub fn root() -> anyhow::Result<PathBuf> {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().context("the repository is gone")
 }
 
 /// A shell into which blocks are pasted.
@@ -135,9 +130,9 @@ impl Shell {
         ensure!(said?.as_deref() == Some(number.as_str()), "a line fails: {}", about());
         if let Some(sign) = &commands.stays {
             wait::asked(&format!("{sign} in the output of {place}"), async || {
-                let reported = sign.is_match(&printed());
-                ensure!(reported || !ended.exists(), "it ended without {sign}: {}", about());
-                Ok(reported.then_some(()))
+                let is_there = sign.is_match(&printed());
+                ensure!(is_there || !ended.exists(), "it ended without {sign}: {}", about());
+                Ok(is_there.then_some(()))
             })
             .await?;
         }

@@ -266,8 +266,8 @@ impl TestEnv {
 
     /// Waits until each pod of the namespace has ended or been told to.
     pub async fn no_pod_goes_on(&self) -> anyhow::Result<()> {
-        let is_reported = |pod: &Pod| has_ended(pod) || pod.metadata.deletion_timestamp.is_some();
-        self.every_pod("to be stopped", is_reported).await
+        let is_stopped = |pod: &Pod| has_ended(pod) || pod.metadata.deletion_timestamp.is_some();
+        self.every_pod("to be stopped", is_stopped).await
     }
 
     async fn every_pod(&self, what: &str, is_so: impl Fn(&Pod) -> bool) -> anyhow::Result<()> {

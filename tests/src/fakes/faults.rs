@@ -47,7 +47,7 @@ pub enum Effect {
         #[serde(default = "a_minute")]
         seconds: u64,
     },
-    /// No credits are left: only a person can mend it.
+    /// No credits are left: only a person can fix it.
     CreditsUsedUp,
     /// Refused for what it shows. A submission so refused counts as used; on a poll, the result is withheld.
     Moderated,

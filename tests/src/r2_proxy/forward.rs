@@ -73,7 +73,7 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
     }
     state.ledger.request(&operation);
     if effects.contains(&Effect::IgnorePreconditions) {
-        let keys = state.keys.as_ref().context("there are no keys to sign anew with")?;
+        let keys = state.keys.as_ref().context("there are no keys to sign again with")?;
         without_preconditions(&mut parts, keys)?;
     }
     let method = parts.method.clone();
@@ -116,7 +116,7 @@ async fn pass(
             }
             let failing = state.faults.failing(effects, batch::keys_in(&text));
             if !failing.is_empty() {
-                let keys = state.keys.as_ref().context("there are no keys to sign anew with")?;
+                let keys = state.keys.as_ref().context("there are no keys to sign again with")?;
                 return Ok(Ok(batch::delete(state, keys, &parts, &text, &failing).await?));
             }
             Body::from(bytes)

@@ -44,7 +44,7 @@ pub struct ProxyOptions {
     /// The server behind: `http://host:port`.
     pub upstream: String,
     /// The server's root keys; needed only for [`Effect::IgnorePreconditions`], [`Effect::DenyKeys`] and
-    /// [`Effect::FailKeys`], which must sign anew.
+    /// [`Effect::FailKeys`], which must sign again.
     pub keys: Option<Keys>,
 }
 
@@ -150,7 +150,7 @@ impl State {
         });
         anyhow::ensure!(
             !resigns || self.keys.is_some(),
-            "to ignore preconditions or fail single keys the proxy must sign anew: start it with the server's access \
+            "to ignore preconditions or fail single keys the proxy must sign again: start it with the server's access \
              key and secret"
         );
         self.faults.replace(faults)

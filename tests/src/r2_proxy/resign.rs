@@ -1,4 +1,4 @@
-//! Signing a request anew after its preconditions were taken off, since they are part of the signature.
+//! Signing a request again after its preconditions were taken off, since they are part of the signature.
 //!
 //! Date, region and payload digest are taken from the request as it came, so no clock is read.
 

@@ -22,10 +22,10 @@ async fn asking() -> Value {
     let harness = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
     harness.server.put("videojobs", job("first", &json!({}), &begun()));
     harness.run(Controllers::AccountsAndJobs).await.unwrap();
-    let reported = |status: &Value| status["resumeAt"].is_string();
+    let has_resume_time = |status: &Value| status["resumeAt"].is_string();
     harness
         .server
-        .until(|server| reported(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
+        .until(|server| has_resume_time(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
         .await;
     let mut status = harness.status("videojobs", "first");
     // As it was before it was told what it waits for.
@@ -78,7 +78,7 @@ async fn until_begun(harness: &ManyJobs, attempts: u64) {
     harness.server.until(|server| times(&server.calls(), "create", "jobs") >= attempts).await;
 }
 
-/// What one unit may cost: each call that is made for those who are granted, and for those at the front of the line.
+/// What one unit may cost: each call that is made for those who are granted, and for those at the front of the wait queue.
 fn assert_is_cheap(calls: &Calls, granted: u64) {
     println!("opening {granted} unit(s) before {MANY} waiters: {calls:?}");
     // The markers are edited twice each.
@@ -129,13 +129,13 @@ async fn who_waits_for_another_to_end_is_woken_only_when_his_turn_has_come() {
         harness.until_quiet().await;
         assert_is_cheap(&since(&calls, &harness.server.calls()), 1);
         let ended = harness.status("videojobs", holder.as_str().unwrap());
-        assert_eq!(ended["steps"][0]["demands"], Value::Null, "what is booked is dropped");
+        assert_eq!(ended["steps"][0]["demands"], Value::Null, "what is recorded is dropped");
     };
     tokio::time::timeout(TIMEOUT, test).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothing_from_then_on() {
+async fn what_ended_jobs_have_spent_is_dropped_once_it_is_recorded_and_costs_nothing_from_then_on() {
     let test = async {
         let asks = asking().await;
         let harness = ManyJobs::new(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await.unwrap();
@@ -173,7 +173,7 @@ async fn what_ended_jobs_have_spent_is_dropped_once_it_is_booked_and_costs_nothi
 }
 
 /// The account was deleted and made again under its name: who has spent something under it waits until the new one has
-/// booked that, which it does by what the API server says of each.
+/// recorded that, which it does by what the API server says of each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_that_is_made_again_reads_those_who_have_spent_something_several_at_once_and_nobody_else()
 {

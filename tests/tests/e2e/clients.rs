@@ -61,7 +61,7 @@ async fn fuzz_as(
     examples: u32,
     limit: Duration,
 ) -> anyhow::Result<()> {
-    let folder = clients::folder()?;
+    let folder = clients::folder();
     let workdir = tempfile::tempdir()?;
     let mut command = clients::python("schemathesis")?;
     command
@@ -117,7 +117,7 @@ async fn a_client_that_is_generated_from_the_document_compiles_and_works() {
 
 /// Generates a client of the document, and compiles it with the program that uses it.
 async fn compile(document: &Value, workdir: &Path, packages: &Path) -> anyhow::Result<()> {
-    let given = clients::folder()?.join("node");
+    let given = clients::folder().join("node");
     for file in ["package.json", "tsconfig.json", "client.ts"] {
         fs::copy(given.join(file), workdir.join(file))?;
     }
@@ -189,7 +189,7 @@ async fn browse(env: &TestEnv, film: &Film) -> anyhow::Result<Value> {
     let proxy = Proxy::start().await?;
     let mut command = clients::python("python")?;
     command
-        .arg(clients::folder()?.join("browser.py"))
+        .arg(clients::folder().join("browser.py"))
         .args(["--proxy-port", &proxy.port.to_string(), "--token", &proxy.token])
         .args(["--namespace", &env.namespace, "--film", &film.name])
         .arg("--chromium")

@@ -4,9 +4,9 @@
 //! listens; the runbook stops all films of the cluster. So each page is followed when nothing else goes on.
 
 use anyhow::ensure;
-use videofactory_tests::docs;
 use videofactory_tests::e2e::reader;
 use videofactory_tests::e2e::test_env::{TestEnv, in_named_test_env};
+use videofactory_tests::{docs, root};
 
 const README: &str = "README.md";
 const RUNBOOK: &str = "docs/runbook.md";
@@ -34,7 +34,7 @@ async fn serial_the_runbook_can_be_followed() {
 #[tokio::test]
 async fn serial_the_other_pages_can_be_followed() {
     in_demo("the_other_pages_can_be_followed", async || {
-        let root = reader::root()?;
+        let root = root();
         let mut faults = Vec::new();
         for page in docs::pages(&root)? {
             let name = page.strip_prefix(&root)?.display().to_string();

@@ -1,10 +1,10 @@
 //! What Argo CD, Flux and Helm see of objects: the states that `tests/gitops` judges are those of a cluster, and a sync of
 //! what is synced already changes nothing.
 //!
-//! `RENEW=1 tests/run gitops` writes the objects of `manifests/argocd` anew, as the cluster has them.
+//! `RENEW=1 tests/run gitops` writes the objects of `manifests/argocd` again, as the cluster has them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use kube::Api;
@@ -21,27 +21,23 @@ use videofactory_tests::e2e::paid::{Account, clip_limit, quota};
 use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::e2e::{site, wait};
 use videofactory_tests::fakes::{Effect, Fault, Service};
-use videofactory_tests::r2_proxy;
+use videofactory_tests::{r2_proxy, root};
 
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
-
-/// Fails unless the object stands as the one of this name that is known of its kind; or writes that one anew.
+/// Fails unless the object stands as the one of this name that is known of its kind; or writes that one again.
 async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow::Result<()> {
     let text = ask(&["-n", &env.namespace, "get", kind, name, "-o", "yaml"]).await?;
     let text = text.replace(&env.namespace, "films");
     let file =
         format!("manifests/argocd/resource_customizations/videofactory.dev/{kind}/testdata/{known}.yaml");
-    let path = repository(&file);
+    let path = root().join(&file);
     if std::env::var_os("RENEW").is_some() {
         return fs::write(&path, text).with_context(|| format!("failed to write {file}"));
     }
-    let reported = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
-    let (found, reported) = (judged(&text)?, judged(&reported)?);
+    let recorded = fs::read_to_string(&path).with_context(|| format!("failed to read {file}"))?;
+    let (found, recorded) = (judged(&text)?, judged(&recorded)?);
     ensure!(
-        found == reported,
-        "{found} on the cluster, but {reported} in {file}: RENEW=1 tests/run gitops writes it anew"
+        found == recorded,
+        "{found} on the cluster, but {recorded} in {file}: RENEW=1 tests/run gitops writes it again"
     );
     Ok(())
 }
@@ -248,7 +244,7 @@ async fn samples_that_are_applied_leave_no_difference() {
         .await;
         same.with_context(|| last.clone())?;
         for folder in ["", "jobs", "accounts", "storage"] {
-            let folder = repository("manifests/samples").join(folder);
+            let folder = root().join("manifests/samples").join(folder);
             let built = ask(&["kustomize", &folder.to_string_lossy()]).await?;
             let built = built.replace("namespace: demo", &format!("namespace: {}", env.namespace));
             apply(&built, "server").await.with_context(|| folder.display().to_string())?;
@@ -261,7 +257,7 @@ async fn samples_that_are_applied_leave_no_difference() {
 /// The files of `manifests/samples` with objects in a namespace.
 fn samples() -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let mut folders = vec![repository("manifests/samples")];
+    let mut folders = vec![root().join("manifests/samples")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();

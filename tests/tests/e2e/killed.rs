@@ -1,4 +1,4 @@
-//! Workers and operators that die at each point between a demand and its booking in the ledger: service and account
+//! Workers and operators that die at each point between a demand and its record in the ledger: service and account
 //! agree at the end, and nothing but what nobody could know of is paid for twice.
 
 use anyhow::{Context as _, ensure};
@@ -72,7 +72,7 @@ enum Point {
     Created,
     Ended,
     Reported,
-    Booked,
+    Recorded,
 }
 
 impl Point {
@@ -101,8 +101,8 @@ impl Point {
                 .await
                 .map(drop),
             Self::Reported => film.step(STEP, StepState::Succeeded).await.map(drop),
-            Self::Booked => grok
-                .until("the spending to be booked", |account| {
+            Self::Recorded => grok
+                .until("the spending to be recorded", |account| {
                     let quotas = account.status.iter().flat_map(|status| &status.quotas);
                     quotas.filter_map(|quota| quota.used).sum::<i64>() == 3
                 })
@@ -116,12 +116,12 @@ impl Point {
 /// have begun with what follows; later if another test's kill comes first. Over several runs it falls on either side of
 /// the point.
 #[tokio::test]
-async fn disruptive_local_an_operator_killed_from_demand_to_books_pays_once_and_leaks_nothing() {
+async fn disruptive_local_an_operator_killed_from_demand_to_ledger_pays_once_and_leaks_nothing() {
     in_test_env("operator_at_every_point", async |env: TestEnv| {
         let grok = roomy(&env).await?;
         let film = env.create_film(clips_alone(3)).await?;
         for point in
-            [Point::Demanded, Point::Granted, Point::Created, Point::Ended, Point::Reported, Point::Booked]
+            [Point::Demanded, Point::Granted, Point::Created, Point::Ended, Point::Reported, Point::Recorded]
         {
             let target = TargetReplica::find(&env.client).await?;
             point.reached(&env, &film, &grok).await.with_context(|| format!("before {point:?}"))?;

@@ -65,7 +65,7 @@ async fn outside_services_make_a_film_from_a_topic_and_publish_it() {
         let uploads = channel.ledger().await?.uploads;
         ensure!(uploads.len() == 1 && uploads[0].complete, "{uploads:?}");
         ensure!(hook.ledger().await?.deliveries.len() == 1, "not one call of the webhook");
-        ensure!(status.cost.and_then(|cost| cost.actual).is_some(), "no cost was booked");
+        ensure!(status.cost.and_then(|cost| cost.actual).is_some(), "no cost was recorded");
         Ok(())
     })
     .await;
@@ -225,7 +225,7 @@ async fn a_budget_holds_before_anything_is_paid_and_is_raised() {
         ensure!(clips.submissions(Operation::Video).await?.is_empty(), "something was paid for");
         film.edit(json!({"budget": {"limit": "50"}})).await?;
         let step = film.step(StepName::AnimateScenes, StepState::Succeeded).await?;
-        ensure!(step.cost.is_some(), "no cost was booked: {step:?}");
+        ensure!(step.cost.is_some(), "no cost was recorded: {step:?}");
         film.succeeded().await.map(drop)
     })
     .await;

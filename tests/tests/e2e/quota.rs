@@ -69,7 +69,7 @@ async fn timed_six_jobs_use_every_window_to_the_last_unit_and_none_beyond() {
         for film in &films {
             film.says(VideoJobReason::AwaitingReview).await?;
         }
-        grok.until("all grants to be booked", |account| {
+        grok.until("all grants to be recorded", |account| {
             account.status.as_ref().is_some_and(|status| status.grants.is_empty())
         })
         .await

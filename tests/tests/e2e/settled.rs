@@ -58,7 +58,7 @@ async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
             has_reconciled(before + 1.0).await?;
             versions.push((film, film.now().await?.metadata.resource_version));
         }
-        // A new operator knows nothing, and looks at everything anew.
+        // A new operator knows nothing, and looks at everything again.
         operator::kill(&env.client).await?;
         has_reconciled(3.0).await?;
         let mut written = writes(&audit::since(mark, &env.client).await?, &env.namespace);

@@ -116,7 +116,7 @@ async fn timed_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time(
             .open(&format!("/jobs/{}/{}/logs?step=generate-images&follow=true", env.namespace, film.name))
             .await?;
         let begun = Instant::now();
-        let reported = async {
+        let ends_with_problem = async {
             let problem =
                 events.until("why it ends", |event, data| (event == "problem").then(|| data.clone())).await?;
             ensure!(problem["status"] == 503, "{problem}");
@@ -128,8 +128,8 @@ async fn timed_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time(
             anyhow::Ok(())
         };
         let name = pod.name_any();
-        let (reported, gone) = tokio::join!(reported, operator::stop(&env.client, &name));
-        reported?;
+        let (ends_with_problem, gone) = tokio::join!(ends_with_problem, operator::stop(&env.client, &name));
+        ends_with_problem?;
         gone?;
         ensure!(begun.elapsed() < IN_TIME, "the process was killed: it took {:?}", begun.elapsed());
         let next = operator::leader(&env.client).await?;

@@ -140,8 +140,8 @@ async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_job_whose_compute_is_mended_leaves_the_pod_that_found_no_node() {
-    in_test_env("compute_is_mended", async |env: TestEnv| {
+async fn a_job_whose_compute_is_fixed_leaves_the_pod_that_found_no_node() {
+    in_test_env("compute_is_fixed", async |env: TestEnv| {
         let film = env
             .create_film(NewFilm::of(1).with(json!({"compute": {"nodeSelector": {"no-such": "node"}}})))
             .await?;
@@ -182,14 +182,14 @@ async fn serial_a_worker_image_that_cannot_be_pulled_is_told() {
             .unwrap_or_default()
             .to_owned();
         ensure!(!image.is_empty(), "the operator has no VIDEOFACTORY_WORKER_IMAGE");
-        let reported = async {
+        let waits_for_image = async {
             set_image(deployment, "localhost/no-such-image:none").await?;
             let film = env.create_film(NewFilm::of(1)).await?;
             let message = film.says(VideoJobReason::ConfigurationInvalid).await?;
             ensure!(message.contains("image cannot be pulled"), "{message}");
             anyhow::Ok(film)
         };
-        let film = finally(reported, set_image(deployment, &image)).await?;
+        let film = finally(waits_for_image, set_image(deployment, &image)).await?;
         film.annotate(videofactory_crds::requests::RETRY, "2026-01-01T00:00:01Z").await?;
         film.succeeded().await.map(drop)
     })

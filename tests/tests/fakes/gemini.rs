@@ -83,7 +83,7 @@ async fn a_clip_is_an_operation_and_its_file_needs_the_key() {
     let poll = async || read(site.get(Service::Gemini, &format!("/{name}")).send().await.unwrap()).await.1;
     site.fault(Fault::always(Effect::Pending)).await;
     assert_eq!(poll().await, json!({"name": name}));
-    site.mend().await;
+    site.fix().await;
     let done = poll().await;
     let uri = done
         .pointer("/response/generateVideoResponse/generatedSamples/0/video/uri")

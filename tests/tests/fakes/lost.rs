@@ -57,7 +57,7 @@ async fn a_held_request_is_accepted_once_it_is_let_go() {
     let held = tokio::spawn(site.post(Service::Xai, SUBMIT, &clip("a fox")).send());
     until(async || site.ledger().await.held == 1).await;
     assert_eq!(site.ledger().await.accepted("fox"), 0);
-    site.mend().await;
+    site.fix().await;
     assert_eq!(held.await.unwrap().unwrap().status(), 200);
     assert_eq!(site.ledger().await.accepted("fox"), 1);
 }
@@ -71,7 +71,7 @@ async fn who_gives_up_on_a_held_request_has_asked_for_nothing() {
     held.abort();
     assert!(held.await.unwrap_err().is_cancelled());
     until(async || site.ledger().await.held == 0).await;
-    site.mend().await;
+    site.fix().await;
     submit(&site, "a hen").await;
     let ledger = site.ledger().await;
     assert_eq!((ledger.accepted("fox"), ledger.accepted("hen")), (0, 1));
@@ -84,7 +84,7 @@ async fn a_held_answer_was_accepted_before() {
     let held = tokio::spawn(site.post(Service::Xai, SUBMIT, &clip("a fox")).send());
     until(async || site.ledger().await.held == 1).await;
     assert_eq!((site.ledger().await.accepted("fox"), held.is_finished()), (1, false));
-    site.mend().await;
+    site.fix().await;
     let (status, body) = read(held.await.unwrap().unwrap()).await;
     assert_eq!((status, body["request_id"].is_string()), (200, true));
 }

@@ -44,7 +44,7 @@ impl Site {
         self.admin().set_faults(KEY, &[fault]).await.unwrap();
     }
 
-    async fn mend(&self) {
+    async fn fix(&self) {
         self.admin().set_faults(KEY, &[]).await.unwrap();
     }
 

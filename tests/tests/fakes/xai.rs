@@ -108,7 +108,7 @@ async fn keys_are_asked_for_and_can_be_wrong() {
     site.fault(Fault::always(Effect::WrongKey)).await;
     let (status, body) = read(site.get(Service::Xai, "/api-key").send().await.unwrap()).await;
     assert_eq!((status, &body["error"]), (400, &json!("Incorrect API key provided: key-***")));
-    site.mend().await;
+    site.fix().await;
     let (status, body) = read(site.get(Service::Xai, "/api-key").send().await.unwrap()).await;
     assert_eq!((status, &body["api_key_blocked"]), (200, &json!(false)));
 }

@@ -139,8 +139,8 @@ async fn a_word_that_stays_in_the_manifest_gives_no_other_place_away() {
             } else {
                 other.put(&clip("busy", 0), "x", &PutOptions::default()).await.unwrap();
             }
-            let reported = acquire(&other, "b", &moved).await.unwrap();
-            assert!(matches!(reported, Ownership::Others(_)), "marked: {marked}");
+            let ownership = acquire(&other, "b", &moved).await.unwrap();
+            assert!(matches!(ownership, Ownership::Others(_)), "marked: {marked}");
         }
         other.delete_one(&clip("busy", 0)).await.unwrap();
     }

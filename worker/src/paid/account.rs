@@ -1,7 +1,7 @@
 //! The state of an account that this attempt may submit to.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex as Guarded, OnceLock};
+use std::sync::{Arc, Mutex as SyncMutex, OnceLock};
 
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
@@ -27,10 +27,10 @@ pub struct Account {
     /// Cancelled when nothing more may be submitted to it.
     pub(super) halted: CancellationToken,
     /// When the service last spoke of something that an attempt had submitted, by the attempt.
-    pub(super) answered: Guarded<HashMap<i32, Instant>>,
+    pub(super) answered: SyncMutex<HashMap<i32, Instant>>,
     pub(super) cause: OnceLock<ProviderError>,
     /// One at a time for each digest; whether this attempt has tried it before.
-    pub(super) locks: Guarded<HashMap<Digest, Arc<Mutex<bool>>>>,
+    pub(super) locks: SyncMutex<HashMap<Digest, Arc<Mutex<bool>>>>,
     /// What was submitted before this attempt.
-    pub(super) histories: Guarded<HashMap<Digest, History>>,
+    pub(super) histories: SyncMutex<HashMap<Digest, History>>,
 }

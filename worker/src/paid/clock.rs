@@ -38,7 +38,7 @@ impl Clock {
         (self.0)()
     }
 
-    /// The time of an answer that has just come, as it is booked: a second more than now, so that it is not
+    /// The time of an answer that has just come, as it is recorded: a second more than now, so that it is not
     /// before the moment at which the service counted.
     #[must_use]
     pub fn answered(&self) -> Timestamp {

@@ -62,9 +62,9 @@ enum ErrorVerdict {
 
 impl Account {
     /// Polls accepted requests until one of them is stored.
-    pub(super) async fn poll_until_done<O: PaidRequest>(
+    pub(super) async fn poll_until_done<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         mut ids: Vec<TrackedRequest>,
         retry_budget: RetryBudget,
     ) -> Result<(), StepError> {
@@ -87,7 +87,7 @@ impl Account {
                 };
                 match self.judge_error(tracked.taken.attempt, &mut backoff, &error, retry_budget.may_resubmit)
                 {
-                    ErrorVerdict::Later => tracing::info!(number, "{error}"),
+                    ErrorVerdict::Later => tracing::info!(number, %error, "polled again later"),
                     ErrorVerdict::Over(ending) => {
                         span.set_outcome(Err(&error));
                         let (message, cost) = (error.to_string(), request.price());
@@ -118,9 +118,9 @@ impl Account {
         Err(last)
     }
 
-    async fn poll<O: PaidRequest>(
+    async fn poll<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         tracked: &TrackedRequest,
         backoff: &mut PollBackoff,
         span: &mut OpenSpan,
@@ -193,7 +193,7 @@ impl Account {
     }
 
     /// Keeps the service's id: as long as it is not kept, only this attempt knows it.
-    pub(super) async fn keep_id<O: PaidRequest>(&self, request: &O, number: u32, id: &str) {
+    pub(super) async fn keep_id<R: PaidRequest>(&self, request: &R, number: u32, id: &str) {
         let (at, cost) = (self.session.config.clock.answered(), request.price());
         let taken = Acceptance { id: id.to_owned(), at, seconds: 0, cost };
         let digest = request.digest();
@@ -201,16 +201,16 @@ impl Account {
             self.retry_until_stored(digest, || self.session.slots.accept(digest, number, &taken)).await
         {
             // Should this attempt die now, only this line knows it.
-            tracing::error!(%digest, number, id, "failed to keep the id of a request: {error}");
+            tracing::error!(%digest, number, id, %error, "failed to keep the id of a request");
         }
     }
 
     /// Stores what was delivered, and only then says so.
-    pub(super) async fn keep<O: PaidRequest>(
+    pub(super) async fn keep<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         number: u32,
-        artifact: O::Artifact,
+        artifact: R::Artifact,
         seconds: u32,
         entry: Option<UsageEntry>,
     ) -> Result<(), StepError> {
@@ -251,7 +251,7 @@ impl Account {
                 // There is no room for what else would be paid for either.
                 self.halted.cancel();
             }
-            tracing::warn!(%digest, "what was paid for is kept in memory until the bucket takes it: {error}");
+            tracing::warn!(%digest, %error, "what was paid for is kept in memory until the bucket takes it");
             self.remaining.progress().await_bucket(&error);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(MAX_PAUSE);
@@ -260,7 +260,7 @@ impl Account {
 }
 
 /// A question to a person about this request.
-pub(super) fn ask_person<O: PaidRequest>(request: &O, submissions: u32, why: Why) -> StepError {
+pub(super) fn ask_person<R: PaidRequest>(request: &R, submissions: u32, why: Why) -> StepError {
     let (digest, price) = (request.digest().clone(), request.price());
     StepError::AskPerson(Box::new(Question { digest, submissions, price, why }))
 }

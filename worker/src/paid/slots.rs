@@ -356,7 +356,7 @@ impl Slots {
     /// outcome for unknown: nothing is lost, so a bucket that fails here fails nothing.
     pub async fn end(&self, digest: &Digest, number: u32, end: &End) {
         if let Err(error) = self.write(&self.keys.slot_end(self.step, digest, number), end).await {
-            tracing::warn!(%digest, number, "failed to keep how a submission ended: {error}");
+            tracing::warn!(%digest, number, %error, "failed to keep how a submission ended");
         }
     }
 

@@ -2,7 +2,7 @@
 //! [`Account::submit`].
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex as Guarded, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex as SyncMutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
@@ -72,13 +72,13 @@ impl Account {
             pace: Pace::new(allowance, session.config.clock.clone()),
             remaining: Remaining::new(progress),
             probe: Probe::new(),
-            answered: Guarded::default(),
+            answered: SyncMutex::default(),
             submissions: Semaphore::new(SUBMISSION_CONCURRENCY),
             polls: Semaphore::new(POLL_CONCURRENCY),
             halted: CancellationToken::new(),
             cause: OnceLock::new(),
-            locks: Guarded::default(),
-            histories: Guarded::default(),
+            locks: SyncMutex::default(),
+            histories: SyncMutex::default(),
             session,
         }
     }
@@ -103,7 +103,7 @@ impl Account {
 
     /// Submits the request, or continues where an earlier attempt has stopped; returns once its artifact is in the
     /// bucket.
-    pub async fn submit<O: PaidRequest>(&self, request: &O) -> Result<(), StepError> {
+    pub async fn submit<R: PaidRequest>(&self, request: &R) -> Result<(), StepError> {
         let digest = request.digest();
         // Two scenes may be made from the same: then one of them waits for the other.
         let digest_lock = self.digest_lock(digest);
@@ -172,16 +172,16 @@ impl Account {
     }
 
     /// Submits in the slot `number`, once a permit is there and if this attempt creates the slot.
-    async fn submit_in_slot<O: PaidRequest>(
+    async fn submit_in_slot<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         number: u32,
         history: &History,
         retry_budget: RetryBudget,
         slow_downs: &mut u32,
     ) -> Result<Submitted, StepError> {
         let _hand = self.until_stopped(self.submissions.acquire()).await?;
-        // Before anything that takes time: so turns go to the scenes in their order.
+        // Before anything that takes time: so permits go to the scenes in their order.
         let mut permit = self.pace.permit().ok_or(StepError::AwaitQuota)?;
         let prepared = self.until_stopped(request.prepare()).await??;
         self.until_stopped(permit.wait_for_opening()).await?;
@@ -226,12 +226,12 @@ impl Account {
     }
 
     /// Whether nothing has come to light since: an id that came late, or what was asked for itself.
-    async fn is_still_open<O: PaidRequest>(&self, request: &O, history: &History) -> Result<bool, StepError> {
+    async fn is_still_open<R: PaidRequest>(&self, request: &R, history: &History) -> Result<bool, StepError> {
         Ok(self.read_history(request.digest()).await? == *history && !request.is_there().await?)
     }
 
     /// Takes the slot; whether it is this attempt's.
-    async fn take_slot<O: PaidRequest>(&self, request: &O, number: u32) -> Result<bool, StepError> {
+    async fn take_slot<R: PaidRequest>(&self, request: &R, number: u32) -> Result<bool, StepError> {
         let (session, config) = (&self.session, &self.session.config);
         let submission = Submission {
             attempt: config.attempt,
@@ -254,16 +254,16 @@ impl Account {
         Ok(())
     }
 
-    fn taken<O: PaidRequest>(&self, request: &O, permit: SubmitPermit<'_>, entry: UsageEntry) {
+    fn taken<R: PaidRequest>(&self, request: &R, permit: SubmitPermit<'_>, entry: UsageEntry) {
         permit.consume();
         self.session.config.usage.record_accepted(entry, self.session.config.clock.answered());
         self.remaining.set(request.digest(), false);
     }
 
     /// A submission that the service has answered with an error, or not at all.
-    async fn not_made<O: PaidRequest>(
+    async fn not_made<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         sent: Sent<'_>,
         error: ProviderError,
     ) -> Result<Submitted, StepError> {
@@ -306,7 +306,7 @@ impl Account {
         }
         if wait.is_some() {
             *slow_downs += u32::from(matches!(error, E::RateLimited { .. }));
-            tracing::info!(account = self.name, "{error}");
+            tracing::info!(account = self.name, %error, "submitted again later");
             return Ok(Submitted::Retry);
         }
         // That nobody can tell any more is for the next attempt to say, which goes on with what this one leaves.
@@ -317,7 +317,7 @@ impl Account {
     pub(super) fn halt(&self, error: &ProviderError) {
         self.note(error);
         if self.cause.set(error.clone()).is_ok() {
-            tracing::warn!(account = self.name, "nothing more is submitted: {error}");
+            tracing::warn!(account = self.name, %error, "nothing more is submitted");
         }
         self.halted.cancel();
     }
@@ -345,9 +345,9 @@ impl Account {
         matches!(self.cause.get(), Some(ProviderError::RateLimited { .. }))
     }
 
-    pub(super) async fn end<O: PaidRequest>(
+    pub(super) async fn end<R: PaidRequest>(
         &self,
-        request: &O,
+        request: &R,
         number: u32,
         how: Ending,
         message: &str,

@@ -252,7 +252,7 @@ impl Work<'_> {
         for tries in 1.. {
             match self.site.stored(session, size).await {
                 Err(ProviderError::Unavailable { message, .. }) if tries < MAX_TRIES => {
-                    tracing::info!("the site is away, it is asked again: {message}");
+                    tracing::info!(error = message, "the site is away, it is asked again");
                     self.pause(tries).await?;
                 }
                 other => return Ok(other),

@@ -151,8 +151,8 @@ impl SceneWork for Motions<'_> {
         let seconds = self.seconds(scene);
         let image = self.image(scene)?;
         let context = self.context;
-        let order = Animation { context, external, scene, image, seconds, digest: digest.clone() };
-        match external.account.submit(&order).await {
+        let animation = Animation { context, external, scene, image, seconds, digest: digest.clone() };
+        match external.account.submit(&animation).await {
             Ok(()) => {
                 let key = context.keys.clip(&digest);
                 Ok(SceneClip { id: scene.id.clone(), digest, key })

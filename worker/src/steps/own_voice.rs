@@ -59,7 +59,7 @@ async fn decode(context: &Context, scene: &Scene) -> Result<Vec<i16>, StepError>
     })?;
     let read = samples_of(&path).await;
     if let Err(error) = tokio::fs::remove_file(&path).await {
-        tracing::debug!("failed to remove {}: {error}", path.display());
+        tracing::debug!(path = %path.display(), %error, "failed to remove a file");
     }
     let samples = match read {
         Ok(samples) if samples.is_empty() => return Err(refuse("it holds no sound")),

@@ -31,7 +31,7 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 const ADDITION_TAKES: Duration = Duration::from_mins(2);
 
 /// What is told of the film.
-pub(super) struct Reported<'a> {
+pub(super) struct FilmText<'a> {
     pub title: &'a str,
     pub description: &'a str,
     pub tags: &'a [String],
@@ -44,7 +44,7 @@ pub(super) async fn to_site(
     target: &PublishTarget,
     accounts: &BTreeMap<String, Account>,
     film: &Film,
-    reported: &Reported<'_>,
+    film_text: &FilmText<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Publication, StepError> {
     let (account, site) =
@@ -58,9 +58,9 @@ pub(super) async fn to_site(
         key: &video.key,
         sha256: &film.sha256,
         upload: Upload {
-            title: reported.title.to_owned(),
-            description: reported.description.to_owned(),
-            tags: reported.tags.to_vec(),
+            title: film_text.title.to_owned(),
+            description: film_text.description.to_owned(),
+            tags: film_text.tags.to_vec(),
             category: String::new(),
             privacy,
             publish_at,
@@ -74,7 +74,7 @@ pub(super) async fn to_site(
     for note in upload.upload.omitted() {
         notes.push(format!("{}: {note}", target.name));
     }
-    for note in add(context, &*site, &id, target, film, reported).await? {
+    for note in add(context, &*site, &id, target, film, film_text).await? {
         tracing::warn!(to = target.name, "{note}");
         notes.push(format!("{}: {note}", target.name));
     }
@@ -95,7 +95,7 @@ pub(super) async fn to_announcer(
     target: &PublishTarget,
     accounts: &BTreeMap<String, Account>,
     film: &Film,
-    reported: &Reported<'_>,
+    film_text: &FilmText<'_>,
 ) -> Result<Publication, StepError> {
     let (account, announcer) =
         connect(context, target, accounts, "take announcements", |provider_factory, service, connection| {
@@ -115,9 +115,9 @@ pub(super) async fn to_announcer(
         name: job.name.clone(),
         run: u32::try_from(job.run).unwrap_or_default(),
         target: target.name.clone(),
-        title: reported.title.to_owned(),
-        description: reported.description.to_owned(),
-        tags: reported.tags.to_vec(),
+        title: film_text.title.to_owned(),
+        description: film_text.description.to_owned(),
+        tags: film_text.tags.to_vec(),
         film: FilmFile {
             url: link(&video.key).await?,
             sha256: film.sha256.clone(),
@@ -207,7 +207,7 @@ async fn add(
     id: &VideoId,
     target: &PublishTarget,
     film: &Film,
-    reported: &Reported<'_>,
+    film_text: &FilmText<'_>,
 ) -> Result<Vec<String>, StepError> {
     let mut notes = Vec::new();
     if let Some(thumbnail) = &film.artifacts.thumbnail {
@@ -218,7 +218,7 @@ async fn add(
     }
     for captions in film.artifacts.captions.iter().filter(|captions| is_srt(&captions.key)) {
         notes.extend(match fetch(context, &captions.key).await? {
-            Some(srt) => tried("the captions", site.insert_caption(id, reported.language, &srt)).await,
+            Some(srt) => tried("the captions", site.insert_caption(id, film_text.language, &srt)).await,
             None => Some(format!("the captions are gone: {}", captions.key)),
         });
     }

@@ -18,7 +18,7 @@ use videofactory_pipeline::storyboard::Storyboard;
 use videofactory_storage::PutOptions;
 
 use super::external_client::{self, named};
-use super::publish_outside::{self as outside, Reported};
+use super::publish_outside::{self as outside, FilmText};
 use super::{keep_document, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
@@ -117,7 +117,7 @@ async fn publish(
     }
     go_on(context)?;
     let metadata = metadata(context, target, storyboard, film);
-    let reported = Reported {
+    let film_text = FilmText {
         title: &metadata.title,
         description: &metadata.description,
         tags: &metadata.tags,
@@ -125,8 +125,8 @@ async fn publish(
     };
     match target.type_ {
         TargetType::Bucket => to_bucket(context, target, film, &metadata).await,
-        TargetType::YouTube => outside::to_site(context, target, accounts, film, &reported, notes).await,
-        TargetType::Webhook => outside::to_announcer(context, target, accounts, film, &reported).await,
+        TargetType::YouTube => outside::to_site(context, target, accounts, film, &film_text, notes).await,
+        TargetType::Webhook => outside::to_announcer(context, target, accounts, film, &film_text).await,
     }
 }
 

@@ -76,7 +76,7 @@ impl Sections {
                 Ok(()) => {
                     kept.insert(section.digest);
                 }
-                Err(error) => tracing::warn!("failed to store a section while the film is rendered: {error}"),
+                Err(error) => tracing::warn!(%error, "failed to store a section while the film is rendered"),
             }
         }
         kept

@@ -256,7 +256,7 @@ impl Harness {
             clock: self.clock(),
             stop: attempt.stop.clone(),
         };
-        progress.begin_scenes(u32::try_from(attempt.orders.len()).unwrap());
+        progress.begin_scenes(u32::try_from(attempt.requests.len()).unwrap());
         let mut results = Vec::new();
         match SubmissionSession::open(config).await {
             Err(error) => results.push(Err(error)),
@@ -264,13 +264,13 @@ impl Harness {
                 let account = Account::new(Arc::new(session), "grok", &attempt.allowance, progress.clone());
                 // As the steps do: what is there is not asked for again.
                 let missing: Vec<Digest> =
-                    attempt.orders.iter().filter(|digest| !self.has(digest)).cloned().collect();
+                    attempt.requests.iter().filter(|digest| !self.has(digest)).cloned().collect();
                 if let Err(error) = account.expect(missing.clone()).await {
                     results.push(Err(error));
                 }
-                let orders: Vec<Thing> =
+                let requests: Vec<Thing> =
                     missing.iter().map(|digest| self.thing(digest, crash_point.clone())).collect();
-                results.extend(join_all(orders.iter().map(|order| account.submit(order))).await);
+                results.extend(join_all(requests.iter().map(|request| account.submit(request))).await);
             }
         }
         Ended {
@@ -289,7 +289,7 @@ impl Harness {
 #[derive(Clone)]
 pub struct Attempt {
     pub number: i32,
-    pub orders: Vec<Digest>,
+    pub requests: Vec<Digest>,
     pub allowance: Allowance,
     /// How many submissions in all a person has allowed.
     pub allowed_submissions: BTreeMap<Digest, u32>,
@@ -301,10 +301,10 @@ pub struct Attempt {
 
 impl Attempt {
     /// One that may submit as much as it likes.
-    pub fn new(number: i32, orders: &[Digest]) -> Self {
+    pub fn new(number: i32, requests: &[Digest]) -> Self {
         Self {
             number,
-            orders: orders.to_vec(),
+            requests: requests.to_vec(),
             allowance: Allowance { submissions: 100, ..Allowance::default() },
             allowed_submissions: BTreeMap::new(),
             again_before: None,
@@ -321,8 +321,8 @@ impl Attempt {
     }
 
     /// One that submits nothing and accounts for another.
-    pub fn survey(number: i32, orders: &[Digest], accounts_for: i32) -> Self {
-        Self { survey: true, accounts_for: Some(accounts_for), ..Self::new(number, orders) }
+    pub fn survey(number: i32, requests: &[Digest], accounts_for: i32) -> Self {
+        Self { survey: true, accounts_for: Some(accounts_for), ..Self::new(number, requests) }
     }
 }
 

@@ -10,16 +10,16 @@ use super::service::{Fault, Kind};
 
 #[tokio::test(start_paused = true)]
 async fn after_two_lost_answers_a_person_is_asked_and_each_permit_allows_one_more() {
-    let (harness, orders) = (Harness::new(Kind::AtOnce), digests(1));
+    let (harness, requests) = (Harness::new(Kind::AtOnce), digests(1));
     for attempt in [1, 2] {
         harness.service().faults.push_back(Fault::LoseAnswer);
-        let ended = harness.attempt(&Attempt::new(attempt, &orders), &CrashPoint::none()).await.unwrap();
+        let ended = harness.attempt(&Attempt::new(attempt, &requests), &CrashPoint::none()).await.unwrap();
         assert_eq!(ended.submissions(), 1);
         assert_eq!(ended.error().exit().code(), 69, "{}", ended.error());
         // The first is tried again by itself; after the second nobody can tell.
         assert_eq!(ended.report.left, Some(u32::from(attempt == 1)));
     }
-    let asks = harness.attempt(&Attempt::new(3, &orders), &CrashPoint::none()).await.unwrap();
+    let asks = harness.attempt(&Attempt::new(3, &requests), &CrashPoint::none()).await.unwrap();
     assert!(matches!(
         &asks.question().why,
         Why::FailedSubmissions(FailedSubmissions { submissions: 2, unknown: 2, .. })
@@ -27,38 +27,38 @@ async fn after_two_lost_answers_a_person_is_asked_and_each_permit_allows_one_mor
     assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
     // A third is allowed, and no more.
     harness.service().faults.push_back(Fault::LoseAnswer);
-    let third = Attempt::new(4, &orders).allowing(&orders[0], 3);
+    let third = Attempt::new(4, &requests).allowing(&requests[0], 3);
     harness.attempt(&third, &CrashPoint::none()).await.unwrap();
     let asks = harness.attempt(&Attempt { number: 5, ..third }, &CrashPoint::none()).await.unwrap();
-    assert_eq!(asks.question().submissions, 3, "one permit paid twice");
-    let fourth = Attempt::new(6, &orders).allowing(&orders[0], 4);
+    assert_eq!(asks.question().submissions, 3, "one permission paid twice");
+    let fourth = Attempt::new(6, &requests).allowing(&requests[0], 4);
     assert!(harness.attempt(&fourth, &CrashPoint::none()).await.unwrap().is_done());
-    assert_eq!(harness.taken(&orders[0]), 4);
+    assert_eq!(harness.taken(&requests[0]), 4);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_paid_for_and_is_gone_is_paid_for_again_only_when_a_person_says_so() {
-    let (harness, orders) = (Harness::new(Kind::Later), digests(2));
-    assert!(harness.attempt(&Attempt::new(1, &orders), &CrashPoint::none()).await.unwrap().is_done());
-    harness.lose(&orders[0]);
-    let asks = harness.attempt(&Attempt::new(2, &orders), &CrashPoint::none()).await.unwrap();
+    let (harness, requests) = (Harness::new(Kind::Later), digests(2));
+    assert!(harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap().is_done());
+    harness.lose(&requests[0]);
+    let asks = harness.attempt(&Attempt::new(2, &requests), &CrashPoint::none()).await.unwrap();
     assert_eq!((&asks.question().why, asks.question().submissions), (&Why::Gone, 1));
     assert_eq!((asks.submissions(), asks.report.left), (0, Some(0)));
-    let permitted = Attempt::new(3, &orders).allowing(&orders[0], 2);
+    let permitted = Attempt::new(3, &requests).allowing(&requests[0], 2);
     assert!(harness.attempt(&permitted, &CrashPoint::none()).await.unwrap().is_done());
-    assert_eq!(harness.taken(&orders[0]), 2);
-    harness.lose(&orders[0]);
+    assert_eq!(harness.taken(&requests[0]), 2);
+    harness.lose(&requests[0]);
     let again = harness.attempt(&Attempt { number: 4, ..permitted }, &CrashPoint::none()).await.unwrap();
-    assert_eq!(&again.question().why, &Why::Gone, "one permit paid twice");
+    assert_eq!(&again.question().why, &Why::Gone, "one permission paid twice");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_taken_and_comes_to_nothing_is_asked_about_after_two_with_the_count_and_the_price() {
     for kind in [Kind::AtOnce, Kind::Later] {
-        let (harness, orders) = (Harness::new(kind), digests(1));
+        let (harness, requests) = (Harness::new(kind), digests(1));
         for number in 1..=6 {
             harness.service().faults.push_back(Fault::Fail);
-            let ended = harness.attempt(&Attempt::new(number, &orders), &CrashPoint::none()).await.unwrap();
+            let ended = harness.attempt(&Attempt::new(number, &requests), &CrashPoint::none()).await.unwrap();
             if number <= 2 {
                 assert_eq!((ended.error().exit().code(), ended.submissions()), (70, 1), "{kind:?}");
                 assert_eq!(ended.report.left, Some(u32::from(number == 1)), "{kind:?}");
@@ -80,24 +80,24 @@ async fn what_is_taken_and_comes_to_nothing_is_asked_about_after_two_with_the_co
             );
             assert!(reported.contains("about $0.07") && reported.contains("retry"), "{reported}");
         }
-        assert_eq!(harness.taken(&orders[0]), 2, "{kind:?}");
+        assert_eq!(harness.taken(&requests[0]), 2, "{kind:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn leave_for_one_scene_buys_no_other() {
-    let (harness, orders) = (Harness::new(Kind::Later), digests(3));
+    let (harness, requests) = (Harness::new(Kind::Later), digests(3));
     for number in [1, 2] {
         harness.service().faults.push_back(Fault::LoseAnswer);
-        let attempt = Attempt::new(number, &orders[..1]);
+        let attempt = Attempt::new(number, &requests[..1]);
         harness.attempt(&attempt, &CrashPoint::none()).await.unwrap();
     }
-    let leave = |number, orders: &[_]| Attempt::new(number, orders).allowing(&orders[0], 3);
-    assert!(harness.attempt(&leave(3, &orders), &CrashPoint::none()).await.unwrap().is_done());
+    let leave = |number, requests: &[_]| Attempt::new(number, requests).allowing(&requests[0], 3);
+    assert!(harness.attempt(&leave(3, &requests), &CrashPoint::none()).await.unwrap().is_done());
     // Later the others vanish, and one of them is lost twice before that.
-    harness.lose(&orders[1]);
-    harness.lose(&orders[2]);
-    let ended = harness.attempt(&leave(4, &orders), &CrashPoint::none()).await.unwrap();
+    harness.lose(&requests[1]);
+    harness.lose(&requests[2]);
+    let ended = harness.attempt(&leave(4, &requests), &CrashPoint::none()).await.unwrap();
     let asks = |result: &&Result<(), StepError>| matches!(result, Err(StepError::AskPerson(_)));
     assert_eq!(
         (ended.results.iter().filter(asks).count(), ended.submissions()),
@@ -105,30 +105,30 @@ async fn leave_for_one_scene_buys_no_other() {
         "{:?}",
         ended.results
     );
-    assert_eq!((harness.taken(&orders[1]), harness.taken(&orders[2])), (1, 1));
+    assert_eq!((harness.taken(&requests[1]), harness.taken(&requests[2])), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn leave_to_make_what_is_gone_ends_with_what_was_delivered_before_it() {
-    let (harness, orders) = (Harness::new(Kind::Later), digests(1));
-    assert!(harness.attempt(&Attempt::new(1, &orders), &CrashPoint::none()).await.unwrap().is_done());
-    harness.lose(&orders[0]);
+    let (harness, requests) = (Harness::new(Kind::Later), digests(1));
+    assert!(harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap().is_done());
+    harness.lose(&requests[0]);
     tokio::time::sleep(Duration::from_mins(1)).await;
     let now = start().checked_add(harness.began.elapsed()).unwrap();
-    let given = Attempt { again_before: Some(now), ..Attempt::new(2, &orders) };
+    let given = Attempt { again_before: Some(now), ..Attempt::new(2, &requests) };
     assert!(harness.attempt(&given, &CrashPoint::none()).await.unwrap().is_done());
-    harness.lose(&orders[0]);
+    harness.lose(&requests[0]);
     let again = harness.attempt(&Attempt { number: 3, ..given }, &CrashPoint::none()).await.unwrap();
-    assert_eq!((&again.question().why, harness.taken(&orders[0])), (&Why::Gone, 2));
+    assert_eq!((&again.question().why, harness.taken(&requests[0])), (&Why::Gone, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clip_that_is_not_found_is_not_bought_again_as_long_as_nothing_else_answers() {
-    let (harness, orders) = (Harness::new(Kind::Later), digests(3));
+    let (harness, requests) = (Harness::new(Kind::Later), digests(3));
     harness.service().faults.extend([Fault::Mislay; 3]);
     // A wrong endpoint, or another team's key: nothing that was taken is found.
     for number in 1..=4 {
-        let ended = harness.attempt(&Attempt::new(number, &orders), &CrashPoint::none()).await.unwrap();
+        let ended = harness.attempt(&Attempt::new(number, &requests), &CrashPoint::none()).await.unwrap();
         assert_eq!(ended.results.len(), 3);
         for result in &ended.results {
             let Err(StepError::AskPerson(question)) = result else { panic!("{result:?}") };
@@ -140,67 +140,67 @@ async fn a_clip_that_is_not_found_is_not_bought_again_as_long_as_nothing_else_an
         }
         assert_eq!((harness.service().taken.len(), ended.report.left), (3, Some(0)));
     }
-    // It is mended: all is fetched, and nothing was bought twice.
+    // It is fixed: all is fetched, and nothing was bought twice.
     harness.service().finds = true;
-    let ended = harness.attempt(&Attempt::new(5, &orders), &CrashPoint::none()).await.unwrap();
+    let ended = harness.attempt(&Attempt::new(5, &requests), &CrashPoint::none()).await.unwrap();
     assert!(ended.is_done(), "{:?}", ended.results);
     assert_eq!(harness.service().taken.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clip_is_lost_when_it_is_not_found_while_another_of_its_attempt_is() {
-    let (harness, orders) = (Harness::new(Kind::Later), digests(2));
+    let (harness, requests) = (Harness::new(Kind::Later), digests(2));
     harness.service().faults.push_back(Fault::Mislay);
     harness.service().takes_for = Duration::from_mins(8);
-    let ended = harness.attempt(&Attempt::new(1, &orders), &CrashPoint::none()).await.unwrap();
-    assert!(harness.has(&orders[1]));
+    let ended = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap();
+    assert!(harness.has(&requests[1]));
     assert!(matches!(ended.error(), StepError::AskProvider(_)), "{}", ended.error());
     assert_eq!((ended.submissions(), ended.report.left), (2, Some(1)));
-    let next = harness.attempt(&Attempt::new(2, &orders), &CrashPoint::none()).await.unwrap();
+    let next = harness.attempt(&Attempt::new(2, &requests), &CrashPoint::none()).await.unwrap();
     assert!(next.is_done(), "{:?}", next.results);
-    assert_eq!((harness.taken(&orders[0]), harness.taken(&orders[1])), (2, 1));
+    assert_eq!((harness.taken(&requests[0]), harness.taken(&requests[1])), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn clips_of_another_attempt_say_nothing_of_one_that_is_not_found() {
     // The key was changed to another team's between the two.
-    let (harness, orders) = (Harness::new(Kind::Later), digests(2));
+    let (harness, requests) = (Harness::new(Kind::Later), digests(2));
     harness.service().faults.push_back(Fault::Mislay);
-    harness.attempt(&Attempt::new(1, &orders[..1]), &CrashPoint::none()).await.unwrap();
+    harness.attempt(&Attempt::new(1, &requests[..1]), &CrashPoint::none()).await.unwrap();
     harness.service().takes_for = Duration::from_mins(8);
-    let ended = harness.attempt(&Attempt::new(2, &orders), &CrashPoint::none()).await.unwrap();
-    assert!(harness.has(&orders[1]));
+    let ended = harness.attempt(&Attempt::new(2, &requests), &CrashPoint::none()).await.unwrap();
+    assert!(harness.has(&requests[1]));
     assert!(matches!(&ended.question().why, Why::NotFound(_)));
-    assert_eq!(harness.taken(&orders[0]), 1);
+    assert_eq!(harness.taken(&requests[0]), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_leave_a_clip_that_is_still_not_found_is_given_up_and_bought_once_more() {
-    let (harness, orders) = (Harness::new(Kind::Later), digests(1));
+    let (harness, requests) = (Harness::new(Kind::Later), digests(1));
     harness.service().faults.push_back(Fault::Mislay);
-    let asks = harness.attempt(&Attempt::new(1, &orders), &CrashPoint::none()).await.unwrap();
+    let asks = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap();
     assert_eq!(asks.question().submissions, 1);
     for number in [2, 3] {
-        let leave = Attempt::new(number, &orders).allowing(&orders[0], 2);
+        let leave = Attempt::new(number, &requests).allowing(&requests[0], 2);
         let ended = harness.attempt(&leave, &CrashPoint::none()).await.unwrap();
         assert_eq!(ended.is_done(), number == 3, "{:?}", ended.results);
     }
-    assert_eq!(harness.taken(&orders[0]), 2);
+    assert_eq!(harness.taken(&requests[0]), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_submission_that_came_to_nothing_one_goes_ahead_alone() {
     for kind in [Kind::AtOnce, Kind::Later] {
-        let (harness, orders) = (Harness::new(kind), digests(20));
+        let (harness, requests) = (Harness::new(kind), digests(20));
         harness.service().faults.extend([Fault::Fail; 20]);
-        harness.attempt(&Attempt::new(1, &orders), &CrashPoint::none()).await.unwrap();
+        harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap();
         let before = harness.service().taken.len();
         harness.service().faults = [Fault::Fail; 20].into();
-        let ended = harness.attempt(&Attempt::new(2, &orders), &CrashPoint::none()).await.unwrap();
+        let ended = harness.attempt(&Attempt::new(2, &requests), &CrashPoint::none()).await.unwrap();
         assert_eq!((harness.service().taken.len(), ended.submissions()), (before + 1, 1), "{kind:?}");
         // Once something is delivered, all others follow at once.
         harness.service().faults.clear();
-        let ended = harness.attempt(&Attempt::new(3, &orders), &CrashPoint::none()).await.unwrap();
+        let ended = harness.attempt(&Attempt::new(3, &requests), &CrashPoint::none()).await.unwrap();
         let got = ended.results.iter().filter(|result| result.is_ok()).count();
         assert!(got >= 19, "{kind:?}: {got} of {}", ended.results.len());
     }

@@ -1,4 +1,4 @@
-//! Any sequence of deaths, faults, pods that run on and permits.
+//! Any sequence of crashes, faults, pods that continue and permissions.
 
 use std::time::Duration;
 
@@ -33,9 +33,9 @@ fn attempt_faults() -> impl Strategy<Value = AttemptFaults> {
 }
 
 /// An attempt that may make so many submissions of each beyond two.
-fn allowed(number: i32, orders: &[Digest], allowed_submissions: u32) -> Attempt {
-    let attempt = Attempt::new(number, orders);
-    orders.iter().fold(attempt, |attempt, digest| attempt.allowing(digest, 2 + allowed_submissions))
+fn allowed(number: i32, requests: &[Digest], allowed_submissions: u32) -> Attempt {
+    let attempt = Attempt::new(number, requests);
+    requests.iter().fold(attempt, |attempt, digest| attempt.allowing(digest, 2 + allowed_submissions))
 }
 
 async fn live_through(
@@ -44,11 +44,11 @@ async fn live_through(
     allowed_submissions: u32,
     all_faults: &[AttemptFaults],
 ) -> Result<(), TestCaseError> {
-    let (harness, orders) = (Harness::new(kind), digests(scenes));
+    let (harness, requests) = (Harness::new(kind), digests(scenes));
     let mut zombies = Vec::new();
     for (number, attempt_faults) in (1..).zip(all_faults) {
         harness.service().faults.extend(&attempt_faults.faults);
-        let mut attempt = allowed(number, &orders, allowed_submissions);
+        let mut attempt = allowed(number, &requests, allowed_submissions);
         if attempt_faults.survey {
             attempt.survey = true;
             attempt.accounts_for = Some(number - 1);
@@ -84,7 +84,7 @@ async fn live_through(
         crash_point.release();
         let _ = tokio::time::timeout(Duration::from_secs(8000), zombie).await;
     }
-    for digest in &orders {
+    for digest in &requests {
         let (unknown, known) = harness.slots(digest);
         let taken = u32::try_from(harness.taken(digest)).unwrap();
         prop_assert!(taken <= unknown + known, "{taken} taken, {unknown} unknown, {known} known");
@@ -96,14 +96,14 @@ async fn live_through(
     // With enough permissions everything comes to a good end, and what has come to one is not begun again. What comes
     // to nothing only now takes an attempt each.
     let mut last = i32::try_from(all_faults.len()).unwrap() + 1;
-    let mut ended = harness.run(&allowed(last, &orders, allowed_submissions + 9), CrashPoint::none()).await;
+    let mut ended = harness.run(&allowed(last, &requests, allowed_submissions + 9), CrashPoint::none()).await;
     while !ended.is_done() && last < 20 {
         last += 1;
-        ended = harness.run(&allowed(last, &orders, allowed_submissions + 9), CrashPoint::none()).await;
+        ended = harness.run(&allowed(last, &requests, allowed_submissions + 9), CrashPoint::none()).await;
     }
     prop_assert!(ended.is_done(), "{:?}", ended.results);
     let before = harness.service().taken.len();
-    let idle = harness.run(&Attempt::new(last + 1, &orders), CrashPoint::none()).await;
+    let idle = harness.run(&Attempt::new(last + 1, &requests), CrashPoint::none()).await;
     prop_assert!(idle.is_done() && idle.submissions() == 0 && harness.service().taken.len() == before);
     Ok(())
 }

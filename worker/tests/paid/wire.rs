@@ -173,11 +173,11 @@ impl Site {
         .await
     }
 
-    async fn attempt_at<O: PaidRequest>(
+    async fn attempt_at<R: PaidRequest>(
         &mut self,
         faults: &[Fault],
         service: Service,
-        order: impl FnOnce(&Connection, Arc<dyn WriteOnceStore>, Digest) -> O,
+        make: impl FnOnce(&Connection, Arc<dyn WriteOnceStore>, Digest) -> R,
     ) -> Result<(), StepError> {
         self.attempt += 1;
         self.fakes.admin().set_faults(KEY, faults).await.unwrap();
@@ -208,7 +208,7 @@ impl Site {
         let account = Account::new(session, "grok", &allowance, Progress::default());
         let digest = digests(1)[0].clone();
         account.expect([digest.clone()]).await?;
-        let ended = account.submit(&order(&connection, storage, digest)).await;
+        let ended = account.submit(&make(&connection, storage, digest)).await;
         let spent: Vec<Spent> = usage.spent(Clock::default().now());
         self.reported += spent.iter().map(|spent| spent.submissions).sum::<u32>();
         ended

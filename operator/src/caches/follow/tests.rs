@@ -181,7 +181,7 @@ fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on()
     show(Event::Apply(stalled("ended", "Failed")));
     show(Event::Delete(stalled("waits", "Waiting")));
     expect(&mut queue, &[]);
-    // The watch has broken off, and all are listed anew.
+    // The watch has broken off, and all are listed again.
     show(Event::Init);
     for (name, phase) in [("ended", "Waiting"), ("made", "Succeeded"), ("new", "Waiting")] {
         show(Event::InitApply(stalled(name, phase)));

@@ -317,8 +317,8 @@ async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_el
     tokio::time::resume();
     assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody follows");
     let latest = Arc::new(Mutex::new(said("one")));
-    let reported = Arc::clone(&latest);
-    let serve_progress = async move || Json(reported.lock().clone());
+    let served_report = Arc::clone(&latest);
+    let serve_progress = async move || Json(served_report.lock().clone());
     leader_flag
         .set_leader_address(Some(served(Router::new().route(PROGRESS_PATH, get(serve_progress))).await));
     let watching = Arc::clone(&caches);

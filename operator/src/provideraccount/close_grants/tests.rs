@@ -176,7 +176,7 @@ fn a_young_ledger_takes_up_what_was_begun_with_an_older_one() {
 }
 
 #[test]
-fn a_young_ledger_books_what_was_spent_before_it_was_opened() {
+fn a_young_ledger_records_what_was_spent_before_it_was_opened() {
     let reported = Settlement { spent: vec![spent(40, 2, None, None)], refusals: 3, ..Settlement::default() };
     let mut ledger = Ledger::read(&account(json!({})), &ProviderAccountStatus::default(), at(50));
     ledger.adopt(&Claim { demand: asked(), state: ClaimState::Settled(reported) }, at(50));

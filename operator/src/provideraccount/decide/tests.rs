@@ -39,7 +39,7 @@ fn fine(moment: i64, milliseconds: u64) -> Checked {
     Checked { finding: Finding::Fine, took: Duration::from_millis(milliseconds), at: at(moment) }
 }
 
-/// The world after the decision was written.
+/// What is observed once the decision is written.
 fn written(observed: &Observed, decision: &Decision) -> Observed {
     let mut next = observed.clone();
     let wire = serde_json::to_string(&decision.status).unwrap();
@@ -136,7 +136,7 @@ fn one_more_or_less_behind_a_full_list_is_no_reason_to_write() {
 }
 
 #[test]
-fn what_is_settled_is_booked_and_what_is_free_is_granted_in_one_write() {
+fn what_is_settled_is_recorded_and_what_is_free_is_granted_in_one_write() {
     let first = observed(account(json!({"maxConcurrent": 1})), vec![asks(demand("a", 3))]);
     let decision = decide(&first, at(100));
     let grant = decision.status.grants[0].clone();

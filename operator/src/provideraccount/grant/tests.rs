@@ -112,7 +112,7 @@ fn only_who_gets_nothing_rises() {
     let flood: Vec<Demand> = (0..40).map(|n| in_channel(&format!("x{n:02}"), 2, "x")).collect();
     let first = reconcile_once(&spec, &mut status, &[], &flood, at(0));
     assert_eq!(names(&first), ["x00", "x01"]);
-    // Two windows later nothing was booked as spent: they were withdrawn. The others of the channel have waited as long.
+    // Two windows later nothing was recorded as spent: they were withdrawn. The others of the channel have waited as long.
     let withdrawn: Vec<_> = first
         .grants
         .iter()

@@ -66,7 +66,7 @@ fn size(decision: &Decision) -> usize {
     value.to_string().len()
 }
 
-/// The world after the decision was written.
+/// What is observed once the decision is written.
 fn written(before: &Observed, decision: &Decision) -> Observed {
     let mut next = before.clone();
     let wire = serde_json::to_string(&decision.status).unwrap();

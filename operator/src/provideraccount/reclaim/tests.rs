@@ -179,7 +179,7 @@ fn what_was_closed_is_not_taken_up_again() {
 }
 
 #[test]
-fn what_was_spent_is_booked_once_though_a_late_cache_has_it_granted_twice() {
+fn what_was_spent_is_recorded_once_though_a_late_cache_has_it_granted_twice() {
     let mut grok = account(json!({}));
     grok.spec.quotas = serde_json::from_value(json!([{"name": "all", "limit": 9, "period": "1d"}])).unwrap();
     let asks = job("a", 1, json!({}));

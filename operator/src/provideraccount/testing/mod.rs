@@ -251,7 +251,7 @@ impl Harness {
         batch
     }
 
-    /// A job looks at the account: it begins with what it was granted, and forgets what was booked.
+    /// A job looks at the account: it begins with what it was granted, and forgets what was recorded.
     pub fn read(&mut self, job: usize) {
         let job = &mut self.jobs[job];
         let listed = self.status.grants.iter().find(|grant| grant.holder == job.demand.holder);
@@ -276,8 +276,8 @@ impl Harness {
             return Ok(());
         }
         *made += 1;
-        let reported = Time(at(clock + answered_after + 1));
-        spent.push(SpentUnits { at: reported, submissions: 1, seconds: None, cost: None });
+        let answered_at = Time(at(clock + answered_after + 1));
+        spent.push(SpentUnits { at: answered_at, submissions: 1, seconds: None, cost: None });
         self.service.count(now)
     }
 
@@ -302,7 +302,7 @@ impl Harness {
         }
     }
 
-    /// Takes a demand back; the same write asks anew, as a later attempt.
+    /// Takes a demand back; the same write asks again, as a later attempt.
     pub fn withdraw(&mut self, job: usize, again: bool) {
         let job = &mut self.jobs[job];
         if job.phase == Phase::Asks {

@@ -27,21 +27,21 @@ enum TestEvent {
 
 const JOBS: usize = 5;
 
-fn test_event(limits: bool, clocks: bool) -> impl Strategy<Value = TestEvent> {
-    use TestEvent as H;
+fn any_event(limits: bool, clocks: bool) -> impl Strategy<Value = TestEvent> {
+    use TestEvent as E;
     let job = 0..JOBS;
     prop_oneof![
-        4 => (job.clone(), 1_i64..5).prop_map(|(job, wanted)| H::Asks(job, wanted)),
-        5 => job.clone().prop_map(H::Reads),
-        12 => (job.clone(), 0_i64..8).prop_map(|(job, later)| H::Submits(job, later)),
-        4 => job.clone().prop_map(H::Settles),
-        1 => (job.clone(), any::<bool>()).prop_map(|(job, again)| H::Withdraws(job, again)),
-        1 => job.prop_map(H::Vanishes),
-        8 => Just(H::Reconciles),
-        1 => Just(H::LooksAtOldDemands),
-        6 => (1_i64..40).prop_map(H::Passes),
-        1 => (1_i64..6).prop_map(move |limit| if limits { H::Limit(limit) } else { H::Reconciles }),
-        1 => (6_i64..200).prop_map(move |seconds| if clocks { H::ClockIsPutBack(seconds) } else { H::Reconciles }),
+        4 => (job.clone(), 1_i64..5).prop_map(|(job, wanted)| E::Asks(job, wanted)),
+        5 => job.clone().prop_map(E::Reads),
+        12 => (job.clone(), 0_i64..8).prop_map(|(job, later)| E::Submits(job, later)),
+        4 => job.clone().prop_map(E::Settles),
+        1 => (job.clone(), any::<bool>()).prop_map(|(job, again)| E::Withdraws(job, again)),
+        1 => job.prop_map(E::Vanishes),
+        8 => Just(E::Reconciles),
+        1 => Just(E::LooksAtOldDemands),
+        6 => (1_i64..40).prop_map(E::Passes),
+        1 => (1_i64..6).prop_map(move |limit| if limits { E::Limit(limit) } else { E::Reconciles }),
+        1 => (6_i64..200).prop_map(move |seconds| if clocks { E::ClockIsPutBack(seconds) } else { E::Reconciles }),
     ]
 }
 
@@ -51,8 +51,8 @@ fn asking(harness: &Harness) -> Vec<Demand> {
 }
 
 /// Lets it happen; an error is a request too many.
-fn apply(harness: &mut Harness, old: &mut Vec<Demand>, test_event: &TestEvent) -> Result<(), String> {
-    match test_event {
+fn apply(harness: &mut Harness, old: &mut Vec<Demand>, event: &TestEvent) -> Result<(), String> {
+    match event {
         TestEvent::Asks(job, wanted) => {
             harness.appear(*job);
             harness.ask(*job, *wanted);
@@ -99,7 +99,7 @@ fn kinds() -> impl Strategy<Value = Kind> {
     ]
 }
 
-/// Everything is told and booked, and enough time passes.
+/// Everything is told and recorded, and enough time passes.
 fn bring_to_rest(harness: &mut Harness) {
     for job in 0..JOBS {
         harness.read(job);
@@ -119,14 +119,14 @@ proptest! {
         kind in kinds(),
         limit in 1_i64..6,
         begin in 0_i64..200,
-        test_events in prop::collection::vec(test_event(false, false), 1..120),
+        events in prop::collection::vec(any_event(false, false), 1..120),
     ) {
         let mut harness = Harness::new(kind, 60, limit, JOBS);
         harness.now = begin;
         let mut old = Vec::new();
-        for test_event in &test_events {
-            let ended = apply(&mut harness, &mut old, test_event);
-            prop_assert!(ended.is_ok(), "{:?} after {test_events:?}", ended);
+        for event in &events {
+            let ended = apply(&mut harness, &mut old, event);
+            prop_assert!(ended.is_ok(), "{:?} after {events:?}", ended);
         }
     }
 
@@ -134,16 +134,16 @@ proptest! {
     fn the_service_never_counts_more_than_it_allows_when_our_clock_is_put_back(
         kind in prop_oneof![Just(Kind::Rolling), Just(Kind::Anchored)],
         limit in 1_i64..6,
-        test_events in prop::collection::vec(test_event(false, true), 1..120),
+        events in prop::collection::vec(any_event(false, true), 1..120),
     ) {
         let mut harness = Harness::new(kind, 60, limit, JOBS);
         harness.now = 10_000;
         let mut old = Vec::new();
-        for test_event in &test_events {
+        for event in &events {
             // It may have counted with the old clock and been recorded with the new one.
-            if !matches!(test_event, TestEvent::ClockIsPutBack(_)) || (0..JOBS).all(|job| is_idle(&harness, job)) {
-                let ended = apply(&mut harness, &mut old, test_event);
-                prop_assert!(ended.is_ok(), "{:?} after {test_events:?}", ended);
+            if !matches!(event, TestEvent::ClockIsPutBack(_)) || (0..JOBS).all(|job| is_idle(&harness, job)) {
+                let ended = apply(&mut harness, &mut old, event);
+                prop_assert!(ended.is_ok(), "{:?} after {events:?}", ended);
             }
         }
     }
@@ -152,13 +152,13 @@ proptest! {
     fn no_unit_is_lost_and_no_grant_is_left(
         kind in kinds(),
         limit in 1_i64..6,
-        test_events in prop::collection::vec(test_event(true, false), 1..120),
+        events in prop::collection::vec(any_event(true, false), 1..120),
     ) {
         let mut harness = Harness::new(kind, 60, limit, JOBS);
         harness.service.limit = i64::MAX;
         let mut old = Vec::new();
-        for test_event in &test_events {
-            apply(&mut harness, &mut old, test_event).unwrap();
+        for event in &events {
+            apply(&mut harness, &mut old, event).unwrap();
         }
         bring_to_rest(&mut harness);
         prop_assert!(harness.status.grants.is_empty());
@@ -173,13 +173,13 @@ proptest! {
     fn what_somebody_can_use_is_granted(
         kind in kinds(),
         limit in 1_i64..6,
-        test_events in prop::collection::vec(test_event(true, false), 1..80),
+        events in prop::collection::vec(any_event(true, false), 1..80),
     ) {
         let mut harness = Harness::new(kind, 60, limit, JOBS);
         harness.service.limit = i64::MAX;
         let mut old = Vec::new();
-        for test_event in &test_events {
-            apply(&mut harness, &mut old, test_event).unwrap();
+        for event in &events {
+            apply(&mut harness, &mut old, event).unwrap();
         }
         let batch = harness.reconcile_once();
         let now = at(harness.clock());
@@ -198,15 +198,15 @@ proptest! {
     }
 
     #[test]
-    fn booking_twice_is_booking_once(
+    fn recording_twice_is_recording_once(
         kind in kinds(),
-        test_events in prop::collection::vec(test_event(false, false), 1..80),
+        events in prop::collection::vec(any_event(false, false), 1..80),
     ) {
         let mut harness = Harness::new(kind, 60, 4, JOBS);
         harness.service.limit = i64::MAX;
         let mut old = Vec::new();
-        for test_event in &test_events {
-            apply(&mut harness, &mut old, test_event).unwrap();
+        for event in &events {
+            apply(&mut harness, &mut old, event).unwrap();
         }
         let now = at(harness.clock());
         let holder_states: Vec<_> =

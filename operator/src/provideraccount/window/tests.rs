@@ -88,7 +88,7 @@ fn a_quota_of_one_opens_one_period_after_its_unit() {
 }
 
 #[test]
-fn a_refusal_of_the_service_goes_before_the_books_and_is_never_shortened() {
+fn a_refusal_of_the_service_goes_before_the_ledger_and_is_never_shortened() {
     let mut window = rolling(3, &[]);
     window.block(at(500));
     window.block(at(400));

@@ -67,8 +67,8 @@ async fn write(
     now: Timestamp,
 ) -> Result<(BackupRun, i64), BackUpError> {
     let namespace = policy.namespace().unwrap_or_default();
-    let (slots, client) = (&context.tasks.slots.backups, &context.client);
-    let (Written { text, items, jobs }, _memory) = export_queued(slots, client, &namespace, now).await?;
+    let (limit, client) = (&context.tasks.limits.backups, &context.client);
+    let (Written { text, items, jobs }, _memory) = export_queued(limit, client, &namespace, now).await?;
     let key = key(&namespace, &policy.name_any(), slot);
     let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let options = PutOptions::of_type("application/json").with(JOBS, jobs.to_string());

@@ -48,7 +48,7 @@ impl Draft<'_> {
         });
     }
 
-    /// A policy that was restored from a backup has come anew: the jobs of its namespace may be restored after it.
+    /// A policy that was restored from a backup has come again: the jobs of its namespace may be restored after it.
     fn not_before_it_was_made(&self, since: Time) -> Time {
         let made = self.observed.policy.creation_timestamp();
         made.filter(|made| made.0 > since.0).map_or(since, |made| Time(made.0))

@@ -11,7 +11,7 @@ use crate::usage_deltas::{self, Changes};
 
 /// Least time between two writes that only tell of a few files more; a new level is told at once.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
-/// How long after its start an operator measures anew what its predecessor measured: what that one had counted is lost.
+/// How long after its start an operator measures again what its predecessor measured: what that one had counted is lost.
 const AFTER_START: SignedDuration = SignedDuration::from_mins(5);
 
 impl Draft<'_> {

@@ -225,7 +225,7 @@ impl<'a> Draft<'a> {
                 usage.clone()
             }
             Some(Report::BackedUp(run)) => {
-                self.events.push(runs::reported_backup(run));
+                self.events.push(runs::event_of_backup(run));
                 self.status.backup = Some(run.clone());
                 None
             }

@@ -121,7 +121,7 @@ fn lifecycle(job: &VideoJob, status: &VideoJobStatus) -> JobLifecycle {
     if is_restoring(job) {
         return JobLifecycle::Live;
     }
-    // A controller that has not seen the last edit or request may begin anew at any moment.
+    // A controller that has not seen the last edit or request may begin again at any moment.
     if !is_up_to_date(job, status) {
         return JobLifecycle::Live;
     }

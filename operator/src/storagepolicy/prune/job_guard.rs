@@ -189,7 +189,7 @@ impl<'a> JobGuard<'a> {
                 }
                 (None, Some(now)) if now.facts.id.as_deref().is_some_and(|id| *id != *known.id) => {}
                 (None, None) => {}
-                // It is another job now, or back, or gone: a later run decides anew.
+                // It is another job now, or back, or gone: a later run decides again.
                 _ => guarded_owner.lost = true,
             }
         }

@@ -52,9 +52,9 @@ impl ListingMemory {
     /// Room in the memory of the container that this process is in.
     #[must_use]
     pub fn of_this_container() -> Self {
-        let reported = LIMITS.iter().find_map(|path| std::fs::read_to_string(path).ok());
+        let limit = LIMITS.iter().find_map(|path| std::fs::read_to_string(path).ok());
         // "max", and a number that no machine has, are no limit.
-        Self::in_memory_of(reported.and_then(|text| text.trim().parse().ok()))
+        Self::in_memory_of(limit.and_then(|text| text.trim().parse().ok()))
     }
 
     /// Most files that one run can hold.

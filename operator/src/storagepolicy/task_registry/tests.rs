@@ -75,7 +75,7 @@ fn a_listing_that_failed_is_tried_again_later_and_later() {
 }
 
 #[test]
-fn a_report_stays_until_it_is_booked_by_who_has_seen_it() {
+fn a_report_stays_until_it_is_recorded_by_who_has_seen_it() {
     let registry = TaskRegistry::default();
     let now = at("2026-01-01T00:00:00Z");
     registry.begin(P, RunningTask::Pruning(Some(3)), CancellationToken::new(), &[]);

@@ -86,27 +86,27 @@ enum TestEvent {
     Prunes(usize, usize),
 }
 
-fn test_event() -> impl Strategy<Value = TestEvent> {
-    use TestEvent as H;
+fn any_event() -> impl Strategy<Value = TestEvent> {
+    use TestEvent as E;
     let (cluster, namespace, which) = (0..2_usize, 0..2_usize, 0..8_usize);
     prop_oneof![
-        4 => (HOUR..3 * DAY).prop_map(H::Passes),
-        8 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::Reconciles(c, n)),
+        4 => (HOUR..3 * DAY).prop_map(E::Passes),
+        8 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| E::Reconciles(c, n)),
         3 => (cluster.clone(), namespace.clone(), 0..2_usize, 0..3_usize)
-            .prop_map(|(c, n, endpoint, prefix)| H::Moves(c, n, endpoint, prefix)),
-        4 => (cluster.clone(), namespace.clone(), 0..4_usize).prop_map(|(c, n, name)| H::Begins(c, n, name)),
-        6 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Writes(c, which)),
-        3 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Ends(c, which)),
+            .prop_map(|(c, n, endpoint, prefix)| E::Moves(c, n, endpoint, prefix)),
+        4 => (cluster.clone(), namespace.clone(), 0..4_usize).prop_map(|(c, n, name)| E::Begins(c, n, name)),
+        6 => (cluster.clone(), which.clone()).prop_map(|(c, which)| E::Writes(c, which)),
+        3 => (cluster.clone(), which.clone()).prop_map(|(c, which)| E::Ends(c, which)),
         2 => (cluster.clone(), which.clone(), any::<bool>())
-            .prop_map(|(c, which, awaits)| H::Fails(c, which, awaits)),
-        1 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::IsLabelled(c, which)),
-        2 => (cluster.clone(), which.clone()).prop_map(|(c, which)| H::Goes(c, which)),
-        3 => (cluster.clone(), which).prop_map(|(c, which)| H::Expires(c, which)),
-        1 => (cluster.clone(), namespace.clone(), any::<bool>()).prop_map(|(c, n, on)| H::Suspends(c, n, on)),
-        2 => cluster.clone().prop_map(H::IsRestored),
-        3 => (0..3_usize).prop_map(H::LosesMark),
-        2 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| H::IsGiven(c, n)),
-        6 => (cluster, namespace).prop_map(|(c, n)| H::Prunes(c, n)),
+            .prop_map(|(c, which, awaits)| E::Fails(c, which, awaits)),
+        1 => (cluster.clone(), which.clone()).prop_map(|(c, which)| E::IsLabelled(c, which)),
+        2 => (cluster.clone(), which.clone()).prop_map(|(c, which)| E::Goes(c, which)),
+        3 => (cluster.clone(), which).prop_map(|(c, which)| E::Expires(c, which)),
+        1 => (cluster.clone(), namespace.clone(), any::<bool>()).prop_map(|(c, n, on)| E::Suspends(c, n, on)),
+        2 => cluster.clone().prop_map(E::IsRestored),
+        3 => (0..3_usize).prop_map(E::LosesMark),
+        2 => (cluster.clone(), namespace.clone()).prop_map(|(c, n)| E::IsGiven(c, n)),
+        6 => (cluster, namespace).prop_map(|(c, n)| E::Prunes(c, n)),
     ]
 }
 
@@ -222,8 +222,8 @@ impl Harness {
         self.clusters[cluster].policies[namespace].status = Some(status);
     }
 
-    fn apply(&mut self, test_event: &TestEvent) {
-        match *test_event {
+    fn apply(&mut self, event: &TestEvent) {
+        match *event {
             TestEvent::Passes(seconds) => self.now += seconds,
             TestEvent::Reconciles(cluster, namespace) => self.reconcile(cluster, namespace),
             TestEvent::Moves(cluster, namespace, endpoint, prefix) => {
@@ -438,32 +438,32 @@ proptest! {
 
     #[test]
     fn no_file_of_a_job_that_lives_in_another_cluster_is_ever_in_a_plan(
-        test_events in prop::collection::vec(test_event(), 1..120),
+        events in prop::collection::vec(any_event(), 1..120),
     ) {
         let mut harness = Harness::new();
-        for test_event in &test_events {
-            harness.apply(test_event);
+        for event in &events {
+            harness.apply(event);
         }
     }
 }
 
 #[test]
 fn a_word_that_gave_a_place_away_does_not_do_so_again_after_others_have_come() {
-    use TestEvent as H;
+    use TestEvent as E;
     let mut harness = Harness::new();
-    for test_event in [
-        H::Moves(1, 0, 0, 2),
-        H::IsGiven(1, 0),
-        H::Begins(0, 0, 0),
-        H::Moves(0, 0, 0, 2),
-        H::IsGiven(0, 0),
-        H::LosesMark(2),
-        H::Writes(0, 0),
-        H::Reconciles(1, 0),
-        H::Passes(3 * DAY),
-        H::Prunes(1, 0),
+    for event in [
+        E::Moves(1, 0, 0, 2),
+        E::IsGiven(1, 0),
+        E::Begins(0, 0, 0),
+        E::Moves(0, 0, 0, 2),
+        E::IsGiven(0, 0),
+        E::LosesMark(2),
+        E::Writes(0, 0),
+        E::Reconciles(1, 0),
+        E::Passes(3 * DAY),
+        E::Prunes(1, 0),
     ] {
-        harness.apply(&test_event);
+        harness.apply(&event);
     }
     assert_eq!(harness.deleted, 0);
 }
@@ -473,7 +473,7 @@ fn a_word_that_gave_a_place_away_does_not_do_so_again_after_others_have_come() {
 fn files_of_finished_and_of_deleted_jobs_go_after_their_time() {
     for ends in [TestEvent::Ends(0, 0), TestEvent::Goes(0, 0)] {
         let mut harness = Harness::new();
-        for test_event in [
+        for event in [
             TestEvent::Passes(3 * DAY),
             TestEvent::Begins(0, 0, 0),
             TestEvent::Writes(0, 0),
@@ -481,7 +481,7 @@ fn files_of_finished_and_of_deleted_jobs_go_after_their_time() {
             ends,
             TestEvent::Prunes(0, 0),
         ] {
-            harness.apply(&test_event);
+            harness.apply(&event);
         }
         assert_eq!(harness.deleted, 0);
         harness.apply(&TestEvent::Passes(DAY));

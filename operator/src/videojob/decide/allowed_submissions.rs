@@ -6,7 +6,7 @@ use videofactory_crds::videojob::{DigestSubmissions, StepStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{StepOutcome, Unresolved};
 
-/// Most permits that are kept: the schema holds no more. Whoever is asked again after that gives leave again.
+/// Most digests that are kept: the schema holds no more. For an older one a person is asked once more.
 const MAX: usize = 32;
 
 /// Keeps what an attempt asks a person about; it asks about the others after them.

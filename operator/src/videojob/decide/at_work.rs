@@ -35,7 +35,7 @@ pub(super) fn at_work(
         Some(wanted) => Some(wanted.as_str()) != step.input_digest.as_deref(),
         None => name == StepName::PublishVideo || step.input_digest.is_none(),
     };
-    // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be mended.
+    // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be fixed.
     let stopping = step.reason == Some(VideoJobReason::Progressing);
     let gives_way = matches!(attempt, Attempt::Alive(Some(_))) && (edited || stopping);
     let rejected = walk.rejected.is_some_and(|gate| graph::downstream(gate).contains(&name));

@@ -61,7 +61,7 @@ pub(super) fn give_back(step: &mut StepStatus) -> bool {
     step.demands.iter_mut().filter(mine).map(|demand| demand.settled = Some(true)).count() > 0
 }
 
-/// Drops the demands that are settled and booked; since when the step has been asking.
+/// Drops the demands that are settled and recorded; since when the step has been asking.
 pub(super) fn forget_recorded(step: &mut StepStatus) -> Option<Timestamp> {
     let since = step.demands.iter().filter_map(|demand| demand.since.as_ref().map(|since| since.0)).min();
     step.demands.retain(|demand| demand.settled != Some(true));

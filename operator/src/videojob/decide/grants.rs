@@ -1,4 +1,4 @@
-//! What an account knows of a step's attempt: what is asked of it, what it has granted, and what it has booked.
+//! What an account knows of a step's attempt: what is asked of it, what it has granted, and what it has recorded.
 
 use videofactory_crds::StepName;
 use videofactory_crds::provideraccount::Grant;
@@ -24,7 +24,7 @@ pub(super) fn grant_for<'a>(draft: &'a Draft<'_>, name: StepName, demand: &Deman
     })
 }
 
-/// An account that has not booked yet what this step has spent: it still lists the grant, or was made again after another
+/// An account that has not recorded yet what this step has spent: it still lists the grant, or was made again after another
 /// had given it, and has not looked yet.
 pub(super) fn unrecorded(draft: &Draft<'_>, name: StepName) -> Option<String> {
     let step = draft.step(name)?;

@@ -30,8 +30,8 @@ pub(super) struct LaunchPlan {
 
 /// A launch plan with nothing to submit.
 pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
-    let external = accounts.iter().map(|(name, account)| {
-        let external = AccountAccess {
+    let accesses = accounts.iter().map(|(name, account)| {
+        let access = AccountAccess {
             provider: account.spec.provider,
             endpoint: account.spec.endpoint.clone().unwrap_or_default(),
             allowed_host: account.allowed_host.clone(),
@@ -39,13 +39,13 @@ pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
             prices: account.spec.prices.clone().unwrap_or_default(),
             allowance: Allowance::default(),
         };
-        (name.clone(), external)
+        (name.clone(), access)
     });
     let secrets = accounts
         .iter()
         .filter_map(|(name, account)| Some((name.clone(), account.spec.secret_ref.as_ref()?.name.clone())));
     LaunchPlan {
-        accounts: external.collect(),
+        accounts: accesses.collect(),
         secrets: secrets.collect(),
         credentials: versions(accounts),
         ..LaunchPlan::default()
@@ -59,9 +59,9 @@ pub(super) fn survey(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan
 
 /// Lets an attempt submit what this account has granted.
 pub(super) fn allow(plan: &mut LaunchPlan, account: &str, grant: &Grant) {
-    let Some(external) = plan.accounts.get_mut(account) else { return };
+    let Some(access) = plan.accounts.get_mut(account) else { return };
     let count = |submissions: i64| u32::try_from(submissions.max(0)).unwrap_or(u32::MAX);
-    external.allowance = Allowance {
+    access.allowance = Allowance {
         submissions: count(grant.submissions.unwrap_or_default()),
         openings: grant
             .openings
@@ -74,12 +74,8 @@ pub(super) fn allow(plan: &mut LaunchPlan, account: &str, grant: &Grant) {
 
 /// Seconds until the last submission of a launch plan may be made: its attempt takes so much longer.
 pub(super) fn opening_delay(plan: &LaunchPlan, now: Timestamp) -> u32 {
-    let last = plan
-        .accounts
-        .values()
-        .flat_map(|external| &external.allowance.openings)
-        .map(|opening| opening.at)
-        .max();
+    let last =
+        plan.accounts.values().flat_map(|access| &access.allowance.openings).map(|opening| opening.at).max();
     let delay = last.map_or(SignedDuration::ZERO, |last| last.duration_since(now));
     u32::try_from(delay.as_secs().max(0)).unwrap_or(u32::MAX)
 }

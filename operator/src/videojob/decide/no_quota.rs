@@ -1,4 +1,4 @@
-//! Services that refuse for a while, again and again: a plan may have no quota for a model at all, which no wait mends and
+//! Services that refuse for a while, again and again: a plan may have no quota for a model at all, which no wait fixes and
 //! which not every service says.
 
 use jiff::{SignedDuration, Timestamp};

@@ -5,7 +5,7 @@ use super::super::model::{Action, JobFacts, PodFacts, PodState};
 use super::draft::Draft;
 
 /// Stops the Jobs that no record expects to be at work: those of a status that was put back, one whose creation was
-/// answered too late, and those whose worker's end is booked while what a cluster has put beside it runs on: it would
+/// answered too late, and those whose worker's end is recorded while what a cluster has put beside it runs on: it would
 /// do so until the pod's deadline.
 pub(super) fn stop_orphaned_jobs(draft: &mut Draft<'_>) {
     let at_work = |job: &JobFacts| {

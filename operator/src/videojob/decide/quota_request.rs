@@ -1,7 +1,7 @@
-//! Requests quota before anything is spent: demand, grant, attempt, booking in the ledger; then the next demand.
+//! Requests quota before anything is spent: demand, grant, attempt, record in the ledger; then the next demand.
 //!
-//! The status holds the demand until the account has booked what was spent of it, so that a crash anywhere loses no
-//! unit: an attempt is raised only when nothing of the one before is left to be booked.
+//! The status holds the demand until the account has recorded what was spent of it, so that a crash anywhere loses no
+//! unit: an attempt is raised only when nothing of the one before is left to be recorded.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ fn may_begin(
     if let Some(account) = unrecorded(draft, name) {
         return Err(Box::new(Verdict::Waiting {
             reason: VideoJobReason::AwaitingQuota,
-            message: format!("{name}: account {account} books what was spent").into(),
+            message: format!("{name}: account {account} records what was spent").into(),
             step: Some(name),
             at: None,
         }));

@@ -35,8 +35,8 @@ pub(super) fn reconcile_attempts(draft: &mut Draft<'_>) -> OpenAttempts {
     open_attempts
 }
 
-/// Books an attempt that the API server would not have, if it was granted something: others shall have that, and the next
-/// attempt asks anew after a while. One that holds nothing is tried again as it is.
+/// Records an attempt that the API server would not have, if it was granted something: others shall have that, and the next
+/// attempt asks again after a while. One that holds nothing is tried again as it is.
 fn never_started(draft: &mut Draft<'_>, name: StepName, attempt: i32) -> bool {
     let refusal = draft.observed.refused.get(&(name, attempt)).filter(|refusal| refusal.unmade);
     let Some(refusal) = refusal else { return false };
@@ -87,6 +87,6 @@ fn record_outcome(draft: &mut Draft<'_>, name: StepName, end: End, at: Option<Ti
         ),
         End::Deadline => recorder.failed(VideoJobReason::DeadlineExceeded, "its deadline passed"),
     }
-    let measured = ending.booked(draft.observed, draft.step_mut(name));
+    let measured = ending.recorded(draft.observed, draft.step_mut(name));
     draft.measured.extend(measured);
 }

@@ -1,5 +1,5 @@
 //! What goes back to the accounts once it is known how all steps stand: what was asked for and not begun with, what nobody can
-//! account for, and what is booked.
+//! account for, and what is recorded.
 
 use videofactory_crds::StepName;
 use videofactory_crds::condition::StepState;
@@ -39,7 +39,7 @@ pub(super) fn report_paid(draft: &mut Draft<'_>) {
     }
 }
 
-/// Drops what is booked of the steps that ask for nothing more: from then on they cost their accounts nothing. Since when
+/// Drops what is recorded of the steps that ask for nothing more: from then on they cost their accounts nothing. Since when
 /// the others have been asking is kept with what they asked for.
 pub(super) fn drop_recorded(draft: &mut Draft<'_>) {
     let done = |step: &&StepStatus| {

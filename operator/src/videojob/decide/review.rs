@@ -11,7 +11,7 @@ use crate::events::EventReason;
 
 /// Whether a person is to look at what was just found done, and what they said.
 pub(super) fn check_review(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName) {
-    // It is said anew below, if it is so still.
+    // It is said again below, if it is so still.
     draft.step_mut(name).forget_review();
     if !walk.film.settings.review.after.contains(&name) {
         return;

@@ -14,7 +14,7 @@ use super::draft::Draft;
 use super::step::is_of_earlier_run;
 use crate::usage_deltas::Change;
 
-/// What was spent is known: it stands in the demands until their accounts have booked it.
+/// What was spent is known: it stands in the demands until their accounts have recorded it.
 pub(super) fn record_usage(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     let step = draft.step_mut(name);
     if outcome.did_nothing || (step.survey == Some(true) && !outcome.accounted) {

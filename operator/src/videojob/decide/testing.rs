@@ -251,7 +251,7 @@ impl Harness {
         pruned.dedup();
     }
 
-    /// What decides how it goes on, but for the time and what is read anew at each look.
+    /// What decides how it goes on, but for the time and what is read again at each look.
     pub fn key(&self) -> String {
         let Observed { job, jobs, pods, .. } = &self.observed;
         let bucket = (&self.bucket, &self.tombstones, &self.fences, &self.observed.refused);

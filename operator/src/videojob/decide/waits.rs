@@ -16,7 +16,7 @@ use super::messages::asks_for;
 use super::step::Transitions;
 use crate::provideraccount::{Ledger, Limit, forecast};
 
-/// What is waited for, in numbers: told to those at the front of the line. Once told, it is told again only when its time
+/// What is waited for, in numbers: told to those at the front of the wait queue. Once told, it is told again only when its time
 /// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
 pub(super) fn waiting(
     draft: &mut Draft<'_>,
@@ -24,14 +24,14 @@ pub(super) fn waiting(
     demands: &[Demand],
     accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Verdict {
-    let reported =
+    let resume_at =
         draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
     let step = draft.step_mut(name);
     // An edit or a retry has taken what it said: it still asks, and is told again why it waits.
-    let reported = reported.filter(|_| step.message.is_some());
+    let resume_at = resume_at.filter(|_| step.message.is_some());
     let (reason, message) = step.go_on_asking(|| asks_for(demands));
     let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
-    if let Some(at) = reported.filter(|at| *at > draft.now) {
+    if let Some(at) = resume_at.filter(|at| *at > draft.now) {
         if in_front {
             draft.wake(at);
         }
@@ -42,7 +42,7 @@ pub(super) fn waiting(
         return Verdict::Stalled { reason: VideoJobReason::BudgetExceeded, message, step: Some(name) };
     }
     if !in_front {
-        return Verdict::waits(name, reason, &message, reported);
+        return Verdict::waits(name, reason, &message, resume_at);
     }
     let left: i64 = demands.iter().filter_map(|demand| demand.submissions).sum();
     let blocked_by = demands

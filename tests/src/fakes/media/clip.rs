@@ -1,6 +1,6 @@
 //! Clips of any length: a second of film, looped by its index.
 //!
-//! The index (`moov`) of a fixture is written anew so that each frame is played once a second. The film itself is
+//! The index (`moov`) of a fixture is written again so that each frame is played once a second. The film itself is
 //! there once, so that a clip of a quarter of a minute is hardly larger than one of a second.
 
 const FIXTURES: [(&str, &[u8]); 7] = [

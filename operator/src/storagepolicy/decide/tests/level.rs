@@ -52,9 +52,9 @@ fn a_run_that_failed_is_not_tried_again_at_once() {
     for measured in [None, Some(9 * GB)] {
         let mut harness = Harness::holding(&json!({}), 9 * GB);
         harness.pruned(PruneOutcome::Failed, measured, None);
-        let looked = harness.reconcile();
+        let decision = harness.reconcile();
         assert_eq!(harness.runs().len(), 1);
-        assert_eq!(looked.wake_at, Some(at("2026-01-01T00:15:00Z")));
+        assert_eq!(decision.wake_at, Some(at("2026-01-01T00:15:00Z")));
         harness.now = at("2026-01-01T00:15:00Z");
         harness.reconcile();
         assert_eq!(harness.runs().len(), 2);
@@ -134,13 +134,13 @@ fn a_server_that_refuses_a_file_is_full_until_files_were_deleted_or_a_while_has_
     let refused = || {
         let mut harness = Harness::holding(&json!({}), GB);
         harness.observed.snapshot.refused_at = Some(harness.now);
-        let looked = harness.reconcile();
+        let decision = harness.reconcile();
         assert_eq!(harness.level(), Some(StorageLevel::Full));
         assert_eq!(harness.last_run_request().cause, PruneCause::WarnCrossed);
         assert_eq!(harness.within_limit(), ("False".into(), "StorageFull".into()));
         assert!(harness.condition("WithinLimit").2.contains("its server has no room"));
         assert_eq!(harness.reported, ["StorageFull"]);
-        assert_eq!(looked.wake_at, Some(at("2026-01-01T00:15:00Z")));
+        assert_eq!(decision.wake_at, Some(at("2026-01-01T00:15:00Z")));
         harness
     };
     let mut harness = refused();

@@ -98,12 +98,12 @@ fn who_moves_brings_nothing_along() {
     moves(&mut harness);
     harness.annotate("cleanup-requested", CLEAN_UP);
     harness.pass(60);
-    let looked = harness.reconcile();
+    let decision = harness.reconcile();
     let status = harness.observed.policy.status.clone().unwrap();
     let place = status.place.unwrap();
     assert_eq!((place.prefix.as_str(), place.since.0), ("elsewhere", harness.now));
     assert_eq!((status.usage, status.level), (None, None));
-    assert_eq!(looked.action, Some(Action::Measure));
+    assert_eq!(decision.action, Some(Action::Measure));
     assert!(harness.reported.contains(&"RequestRefused".to_owned()), "{:?}", harness.reported);
     harness.measured(9 * GB);
     harness.reconcile();
@@ -139,7 +139,7 @@ fn a_place_that_is_anothers_is_given_up_with_what_was_measured_there() {
     assert_eq!(location(&harness), None);
     assert_eq!(harness.observed.policy.status.as_ref().unwrap().usage, None);
     assert_eq!(harness.condition("Ready").1, "ConfigurationInvalid");
-    // Given back, it has come there anew.
+    // Given back, it has come there again.
     harness.pass(3_600);
     harness.observed.finding = Finding::Fit;
     harness.observed.owned = Harness::new(&json!({})).observed.owned;

@@ -130,9 +130,9 @@ fn a_slot_waits_a_little_for_a_bucket_that_is_away() {
     let mut harness = Harness::holding(&json!({}), GB);
     harness.observed.finding = down();
     harness.now = at("2026-01-01T03:00:00Z");
-    let looked = harness.reconcile();
+    let decision = harness.reconcile();
     assert_eq!(harness.next(), Some(at("2026-01-01T03:00:00Z")));
-    assert_eq!(looked.wake_at, Some(at("2026-01-01T03:10:01Z")), "then it is too late");
+    assert_eq!(decision.wake_at, Some(at("2026-01-01T03:10:01Z")), "then it is too late");
     harness.observed.finding = Finding::Fit;
     harness.now = at("2026-01-01T03:04:00Z");
     harness.reconcile();
@@ -353,9 +353,9 @@ fn what_is_not_told_yet_is_told_when_its_time_comes() {
     let mut harness = Harness::holding(&json!({}), GB);
     harness.write_files(1_000);
     harness.pass(10);
-    let looked = harness.reconcile();
-    assert!(!looked.reported);
-    assert_eq!(looked.wake_at, Some(at("2026-01-01T00:00:30Z")));
+    let decision = harness.reconcile();
+    assert!(!decision.reported);
+    assert_eq!(decision.wake_at, Some(at("2026-01-01T00:00:30Z")));
     harness.now = at("2026-01-01T00:00:30Z");
     assert!(harness.reconcile().reported);
 }
@@ -450,7 +450,7 @@ fn a_backup_that_was_broken_off_is_written_again_once_under_the_same_name() {
 }
 
 #[test]
-fn who_is_about_to_end_books_what_has_ended_and_begins_nothing() {
+fn who_is_about_to_end_records_what_has_ended_and_begins_nothing() {
     let mut harness = Harness::holding(&json!({}), 9 * GB);
     harness.observed.stopping = true;
     harness.pruned(PruneOutcome::Interrupted, Some(9 * GB), None);

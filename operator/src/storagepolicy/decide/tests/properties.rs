@@ -26,20 +26,20 @@ enum TestEvent {
     Older(bool),
 }
 
-fn test_event() -> impl Strategy<Value = TestEvent> {
-    use TestEvent as H;
+fn any_event() -> impl Strategy<Value = TestEvent> {
+    use TestEvent as E;
     prop_oneof![
-        6 => (1_i64..7_200).prop_map(H::Passes),
-        8 => Just(H::Reconciles),
-        4 => (0_i64..2_000_000_000).prop_map(H::Writes),
-        6 => (0_i64..11_000_000_000).prop_map(H::Ends),
-        2 => Just(H::Fails),
-        2 => Just(H::Restarts),
-        1 => (0_i64..9, any::<bool>()).prop_map(|(second, dry)| H::Asks(second, dry)),
-        1 => (0_i64..9).prop_map(H::AsksForBackup),
-        1 => Just(H::BucketGoes),
-        2 => Just(H::BucketComes),
-        1 => any::<bool>().prop_map(H::Older),
+        6 => (1_i64..7_200).prop_map(E::Passes),
+        8 => Just(E::Reconciles),
+        4 => (0_i64..2_000_000_000).prop_map(E::Writes),
+        6 => (0_i64..11_000_000_000).prop_map(E::Ends),
+        2 => Just(E::Fails),
+        2 => Just(E::Restarts),
+        1 => (0_i64..9, any::<bool>()).prop_map(|(second, dry)| E::Asks(second, dry)),
+        1 => (0_i64..9).prop_map(E::AsksForBackup),
+        1 => Just(E::BucketGoes),
+        2 => Just(E::BucketComes),
+        1 => any::<bool>().prop_map(E::Older),
     ]
 }
 
@@ -62,8 +62,8 @@ fn end(harness: &mut Harness, bytes: Option<i64>) {
     }
 }
 
-fn apply(harness: &mut Harness, test_event: &TestEvent) {
-    match test_event {
+fn apply(harness: &mut Harness, event: &TestEvent) {
+    match event {
         TestEvent::Passes(seconds) => harness.pass(*seconds),
         TestEvent::Reconciles => drop(harness.reconcile()),
         TestEvent::Writes(bytes) => harness.write_files(*bytes),
@@ -97,25 +97,25 @@ proptest! {
 
     #[test]
     fn a_second_look_writes_nothing_and_begins_nothing(
-        test_events in prop::collection::vec(test_event(), 1..80),
+        events in prop::collection::vec(any_event(), 1..80),
     ) {
         let mut harness = Harness::new(&spec());
-        for test_event in &test_events {
-            apply(&mut harness, test_event);
+        for event in &events {
+            apply(&mut harness, event);
             harness.reconcile();
             let (writes, begun) = (harness.writes, harness.begun.len());
             harness.reconcile();
-            prop_assert_eq!((harness.writes, harness.begun.len()), (writes, begun), "after {:?}", test_event);
+            prop_assert_eq!((harness.writes, harness.begun.len()), (writes, begun), "after {:?}", event);
         }
     }
 
     #[test]
     fn no_slot_of_a_schedule_runs_twice_and_none_more_than_twice_in_all(
-        test_events in prop::collection::vec(test_event(), 1..120),
+        events in prop::collection::vec(any_event(), 1..120),
     ) {
         let mut harness = Harness::new(&spec());
-        for test_event in &test_events {
-            apply(&mut harness, test_event);
+        for event in &events {
+            apply(&mut harness, event);
         }
         let orders: Vec<_> = harness.begun.iter().filter_map(|action| match action {
             Action::Prune(run_request) => Some(run_request),
@@ -150,15 +150,15 @@ proptest! {
 
     #[test]
     fn while_anything_can_happen_by_itself_a_time_is_named(
-        test_events in prop::collection::vec(test_event(), 1..80),
+        events in prop::collection::vec(any_event(), 1..80),
     ) {
         let mut harness = Harness::new(&spec());
-        for test_event in &test_events {
-            apply(&mut harness, test_event);
-            let looked = harness.reconcile();
-            let idle = harness.observed.snapshot.running.is_none() && looked.action.is_none();
+        for event in &events {
+            apply(&mut harness, event);
+            let decision = harness.reconcile();
+            let idle = harness.observed.snapshot.running.is_none() && decision.action.is_none();
             if idle && harness.observed.finding == Finding::Fit {
-                prop_assert!(looked.wake_at.is_some_and(|at| at > harness.now), "after {test_event:?}: {:?}", looked.wake_at);
+                prop_assert!(decision.wake_at.is_some_and(|at| at > harness.now), "after {event:?}: {:?}", decision.wake_at);
             }
         }
     }

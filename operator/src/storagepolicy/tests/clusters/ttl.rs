@@ -97,31 +97,31 @@ fn object(job: &JobReference) -> VideoJob {
         "status": status,
     }))
     .unwrap();
-    let reported = JobReference::of(&object).facts.lifecycle;
-    assert_eq!(discriminant(&reported), discriminant(&job.facts.lifecycle), "{reported:?}");
+    let lifecycle = JobReference::of(&object).facts.lifecycle;
+    assert_eq!(discriminant(&lifecycle), discriminant(&job.facts.lifecycle), "{lifecycle:?}");
     object
 }
 
 /// Runs one job with these events after it has written; whether it is still there a few days later, and how many of
 /// its three files are gone then.
-fn after(test_events: &[TestEvent]) -> (bool, usize) {
-    use TestEvent as H;
+fn after(events: &[TestEvent]) -> (bool, usize) {
+    use TestEvent as E;
     let mut harness = Harness::new();
-    let begun = [H::Passes(3 * DAY), H::Begins(0, 0, 0), H::Writes(0, 0)];
-    let later = [H::Passes(3 * DAY), H::Expires(0, 0), H::Passes(3 * DAY), H::Prunes(0, 0), H::Prunes(0, 1)];
-    begun.iter().chain(test_events).chain(&later).for_each(|test_event| harness.apply(test_event));
+    let begun = [E::Passes(3 * DAY), E::Begins(0, 0, 0), E::Writes(0, 0)];
+    let later = [E::Passes(3 * DAY), E::Expires(0, 0), E::Passes(3 * DAY), E::Prunes(0, 0), E::Prunes(0, 1)];
+    begun.iter().chain(events).chain(&later).for_each(|event| harness.apply(event));
     (!harness.clusters[0].jobs.is_empty(), harness.deleted)
 }
 
 /// What the model is worth: who goes by himself, and what goes after him.
 #[test]
 fn a_time_to_live_ends_only_where_nothing_protects_and_nothing_is_awaited() {
-    use TestEvent as H;
+    use TestEvent as E;
     // The newest film of a namespace stays.
-    assert_eq!(after(&[H::Ends(0, 0)]), (false, 2));
-    assert_eq!(after(&[H::IsLabelled(0, 0), H::Ends(0, 0)]), (true, 0));
-    assert_eq!(after(&[H::Fails(0, 0, true)]), (true, 2));
-    assert_eq!(after(&[H::Fails(0, 0, false)]), (true, 3));
-    assert_eq!(after(&[H::Ends(0, 0), H::Suspends(0, 0, true)]), (false, 0));
+    assert_eq!(after(&[E::Ends(0, 0)]), (false, 2));
+    assert_eq!(after(&[E::IsLabelled(0, 0), E::Ends(0, 0)]), (true, 0));
+    assert_eq!(after(&[E::Fails(0, 0, true)]), (true, 2));
+    assert_eq!(after(&[E::Fails(0, 0, false)]), (true, 3));
+    assert_eq!(after(&[E::Ends(0, 0), E::Suspends(0, 0, true)]), (false, 0));
     assert_eq!(after(&[]), (true, 0));
 }

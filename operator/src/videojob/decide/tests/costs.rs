@@ -180,7 +180,7 @@ fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
     assert_eq!((at_work(&harness), paid(&harness)), (false, [None, Some("0.50".to_owned())]));
     assert_eq!(harness.step(STEP).cost, None);
     let settled = &harness.step(STEP).demands[0];
-    assert_eq!((settled.settled, settled.spent[0].submissions), (Some(true), 3), "the account books it");
+    assert_eq!((settled.settled, settled.spent[0].submissions), (Some(true), 3), "the account records it");
     close_grants(&mut harness);
     until_animation(&mut harness);
     assert_eq!(harness.reason(), "AwaitingQuota", "all of the budget is there: {}", harness.message());

@@ -35,7 +35,7 @@ fn a_job_that_fails_in_a_parallel_step_asks_for_nothing_more() {
     assert!(harness.step(IMAGES).demands.is_empty(), "{:?}", harness.step(IMAGES).demands);
     harness.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
     harness.converge();
-    assert_eq!(harness.step(IMAGES).demands[0].attempt, Some(2), "after a retry it asks anew");
+    assert_eq!(harness.step(IMAGES).demands[0].attempt, Some(2), "after a retry it asks again");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
 fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_for_anew() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
-    let words = "failed to create Job films/ocean: exceeded quota: small; mend it";
+    let words = "failed to create Job films/ocean: exceeded quota: small; fix it";
     for attempt in 1..=3 {
         assert_eq!((demand(&harness).attempt, demand(&harness).granted), (Some(attempt), None));
         grant(&mut harness, 3);
@@ -247,7 +247,7 @@ fn who_has_lost_a_grant_asks_anew_as_the_next_attempt() {
     harness.pass(400);
     harness.converge();
     assert_eq!(demand(&harness).attempt, Some(2));
-    assert_eq!(demand(&harness).since.map(|at| at.0), Some(harness.now), "at the end of the line");
+    assert_eq!(demand(&harness).since.map(|at| at.0), Some(harness.now), "at the end of the wait queue");
 }
 
 #[test]

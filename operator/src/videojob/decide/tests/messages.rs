@@ -101,7 +101,7 @@ fn a_quota_of_a_day_that_is_used_up_before_the_day_has_begun_waits_for_a_person(
     assert!(harness.step(CLIPS).demands.iter().all(|demand| demand.granted.is_some()), "it asks for nothing");
     harness.annotate(requests::RETRY, "2026-01-01T00:00:00Z");
     harness.converge();
-    assert_eq!(harness.reason(), "AwaitingQuota", "a person says that it is mended");
+    assert_eq!(harness.reason(), "AwaitingQuota", "a person says that it is fixed");
     refused_until(&mut harness, days[2]);
     assert_eq!(harness.reason(), "CredentialsInvalid", "and it is not");
 }

@@ -370,18 +370,18 @@ fn a_pod_that_cannot_start_says_why_and_goes_on_when_it_can() {
 
 #[test]
 fn a_pod_that_cannot_start_gives_way_to_an_edit_and_to_a_retry() {
-    let mend: [fn(&mut Harness); 2] = [
+    let fix: [fn(&mut Harness); 2] = [
         |harness| harness.edit(|job| job.spec.compute = Some(Compute::default())),
         |harness| harness.annotate(RETRY, "2026-11-23T12:00:00Z"),
     ];
-    for mend in mend {
+    for fix in fix {
         let mut harness = Harness::topic();
         harness.converge();
         harness.observed.pods[0].state =
             PodState::Pending(Some(PodProblem::Unschedulable("0/1 nodes".to_owned())));
         harness.converge();
         assert_eq!(harness.begun, [(SCRIPT, 1)]);
-        mend(&mut harness);
+        fix(&mut harness);
         harness.reconcile_or_crash(true);
         harness.converge();
         assert_eq!(harness.begun, [(SCRIPT, 1), (SCRIPT, 2)]);

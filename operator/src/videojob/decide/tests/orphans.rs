@@ -213,7 +213,7 @@ fn deletes(harness: &Harness) -> Vec<String> {
 }
 
 #[test]
-fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_booked() {
+fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_recorded() {
     for (exit, attempts) in [(ExitCode::Done, 1), (ExitCode::ProviderDown, 2), (ExitCode::TryLater, 2)] {
         let mut harness = Harness::topic();
         harness.converge();
@@ -222,7 +222,7 @@ fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_booked() {
         harness.observed.pods[0].outlived = true;
         harness.observed.jobs[0].ended = None;
         harness.reconcile_or_crash(true);
-        assert_ne!(harness.step(SCRIPT).state, Some(StepState::Running), "{exit:?} is booked");
+        assert_ne!(harness.step(SCRIPT).state, Some(StepState::Running), "{exit:?} is recorded");
         assert_eq!(deletes(&harness), std::slice::from_ref(&job), "{exit:?}");
         harness.reconcile_or_crash(false);
         assert_eq!(deletes(&harness), [job], "{exit:?}: a crash before the deletion loses it not");

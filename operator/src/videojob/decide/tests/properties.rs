@@ -38,8 +38,8 @@ pub(super) enum TestEvent {
     Restored(bool),
 }
 
-pub(super) fn test_event() -> impl Strategy<Value = TestEvent> {
-    use TestEvent as H;
+pub(super) fn any_event() -> impl Strategy<Value = TestEvent> {
+    use TestEvent as E;
     let exits = prop::sample::select(vec![
         ExitCode::ContentRefused,
         ExitCode::MissingInput,
@@ -52,34 +52,34 @@ pub(super) fn test_event() -> impl Strategy<Value = TestEvent> {
         ExitCode::QualityCheck,
     ]);
     prop_oneof![
-        6 => (0usize..2).prop_map(|which| H::Ends(which, ExitCode::Done)),
-        3 => (0usize..2, exits).prop_map(|(which, exit)| H::Ends(which, exit)),
-        1 => (0usize..2).prop_map(H::Killed),
-        1 => (0usize..2).prop_map(H::OutOfMemory),
-        1 => (0usize..2).prop_map(H::Interrupted),
-        1 => (0usize..2).prop_map(H::Lost),
-        1 => (0usize..2).prop_map(H::LostWithoutATrace),
-        1 => Just(H::Swept),
-        3 => (1i64..2000).prop_map(H::Passes),
-        2 => Just(H::Crash),
-        1 => Just(H::Hold),
-        2 => Just(H::Unhold),
-        2 => Just(H::Retry),
-        1 => Just(H::Restart),
-        1 => (0u8..4).prop_map(H::Edit),
-        1 => any::<bool>().prop_map(H::Targets),
-        1 => Just(H::BucketGone),
-        2 => Just(H::BucketBack),
-        1 => prop::sample::select(vec![StorageLevel::Stopped, StorageLevel::Full]).prop_map(H::BucketFills),
-        1 => prop::sample::select(vec!["work", "clips", "videos"]).prop_map(H::Pruned),
-        1 => any::<bool>().prop_map(H::Restored),
+        6 => (0usize..2).prop_map(|which| E::Ends(which, ExitCode::Done)),
+        3 => (0usize..2, exits).prop_map(|(which, exit)| E::Ends(which, exit)),
+        1 => (0usize..2).prop_map(E::Killed),
+        1 => (0usize..2).prop_map(E::OutOfMemory),
+        1 => (0usize..2).prop_map(E::Interrupted),
+        1 => (0usize..2).prop_map(E::Lost),
+        1 => (0usize..2).prop_map(E::LostWithoutATrace),
+        1 => Just(E::Swept),
+        3 => (1i64..2000).prop_map(E::Passes),
+        2 => Just(E::Crash),
+        1 => Just(E::Hold),
+        2 => Just(E::Unhold),
+        2 => Just(E::Retry),
+        1 => Just(E::Restart),
+        1 => (0u8..4).prop_map(E::Edit),
+        1 => any::<bool>().prop_map(E::Targets),
+        1 => Just(E::BucketGone),
+        2 => Just(E::BucketBack),
+        1 => prop::sample::select(vec![StorageLevel::Stopped, StorageLevel::Full]).prop_map(E::BucketFills),
+        1 => prop::sample::select(vec!["work", "clips", "videos"]).prop_map(E::Pruned),
+        1 => any::<bool>().prop_map(E::Restored),
     ]
 }
 
-pub(super) fn apply(harness: &mut Harness, test_event: &TestEvent, moment: usize) {
+pub(super) fn apply(harness: &mut Harness, event: &TestEvent, moment: usize) {
     let nth = |harness: &Harness, which: usize| harness.at_work().get(which).copied();
     let at = format!("2026-01-01T00:{:02}:{:02}Z", moment / 60, moment % 60);
-    match test_event {
+    match event {
         TestEvent::Ends(which, exit) => {
             if let Some(step) = nth(harness, *which) {
                 harness.end_reported(step, *exit, |outcome| {
@@ -220,7 +220,7 @@ proptest! {
 
     #[test]
     fn any_sequence_of_outcomes_ends_in_a_terminal_state_or_a_named_wait(
-        test_events in prop::collection::vec(test_event(), 0..60),
+        events in prop::collection::vec(any_event(), 0..60),
         reviewed in any::<bool>(),
         published in any::<bool>(),
     ) {
@@ -228,10 +228,10 @@ proptest! {
         let targets = if published { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
         let mut harness = Harness::new(json!({"topic": "x", "review": review, "publish": {"targets": targets}}));
         harness.converge();
-        for (moment, test_event) in test_events.iter().enumerate() {
+        for (moment, event) in events.iter().enumerate() {
             let before = checkpoints(&harness);
             let run = harness.observed.job.status.clone().unwrap_or_default().run;
-            apply(&mut harness, test_event, moment);
+            apply(&mut harness, event, moment);
             harness.converge();
             assert_has_a_future(&harness);
             assert_says_something(&harness);

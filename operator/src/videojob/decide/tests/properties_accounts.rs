@@ -15,7 +15,7 @@ use videofactory_pipeline::contract::{ExitCode, Spent};
 
 use super::super::super::model::{Account, ExternalAccount, Found, Storage};
 use super::super::testing::{Harness, storage_ready};
-use super::properties::{TestEvent, apply, assert_says_something, test_event};
+use super::properties::{TestEvent, any_event, apply, assert_says_something};
 use crate::provideraccount::BEGIN_WITHIN;
 use crate::provideraccount::testing::offline::reconcile;
 
@@ -107,8 +107,8 @@ impl Pair {
         });
     }
 
-    fn apply(&mut self, test_event: &TestEvent, moment: usize) {
-        match test_event {
+    fn apply(&mut self, event: &TestEvent, moment: usize) {
+        match event {
             TestEvent::Ends(which, exit) => {
                 if let Some(step) = self.harness.at_work().get(*which).copied() {
                     self.end(step, *exit);
@@ -159,7 +159,7 @@ impl Pair {
             alone.harness.pass(BEGIN_WITHIN);
         }
         let status = self.harness.observed.job.status.as_ref().unwrap();
-        // Meanwhile a window may have opened, and who asks was granted something anew.
+        // Meanwhile a window may have opened, and who asks was granted something again.
         let open: Vec<_> = self.grants().iter().map(|grant| &grant.id).collect();
         for grant in alone.grants().iter().filter(|grant| open.contains(&&grant.id)) {
             let step = grant.holder.step.unwrap();
@@ -233,12 +233,12 @@ proptest! {
 
     #[test]
     fn a_job_that_is_paid_for_holds_nothing_for_ever_and_ends(
-        test_events in prop::collection::vec(test_event(), 0..50),
+        events in prop::collection::vec(any_event(), 0..50),
     ) {
         let mut pair = Pair::new();
         pair.converge();
-        for (moment, test_event) in test_events.iter().enumerate() {
-            pair.apply(test_event, moment);
+        for (moment, event) in events.iter().enumerate() {
+            pair.apply(event, moment);
             pair.converge();
             pair.assert_has_a_future();
             assert_says_something(&pair.harness);

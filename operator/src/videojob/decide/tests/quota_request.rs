@@ -81,7 +81,7 @@ pub(super) fn name_as_first(harness: &mut Harness) {
     grok(harness).status.waiters = serde_json::from_value(waiters).unwrap();
 }
 
-/// The account has booked everything.
+/// The account has recorded everything.
 pub(super) fn close_grants(harness: &mut Harness) {
     grok(harness).status.grants.clear();
 }
@@ -132,7 +132,7 @@ fn nothing_begins_before_its_account_has_answered() {
 }
 
 #[test]
-fn what_is_left_is_asked_for_once_the_last_is_booked() {
+fn what_is_left_is_asked_for_once_the_last_is_recorded() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 2);
@@ -332,7 +332,7 @@ fn new_credentials_mend_what_the_old_ones_broke() {
 }
 
 #[test]
-fn what_was_spent_waits_for_an_account_that_is_made_again_to_open_its_books() {
+fn what_was_spent_waits_for_an_account_that_is_made_again_to_open_its_ledger() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 2);
@@ -453,7 +453,7 @@ fn who_waits_behind_the_first_is_told_nothing_and_wakes_at_no_time() {
 }
 
 #[test]
-fn what_a_step_that_has_ended_has_spent_is_dropped_once_it_is_booked() {
+fn what_a_step_that_has_ended_has_spent_is_dropped_once_it_is_recorded() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 3);
@@ -461,8 +461,12 @@ fn what_a_step_that_has_ended_has_spent_is_dropped_once_it_is_booked() {
     let spent = spends(&harness, 3);
     harness.end_reported(STEP, ExitCode::Done, |outcome| outcome.spent = spent);
     harness.run_to_rest();
-    assert_eq!((harness.phase(), demand(&harness).settled), (Phase::Succeeded, Some(true)), "not booked yet");
-    // Deleted and made again: the new account has to book it.
+    assert_eq!(
+        (harness.phase(), demand(&harness).settled),
+        (Phase::Succeeded, Some(true)),
+        "not recorded yet"
+    );
+    // Deleted and made again: the new account has to record it.
     grok(&mut harness).status = serde_json::from_value(json!({"observedGeneration": -1})).unwrap();
     harness.converge();
     assert_eq!(demand(&harness).spent[0].submissions, 3);

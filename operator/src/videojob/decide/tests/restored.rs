@@ -11,7 +11,7 @@ use videofactory_pipeline::contract::ExitCode;
 use super::super::super::model::{Action, Namesake, Storage};
 use super::super::decide;
 use super::super::testing::Harness;
-use super::properties::{apply, test_event};
+use super::properties::{any_event, apply};
 
 const IMAGES: StepName = StepName::GenerateImages;
 
@@ -205,15 +205,15 @@ proptest! {
 
     #[test]
     fn whatever_has_come_of_a_job_no_step_that_is_done_is_done_again_by_its_restoration(
-        test_events in prop::collection::vec(test_event(), 0..50),
+        events in prop::collection::vec(any_event(), 0..50),
         published in any::<bool>(),
         reports in any::<bool>(),
     ) {
         let targets = if published { json!([{"name": "main", "type": "Bucket"}]) } else { json!([]) };
         let mut harness = Harness::new(json!({"topic": "x", "publish": {"targets": targets}}));
         harness.converge();
-        for (moment, test_event) in test_events.iter().enumerate() {
-            apply(&mut harness, test_event, moment);
+        for (moment, event) in events.iter().enumerate() {
+            apply(&mut harness, event, moment);
             harness.converge();
         }
         let done: Vec<StepName> = StepName::ALL

@@ -48,7 +48,7 @@ fn reported(spans: &[Span], zero: Timestamp) -> Vec<String> {
     spans.into_iter().map(line).collect()
 }
 
-/// The step's pod has started so many seconds ago, ends now, and that is booked.
+/// The step's pod has started so many seconds ago, ends now, and that is recorded.
 fn end(harness: &mut Harness, step: StepName, exit: ExitCode, ran: i64) {
     harness.end(step, exit);
     started(harness, step, ran);

@@ -122,7 +122,7 @@ impl Job {
         has_something_to_do.then(|| Self { run, ..self.clone() })
     }
 
-    /// A write names the version that was read; one that comes too late does nothing, and all is looked at anew.
+    /// A write names the version that was read; one that comes too late does nothing, and all is looked at again.
     pub fn writes(&self) -> Self {
         let mut next = Self { run: Run::Idle, ..self.clone() };
         let Run::Decided { decision, outdated: false } = &self.run else { return next };

@@ -4,7 +4,7 @@
 //! In every state that comes: nothing is spent under a grant that the account does not list, no window holds more than its
 //! limit, no spending is missing from the ledger. As long as nothing more goes wrong, no state comes twice: so both
 //! sides end in quiet, whichever is faster; and as time passes from there on, everything that was granted comes back,
-//! is booked exactly once, and each job ends or says why it does not.
+//! is recorded exactly once, and each job ends or says why it does not.
 //!
 //! **The bound.** What may go wrong on one path: each side crashes between any two of its steps, a pod dies, a person holds a
 //! job, a step beside fails for good, a Job is refused, five minutes pass at once. Where the jobs take turns, from before they ask, crashes

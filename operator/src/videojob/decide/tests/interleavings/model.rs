@@ -90,7 +90,7 @@ pub(super) struct State {
     account: Id,
     /// What the account's controller has decided and is about to write.
     pending_decision: Option<Id>,
-    booked: i64,
+    recorded: i64,
     /// In seconds.
     now: i64,
 }
@@ -109,7 +109,7 @@ impl Hash for State {
         ];
         let mix = |mixed: u64, part: &Id| mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ *part as u64;
         let mixed = parts.iter().fold(a as u64, mix);
-        hasher.write_u64(mixed ^ (self.now + self.booked).unsigned_abs());
+        hasher.write_u64(mixed ^ (self.now + self.recorded).unsigned_abs());
     }
 }
 
@@ -208,7 +208,7 @@ impl Model {
         let jobs = jobs.map(|job| self.job(&job));
         let cached = jobs.map(|job| self.jobs.of(job).view);
         let account = self.account(account);
-        State { jobs, cached, account, pending_decision: None, booked: 0, now }
+        State { jobs, cached, account, pending_decision: None, recorded: 0, now }
     }
 
     fn job(&mut self, job: &Job) -> Id {
@@ -407,7 +407,7 @@ impl Model {
             .get(&(Operation::Draw, RequestOutcome::Taken))
             .copied()
             .unwrap_or_default();
-        state.booked += ended;
+        state.recorded += ended;
         state.account = if let Some(known) = self.answered.get(&(before, answer)) {
             *known
         } else {
@@ -457,16 +457,16 @@ impl Model {
         !held && state.jobs.iter().all(|job| self.jobs.all[*job].job.is_at_rest())
     }
 
-    /// Whether everything that the service has counted is booked, and was told. What is written off under a grant that was
-    /// closed meanwhile is told, and not booked.
+    /// Whether everything that the service has counted is recorded, and was told. What is written off under a grant that was
+    /// closed meanwhile is told, and not recorded.
     pub fn check_ledger(&self, state: &State) -> Result<(), Broken> {
         let reported: i64 = state.jobs.iter().map(|job| self.jobs.all[*job].job.reported).sum();
         let counted = i64::try_from(self.counted(state).len()).unwrap();
-        let State { booked, .. } = *state;
-        if counted <= booked && booked <= reported {
+        let State { recorded, .. } = *state;
+        if counted <= recorded && recorded <= reported {
             return Ok(());
         }
-        Err(format!("{counted} counted, {booked} booked, {reported} told"))
+        Err(format!("{counted} counted, {recorded} recorded, {reported} told"))
     }
 
     /// Holds end, and time passes.

@@ -142,7 +142,7 @@ fn after(path: &Path, event: Event) -> Rc<Step> {
     Rc::new(Step { event, before: path.clone() })
 }
 
-/// Left in peace, everything that was granted comes back and is booked exactly once, and each job ends or says why it does
+/// Left in peace, everything that was granted comes back and is recorded exactly once, and each job ends or says why it does
 /// not: first both sides do what there is to do, then holds end and time passes, and so on.
 pub(super) fn comes_to_rest(
     model: &mut Model,

@@ -1,4 +1,4 @@
-//! How many requests are at work at a time that go on without their callers.
+//! How many requests that continue without their callers are at work at a time.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 
-/// Seconds after which a slot may be free again.
-const NEXT_SLOT: u32 = 5;
+/// Seconds after which a permit may be free again.
+const RETRY_AFTER: u32 = 5;
 /// Requests that make jobs: each has a manifest in memory.
 const MAX_CREATIONS: usize = 32;
 /// Requests to many jobs: each holds a list of them.
@@ -19,56 +19,56 @@ const MAX_CLEANUPS: usize = 4;
 /// Backups and restores: each reads objects by the hundred.
 const MAX_BACKUPS: usize = 1;
 
-/// The slots of one kind of requests, whoever sends them. Clones share them.
+/// How many requests of one kind are at work at a time, whoever sends them. Clones share the permits.
 #[derive(Clone, Debug)]
-pub struct Slots {
+pub struct TaskLimit {
     free: Arc<Semaphore>,
     what: &'static str,
 }
 
-impl Slots {
-    /// So many. `what`: the requests, in the plural.
+impl TaskLimit {
+    /// At most so many. `what`: the requests, in the plural.
     #[must_use]
     pub fn new(most: usize, what: &'static str) -> Self {
         Self { free: Arc::new(Semaphore::new(most)), what }
     }
 
-    /// A slot, if one is free. To be taken before anything is listed.
-    pub fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let full = || Problem::later(format!("other {} are at work; try again", self.what), NEXT_SLOT);
+    /// A permit, if one is free. To be acquired before anything is listed.
+    pub fn try_acquire(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let full = || Problem::later(format!("other {} are at work; try again", self.what), RETRY_AFTER);
         Arc::clone(&self.free).try_acquire_owned().map_err(|_| full())
     }
 
-    /// A slot, once one is free.
-    pub async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+    /// A permit, once one is free.
+    pub async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 }
 
-/// The slots of all kinds of requests in a process.
+/// The limits of all kinds of requests in a process.
 #[derive(Clone, Debug)]
-pub struct TaskSlots {
+pub struct TaskLimits {
     /// POST `/jobs`.
-    pub creations: Slots,
+    pub creations: TaskLimit,
     /// POST `/jobs/actions`.
-    pub actions: Slots,
+    pub actions: TaskLimit,
     /// POST `/jobs/force-stop-all`.
-    pub stops: Slots,
+    pub stops: TaskLimit,
     /// POST `/storage/cleanup`.
-    pub cleanups: Slots,
+    pub cleanups: TaskLimit,
     /// GET `/backup`, POST `/restore`, and the backups of policies.
-    pub backups: Slots,
+    pub backups: TaskLimit,
 }
 
-impl Default for TaskSlots {
+impl Default for TaskLimits {
     fn default() -> Self {
         Self {
-            creations: Slots::new(MAX_CREATIONS, "requests to make jobs"),
-            actions: Slots::new(MAX_ACTIONS, "requests to many jobs"),
-            stops: Slots::new(MAX_STOPS, "requests to many jobs"),
-            cleanups: Slots::new(MAX_CLEANUPS, "requests to prune"),
-            backups: Slots::new(MAX_BACKUPS, "backups or restores"),
+            creations: TaskLimit::new(MAX_CREATIONS, "requests to make jobs"),
+            actions: TaskLimit::new(MAX_ACTIONS, "requests to many jobs"),
+            stops: TaskLimit::new(MAX_STOPS, "requests to many jobs"),
+            cleanups: TaskLimit::new(MAX_CLEANUPS, "requests to prune"),
+            backups: TaskLimit::new(MAX_BACKUPS, "backups or restores"),
         }
     }
 }
@@ -81,14 +81,14 @@ mod tests {
     use crate::testing::documented;
 
     #[test]
-    fn a_slot_is_free_again_when_its_request_has_ended() {
-        let slots = Slots::new(1, "requests to prune");
-        let taken = slots.take().unwrap();
-        let refused = slots.take().unwrap_err();
+    fn a_permit_is_free_again_when_its_request_has_ended() {
+        let limit = TaskLimit::new(1, "requests to prune");
+        let taken = limit.try_acquire().unwrap();
+        let refused = limit.try_acquire().unwrap_err();
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(5)));
         assert_eq!(refused.detail, "other requests to prune are at work; try again");
         drop(taken);
-        assert!(slots.take().is_ok());
+        assert!(limit.try_acquire().is_ok());
     }
 
     #[test]

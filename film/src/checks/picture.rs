@@ -20,6 +20,9 @@ const FLAT: u8 = 8;
 const ALIKE: u8 = 6;
 /// A picture at rest for longer is frozen, in seconds.
 const FREEZE_SECONDS: f64 = 2.0;
+/// A still takes its whole scene for its movement, which is the slower the longer that is: at rest for no more than this
+/// part of its scene, it is not frozen.
+const SLOW_STILL: f64 = 1.0 / 15.0;
 
 /// The first key frame of the file that does not show what was rendered there; `keys` are their places, in order.
 pub(super) async fn unlike(
@@ -93,7 +96,10 @@ pub(super) async fn freeze(plan: &Plan<'_>, seen: &Watch) -> Result<Finding, Fil
         let mut moves = false;
         for scene in scenes_at(plan, start + frames / 2) {
             let rests = match &plan.request.scenes[scene].picture {
-                Picture::Still { motion, .. } => motion.from == motion.to,
+                Picture::Still { motion, .. } => {
+                    let shown = rate.seconds(plan.timeline.scenes[scene].picture);
+                    motion.from == motion.to || rate.seconds(Frames(frames)) <= shown * SLOW_STILL
+                }
                 Picture::Clip { .. } => false,
             };
             moves |= !rests && source(plan, scene).await?.iter().any(|frame| frame.range >= FLAT);

@@ -199,6 +199,13 @@ async fn a_short_german_film_is_as_loud_as_asked_for() {
     assert_all_pass(written([wanted]), Look::Whole).await;
 }
 
+/// In a small frame it moves by less than the eye of the check sees in two seconds.
+#[tokio::test]
+async fn a_still_that_moves_slowly_through_a_long_scene_is_not_frozen() {
+    let wanted = Wanted { language: "fr".to_owned(), scenes: 1, seconds: 45, size: (360, 360) };
+    assert_all_pass(written([wanted]), Look::Whole).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_language_is_heard_and_read_as_it_should_be() {
     assert_all_pass(written(Embedded::languages().map(Wanted::any)), Look::Rehearsed).await;

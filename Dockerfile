@@ -21,6 +21,10 @@ ARG VERSITYGW_VERSION=v1.8.0
 RUN CGO_ENABLED=0 GOBIN=/out go install -trimpath -ldflags '-s -w' \
     github.com/versity/versitygw/cmd/versitygw@${VERSITYGW_VERSION}
 
+# The model of the embedded voices. scripts/voices fetches it; its folder is given as a build context of this name:
+# --build-context kokoro="$(scripts/voices)". Without it flite and espeak-ng are all the voices there are.
+FROM scratch AS kokoro
+
 # What a step's pod works with: ffmpeg, the embedded voices (kakasi reads kanji for them), and Noto's faces, regular and
 # bold, for the scripts that captions may be in: docs/languages.md shows the list below, and a test reads it here. Drivers of graphics cards, which ffmpeg's packages
 # bring along, go again. All this comes before the program, which changes often.
@@ -54,6 +58,7 @@ RUN apt-get update \
     && fc-cache --really-force --system-only \
     && ffmpeg -loglevel error -f lavfi -i testsrc=d=1 -c:v libx264 -f null - \
     && flite -t hello -o /dev/null && espeak-ng -v ja -w /dev/null hello
+COPY --from=kokoro / /usr/share/videofactory/kokoro/
 ENV HOME=/tmp
 WORKDIR /work
 USER 65532:65532

@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     reason = "pixels, samples, seconds and seeds are converted all over, far below where a number type ends"
@@ -26,7 +27,7 @@ use videofactory_providers::error::ProviderError;
 /// How this provider is called in messages.
 const PROVIDER: &str = "The embedded provider";
 
-/// Writes by templates, draws by procedures, speaks through flite and espeak-ng.
+/// Writes by templates, draws by procedures, speaks through Kokoro, flite and espeak-ng.
 #[derive(Debug, Clone, Default)]
 pub struct Embedded;
 
@@ -47,7 +48,7 @@ impl Embedded {
         voice::require(language, voice).await
     }
 
-    /// The languages that it speaks, as espeak-ng names them; English it speaks by flite too.
+    /// The languages that it speaks, as espeak-ng names them; some of them by other engines, too.
     pub async fn voices() -> Result<Vec<String>, ProviderError> {
         voice::languages().await
     }

@@ -22,6 +22,9 @@ pub use videofactory_crds::settings::{
 
 use crate::digest::without_defaults;
 
+/// The embedded voice that needs no model: a draft is spoken by it.
+pub const QUICK_VOICE: &str = "quick";
+
 macro_rules! settings {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
         $(#[$meta])*
@@ -444,5 +447,17 @@ mod tests {
         assert!(draft.providers.script.is_some() && draft.providers.animation.is_none());
         assert!(draft.publish.targets.is_empty());
         assert_eq!(draft.frame(), (360, 640));
+    }
+
+    #[test]
+    fn a_draft_is_spoken_by_the_quick_voice_whoever_speaks_the_film() {
+        let job = settings(json!({
+            "providers": {"narration": {"accountRef": {"name": "grok"}, "voice": "Kore"}},
+            "characters": [{"name": "Ann", "voice": "Puck"}]
+        }));
+        let draft = Settings::resolve(&job, None, true).unwrap();
+        let narration = draft.providers.narration.as_ref().unwrap();
+        assert_eq!((narration.voice.as_str(), &narration.account_ref), (QUICK_VOICE, &None));
+        assert_eq!(draft.characters[0].voice, None);
     }
 }

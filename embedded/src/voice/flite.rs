@@ -8,7 +8,9 @@ use videofactory_providers::error::ProviderError;
 use videofactory_providers::wav::Sound;
 use videofactory_providers::words::Word;
 
-use super::engine::{configuration, run, sound, unexpected};
+use super::engine::{run, sound, unexpected};
+use super::letters::require_latin;
+use super::phones::{align, fill};
 use crate::signs::without_pictographs;
 
 /// The program.
@@ -58,26 +60,6 @@ pub(super) async fn speak(
     let alone = pronounce_alone(folder.path(), &text).await?;
     let times = assign(&alone, &phones, seconds);
     Ok((sound, times))
-}
-
-/// What is mostly in other letters would be spelt out by their English names, or be silent.
-fn require_latin(words: &[Word], voice: &str) -> Result<(), ProviderError> {
-    let letters = || words.iter().flat_map(|word| word.text.chars()).filter(|letter| letter.is_alphabetic());
-    let foreign = letters().filter(|letter| !is_latin(*letter)).count();
-    if foreign * 2 <= letters().count() {
-        return Ok(());
-    }
-    let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    Err(configuration(format!(
-        "the voice {voice} speaks English only, and most letters of \"{}\" are not Latin; set `language` to the narration's own, or name an account that narrates",
-        text.join(" ")
-    )))
-}
-
-fn is_latin(letter: char) -> bool {
-    letter.is_ascii_alphabetic()
-        || matches!(letter, '\u{aa}' | '\u{ba}' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}'
-            | '\u{fb00}'..='\u{fb06}' | '\u{ff21}'..='\u{ff5a}')
 }
 
 async fn speak_file(
@@ -187,83 +169,13 @@ fn assign(alone: &[Vec<String>], spoken: &[Phone], seconds: f64) -> Vec<(f64, f6
         .flat_map(|(word, phones)| phones.iter().map(move |phone| (word, phone.as_str())))
         .collect();
     let mut spans: Vec<Option<(f64, f64)>> = vec![None; alone.len()];
-    for (expected_at, spoken_at) in align(&expected, spoken) {
+    let names: Vec<&str> = spoken.iter().map(|phone| phone.name.as_str()).collect();
+    for (expected_at, spoken_at) in align(&expected, &names) {
         let phone = &spoken[spoken_at];
         let span = &mut spans[expected[expected_at].0];
         *span = Some(span.map_or((phone.start, phone.end), |(start, _)| (start, phone.end)));
     }
     fill(&spans, seconds)
-}
-
-/// Pairs (expected, spoken) in order, each spoken phone once, by edit distance.
-fn align(expected: &[(usize, &str)], spoken: &[Phone]) -> Vec<(usize, usize)> {
-    let (rows, columns) = (expected.len(), spoken.len());
-    if rows == 0 {
-        return Vec::new();
-    }
-    let width = columns + 1;
-    let mut cost = vec![0u32; (rows + 1) * width];
-    for row in 0..=rows {
-        for column in 0..=columns {
-            cost[row * width + column] = if row == 0 || column == 0 {
-                2 * (row + column) as u32
-            } else {
-                let differs = substitution(expected[row - 1].1, &spoken[column - 1].name);
-                (cost[(row - 1) * width + column - 1] + differs)
-                    .min(cost[(row - 1) * width + column] + 2)
-                    .min(cost[row * width + column - 1] + 2)
-            };
-        }
-    }
-    let (mut row, mut column) = (rows, columns);
-    let mut pairs = Vec::with_capacity(columns);
-    while column > 0 {
-        let here = cost[row * width + column];
-        if row > 0
-            && here
-                == cost[(row - 1) * width + column - 1]
-                    + substitution(expected[row - 1].1, &spoken[column - 1].name)
-        {
-            (row, column) = (row - 1, column - 1);
-            pairs.push((row, column));
-        } else if row > 0 && here == cost[(row - 1) * width + column] + 2 {
-            row -= 1;
-        } else {
-            column -= 1;
-            pairs.push((row.saturating_sub(1), column));
-        }
-    }
-    pairs.reverse();
-    pairs
-}
-
-/// Vowels turn into vowels and consonants into consonants when words meet; the other way costs more.
-fn substitution(one: &str, other: &str) -> u32 {
-    let vowel = |name: &str| name.starts_with(['a', 'e', 'i', 'o', 'u']);
-    match (one == other, vowel(one) == vowel(other)) {
-        (true, _) => 0,
-        (_, true) => 2,
-        (_, false) => 3,
-    }
-}
-
-/// A word for which no phone was found shares the time of the word before it (or after it, at the start).
-fn fill(spans: &[Option<(f64, f64)>], seconds: f64) -> Vec<(f64, f64)> {
-    let mut times = Vec::with_capacity(spans.len());
-    let mut at = 0;
-    while at < spans.len() {
-        let first = if spans[at].is_some() {
-            at
-        } else {
-            (at..spans.len()).find(|i| spans[*i].is_some()).unwrap_or(at)
-        };
-        let after = (first + 1..spans.len()).find(|i| spans[*i].is_some()).unwrap_or(spans.len());
-        let (start, end) = spans[first].unwrap_or((0.0, seconds));
-        let share = (end - start) / (after - at) as f64;
-        times.extend((0..after - at).map(|i| (start + share * i as f64, start + share * (i + 1) as f64)));
-        at = after;
-    }
-    times
 }
 
 /// Flite reads ASCII only: typographic signs and accented letters become their plain counterparts. Pictures would become
@@ -316,31 +228,6 @@ mod tests {
     fn pictures_are_not_called_by_their_names() {
         assert_eq!(plain("world! 🎉🚀"), "world!");
         assert_eq!(plain("café it’s"), "cafe-it's");
-    }
-
-    #[test]
-    fn a_narration_in_other_letters_is_refused_with_what_to_set() {
-        let words = |text: &str| videofactory_providers::words::split(text);
-        for text in ["Hello, dear Москва!", "Ünïcödé über", "3.5 % in 2026", "The word 深海 means deep sea."]
-        {
-            assert!(require_latin(&words(text), "slt").is_ok(), "{text}");
-        }
-        for text in ["深海はとても暗い。", "Глубокий океан, NASA", "समुद्र"]
-        {
-            let error = require_latin(&words(text), "slt").unwrap_err();
-            assert!(matches!(error, ProviderError::Configuration { .. }), "{error:?}");
-            assert!(error.to_string().contains("set `language`"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_word_without_a_phone_shares_the_time_of_its_neighbour() {
-        assert_eq!(
-            fill(&[Some((0.0, 2.0)), None, Some((2.0, 3.0))], 3.0),
-            [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)]
-        );
-        assert_eq!(fill(&[None, Some((1.0, 3.0))], 3.0), [(1.0, 2.0), (2.0, 3.0)]);
-        assert_eq!(fill(&[None, None], 3.0), [(0.0, 1.5), (1.5, 3.0)]);
     }
 
     #[test]

@@ -1,14 +1,17 @@
-//! espeak-ng reads Japanese from kana only. Words with kanji are turned into their reading by kakasi first.
+//! espeak-ng reads Japanese from kana only. Words with kanji are turned into their reading by kakasi first, and so are
+//! numbers.
 
 use videofactory_providers::error::ProviderError;
 use videofactory_providers::words::Word;
 
 use super::engine::{configuration, run};
+use super::numerals::{Counting, in_characters};
 use crate::signs::without_pictographs;
 
 /// How each word is pronounced, in kana.
 pub(super) async fn readings(words: &[Word]) -> Result<Vec<String>, ProviderError> {
-    let texts: Vec<String> = words.iter().map(|word| without_pictographs(&word.text)).collect();
+    let spelt = |word: &Word| in_characters(&without_pictographs(&word.text), Counting::Japanese);
+    let texts: Vec<String> = words.iter().map(spelt).collect();
     let Some(example) = texts.iter().find(|text| text.chars().any(is_kanji)) else {
         return Ok(texts);
     };

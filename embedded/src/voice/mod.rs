@@ -1,10 +1,15 @@
-//! The embedded voice: flite for English, espeak-ng for other languages, both as child processes.
-//! Every speech comes with the time of each of its words.
+//! The embedded voice: Kokoro where its model is installed and speaks the language, flite for English, espeak-ng for
+//! all others, these two as child processes. Every speech comes with the time of each of its words.
 
 mod engine;
 mod espeak;
 mod flite;
 mod kana;
+mod kokoro;
+mod letters;
+mod normalise;
+mod numerals;
+mod phones;
 mod reading;
 
 use videofactory_providers::capability::{NarrationRequest, Speech, TimingLevel, WordTiming};
@@ -22,9 +27,13 @@ const DEFAULT_FLITE_VOICE: &str = "slt";
 /// The voice name that asks for espeak-ng in English too.
 const ESPEAK_VOICE: &str = "espeak-ng";
 
+/// The voice name that asks for the engines that need no model: flite in English, else espeak-ng.
+const QUICK_VOICE: &str = "quick";
+
 /// Which engine speaks, in which of its voices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Voice {
+    Kokoro(kokoro::Voice),
     Flite(String),
     Espeak(String),
 }
@@ -57,6 +66,10 @@ pub(super) async fn require(language: &str, voice: &str) -> Result<(), ProviderE
 
 async fn speak(words: &[Word], voice: &Voice, request: &NarrationRequest) -> Result<Speech, ProviderError> {
     let (sound, times, level) = match voice {
+        Voice::Kokoro(voice) => {
+            let (sound, times) = kokoro::speak(words, voice, request.speed).await?;
+            (sound, times, TimingLevel::Exact)
+        }
         Voice::Flite(name) => {
             let (sound, times) = flite::speak(words, name, request.speed).await?;
             (sound, times, TimingLevel::Exact)
@@ -78,13 +91,15 @@ async fn speak(words: &[Word], voice: &Voice, request: &NarrationRequest) -> Res
     Ok(Speech { samples: sound.samples, sample_rate: sound.rate, words, level })
 }
 
-/// The words as an espeak-ng voice pronounces them: as written, without pictures, whose names it would say; in Japanese
-/// their kana.
+/// The words as an espeak-ng voice pronounces them: numbers and abbreviations in words, without pictures, whose names it
+/// would say; in Japanese their kana.
 async fn spelling(words: &[Word], voice: &str) -> Result<Vec<String>, ProviderError> {
     if voice.starts_with("ja") {
         return kana::readings(words).await;
     }
-    Ok(words.iter().map(|word| without_pictographs(&word.text)).collect())
+    let texts: Vec<String> = words.iter().map(|word| without_pictographs(&word.text)).collect();
+    let language = voice.split('+').next().unwrap_or(voice);
+    Ok(normalise::readings(&texts, language))
 }
 
 /// Seconds to samples; in order, without overlap, inside the sound, each at least one sample long.
@@ -107,6 +122,21 @@ fn timings(words: &[Word], times: &[(f64, f64)], sound: &Sound) -> Vec<WordTimin
 }
 
 async fn choose(language: &str, wanted: &str) -> Result<Voice, ProviderError> {
+    if wanted == QUICK_VOICE {
+        return choose_quick(language, "").await;
+    }
+    match kokoro::choose(language, wanted) {
+        kokoro::Choice::Speaks(voice) => Ok(Voice::Kokoro(voice)),
+        kokoro::Choice::Missing => Err(configuration(format!(
+            "the model of the voice {wanted} is not in this image; leave `voice` empty for the voices that are, or use \
+             the worker image of a release"
+        ))),
+        kokoro::Choice::Other => choose_quick(language, wanted).await,
+    }
+}
+
+/// One of the voices that need no model.
+async fn choose_quick(language: &str, wanted: &str) -> Result<Voice, ProviderError> {
     let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
     let is_variant = espeak::VARIANTS.contains(&wanted);
     let is_default = wanted.is_empty() || wanted == ESPEAK_VOICE;
@@ -127,8 +157,9 @@ async fn choose(language: &str, wanted: &str) -> Result<Voice, ProviderError> {
 }
 
 fn unknown_voice(wanted: &str, language: &str, flite: &[String]) -> ProviderError {
-    let mut voices: Vec<&str> = flite.iter().map(String::as_str).collect();
-    voices.push(ESPEAK_VOICE);
+    let kokoro = kokoro::names(language);
+    let mut voices: Vec<&str> = kokoro.iter().chain(flite).map(String::as_str).collect();
+    voices.extend([QUICK_VOICE, ESPEAK_VOICE]);
     voices.extend(espeak::VARIANTS);
     configuration(format!(
         "there is no voice \"{wanted}\" for the language \"{language}\"; the voices are {}",

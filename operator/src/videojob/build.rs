@@ -385,7 +385,8 @@ fn file_name(path: &str) -> &str {
 fn default_resources(step: StepName) -> ResourceRequirements {
     let (cpu, memory, most_memory) = match step {
         StepName::GenerateImages => ("500m", "256Mi", "1Gi"),
-        StepName::NarrateScenes => ("250m", "256Mi", "1Gi"),
+        // The model of the embedded voices has some 400 MiB, and each of two phrases at a time nearly as much again.
+        StepName::NarrateScenes => ("500m", "700Mi", "2Gi"),
         StepName::WriteScript | StepName::AnimateScenes | StepName::PublishVideo => {
             ("100m", "128Mi", "512Mi")
         }

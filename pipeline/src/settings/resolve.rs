@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use videofactory_crds::settings::{MusicSource, Resolution, ThumbnailSource, VideoSettings};
 
-use super::{Settings, lines};
+use super::{Provider, QUICK_VOICE, Settings, lines};
 
 /// The job's and the channel's settings do not make sense together.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ impl Settings {
     /// field; lists, providers of one capability and budgets are taken whole, for half of one
     /// account's provider and half of another's is nobody's.
     ///
-    /// With `draft`: embedded voice and pictures, still motion, 360p, nothing published; only the
+    /// With `draft`: the quick embedded voice, embedded pictures, still motion, 360p, nothing published; only the
     /// script may cost.
     pub fn resolve(
         job: &VideoSettings,
@@ -71,7 +71,10 @@ impl Settings {
         }
         self.providers.images = None;
         self.providers.animation = None;
-        self.providers.narration = None;
+        self.providers.narration = Some(Provider { voice: QUICK_VOICE.to_owned(), ..Provider::default() });
+        for character in &mut self.characters {
+            character.voice = None;
+        }
         self.format.resolution = Resolution::P360;
         self.publish.targets.clear();
     }

@@ -69,3 +69,16 @@ fn words_of(speech: &Speech) -> Words {
 fn to_seconds(samples: u64, rate: u32) -> f64 {
     (samples as f64 * 1e6 / f64::from(rate.max(1))).round() / 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use videofactory_embedded::Embedded;
+    use videofactory_pipeline::settings::QUICK_VOICE;
+
+    #[tokio::test]
+    async fn the_voice_of_drafts_is_one_of_the_embedded_provider() {
+        for language in ["en", "de", "ja"] {
+            Embedded::require_voice(language, QUICK_VOICE).await.unwrap();
+        }
+    }
+}

@@ -57,8 +57,16 @@ pub use status::{
     )
 )]
 #[x_kube(
-    validation = Rule::new("self.provider == 'Embedded' || has(self.secretRef)").message(
+    validation = Rule::new("self.provider in ['Embedded', 'OpenAICompatible', 'ComfyUI'] || has(self.secretRef)").message(
         "this provider needs secretRef, the Secret with its credentials"
+    ),
+    validation = Rule::new(
+        "!(self.provider in ['OpenAICompatible', 'ComfyUI']) || (has(self.endpoint) && self.endpoint != '')"
+    ).message(
+        "this provider needs endpoint, the base URL of your server: for example http://ollama.ai.svc:11434/v1"
+    ),
+    validation = Rule::new("(self.provider == 'ComfyUI') == has(self.workflowsRef)").message(
+        "a ComfyUI account needs workflowsRef, the ConfigMap with its workflows, and no other takes one"
     ),
     validation = Rule::new("self.provider != 'Embedded' || !has(self.secretRef)").message(
         "the Embedded provider takes no secretRef: it works offline"
@@ -71,22 +79,31 @@ pub use status::{
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderAccountSpec {
-    /// The service: XAI, Gemini, HuggingFace, YouTube, Webhook or Embedded.
+    /// The service: XAI, Gemini, HuggingFace, OpenAICompatible, ComfyUI, Pexels, Pixabay, YouTube, Webhook or
+    /// Embedded.
     pub provider: Provider,
 
-    /// Base URL to use instead of the service's own; not for a Webhook. The Secret must allow its host by the annotation
+    /// Base URL to use instead of the service's own; not for a Webhook. OpenAICompatible and ComfyUI need one, since they have
+    /// none of their own: for example http://ollama.ai.svc:11434/v1. The Secret must allow its host by the annotation
     /// videofactory.dev/allowed-hosts (host or host:port, with commas between): whoever may edit the account could
-    /// otherwise have the keys sent to himself. http is for Services of the cluster alone, as name.namespace.svc.
-    /// Default: "", the service's own.
+    /// otherwise have the keys sent to himself. http is for Services of the cluster, as name.namespace.svc, and for
+    /// accounts without a Secret. Default: "", the service's own.
     #[schemars(length(max = 500))]
     #[x_kube(validation = Rule::new(
         "self == '' || (isURL(self) && url(self).getScheme() in ['http', 'https'])"
     ).message("endpoint must be an http or https URL"))]
     pub endpoint: Option<String>,
 
-    /// The Secret with the credentials. Its keys: XAI, Gemini and HuggingFace apiKey; YouTube clientId,
-    /// clientSecret and refreshToken; Webhook url, the URL to call, and signingKey. A change takes effect at once.
+    /// The Secret with the credentials. Its keys: YouTube clientId, clientSecret and refreshToken; Webhook url, the URL to
+    /// call, and signingKey; every other service apiKey. Absent for Embedded, and for an OpenAICompatible server or a
+    /// ComfyUI that asks for no key. A change takes effect at once.
     pub secret_ref: Option<LocalRef>,
+
+    /// The ConfigMap with the workflows of a ComfyUI. Each is two files: NAME.json, as the editor exports it for the API, and
+    /// NAME.bindings.json, which says where the inputs go: {"prompt": "6.text", "seed": "3.seed", "size": "5"} for pictures,
+    /// with image and frames for clips. A job's model is the NAME; changed workflows take another, so that what was made
+    /// by the old one is made anew.
+    pub workflows_ref: Option<LocalRef>,
 
     /// A ConfigMap or Secret with the certificates, in PEM, of the authority that signed the endpoint's own, where it is not
     /// one that everybody trusts. Absent: those that the system and the operator trust.
@@ -102,7 +119,9 @@ pub struct ProviderAccountSpec {
     #[schemars(range(min = 0.001, max = 1000.0))]
     pub requests_per_second: Option<f64>,
 
-    /// Most steps that may use the account at once, 1 to 1000. Absent: no limit.
+    /// Most steps that may use the account at once, 1 to 1000; of OpenAICompatible also the most requests of each step at
+    /// once. Absent: of OpenAICompatible and ComfyUI 1, since a server of one's own works on one thing after the other;
+    /// else no limit.
     #[schemars(range(min = 1, max = 1000))]
     pub max_concurrent: Option<i32>,
 
@@ -118,6 +137,20 @@ pub struct ProviderAccountSpec {
     pub credentials_expire_at: Option<Time>,
 }
 
+impl ProviderAccountSpec {
+    /// Whether it is used without any credentials, although it is an outside service.
+    #[must_use]
+    pub const fn is_keyless(&self) -> bool {
+        self.provider.is_self_hosted() && self.secret_ref.is_none()
+    }
+
+    /// Most steps that may use the account at once; none: no limit.
+    #[must_use]
+    pub fn most_at_once(&self) -> Option<i32> {
+        self.max_concurrent.or_else(|| self.provider.is_self_hosted().then_some(1))
+    }
+}
+
 /// An outside service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = crate::schema::plain_enum)]
@@ -129,6 +162,17 @@ pub enum Provider {
     Gemini,
     /// Hugging Face, for images and narration.
     HuggingFace,
+    /// A server that speaks OpenAI's protocol (Ollama, vLLM, `LocalAI`, llama.cpp, `OpenRouter`, `LiteLLM`,
+    /// Kokoro-FastAPI, `OpenAI`), for scripts, images and narration.
+    #[serde(rename = "OpenAICompatible")]
+    OpenAiCompatible,
+    /// `ComfyUI`, for images and animation.
+    #[serde(rename = "ComfyUI")]
+    ComfyUi,
+    /// Pexels, for pictures and clips that people have given away.
+    Pexels,
+    /// Pixabay, for the same.
+    Pixabay,
     /// `YouTube`, for publishing.
     YouTube,
     /// A URL that is called when a film is finished.
@@ -139,20 +183,56 @@ pub enum Provider {
 
 impl Provider {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Xai, Self::Gemini, Self::HuggingFace, Self::YouTube, Self::Webhook, Self::Embedded];
+    pub const ALL: [Self; 10] = [
+        Self::Xai,
+        Self::Gemini,
+        Self::HuggingFace,
+        Self::OpenAiCompatible,
+        Self::ComfyUi,
+        Self::Pexels,
+        Self::Pixabay,
+        Self::YouTube,
+        Self::Webhook,
+        Self::Embedded,
+    ];
+
+    /// Whether people run it themselves: it has no address of its own, may ask for no key, and works on one thing after
+    /// the other unless its account says otherwise.
+    #[must_use]
+    pub const fn is_self_hosted(self) -> bool {
+        matches!(self, Self::OpenAiCompatible | Self::ComfyUi)
+    }
+
+    /// Whether it makes nothing, and gives what people have made: its makers are thanked.
+    #[must_use]
+    pub const fn is_stock(self) -> bool {
+        matches!(self, Self::Pexels | Self::Pixabay)
+    }
 
     /// Whether it makes what a step makes. Which targets it publishes to, their type says:
     /// [`TargetType::provider`](crate::settings::TargetType::provider).
     #[must_use]
     pub const fn supports(self, step: StepName) -> bool {
         match step {
-            StepName::WriteScript => matches!(self, Self::Gemini | Self::Embedded),
-            StepName::GenerateImages => {
-                matches!(self, Self::Xai | Self::Gemini | Self::HuggingFace | Self::Embedded)
+            StepName::WriteScript => matches!(self, Self::Gemini | Self::OpenAiCompatible | Self::Embedded),
+            StepName::GenerateImages => matches!(
+                self,
+                Self::Xai
+                    | Self::Gemini
+                    | Self::HuggingFace
+                    | Self::OpenAiCompatible
+                    | Self::ComfyUi
+                    | Self::Pexels
+                    | Self::Pixabay
+                    | Self::Embedded
+            ),
+            StepName::NarrateScenes => {
+                matches!(self, Self::Gemini | Self::HuggingFace | Self::OpenAiCompatible | Self::Embedded)
             }
-            StepName::NarrateScenes => matches!(self, Self::Gemini | Self::HuggingFace | Self::Embedded),
-            StepName::AnimateScenes => matches!(self, Self::Xai | Self::Gemini | Self::Embedded),
+            StepName::AnimateScenes => matches!(
+                self,
+                Self::Xai | Self::Gemini | Self::ComfyUi | Self::Pexels | Self::Pixabay | Self::Embedded
+            ),
             StepName::AssembleVideo | StepName::PublishVideo => false,
         }
     }
@@ -164,6 +244,10 @@ impl Provider {
             Self::Xai => "XAI",
             Self::Gemini => "Gemini",
             Self::HuggingFace => "HuggingFace",
+            Self::OpenAiCompatible => "OpenAICompatible",
+            Self::ComfyUi => "ComfyUI",
+            Self::Pexels => "Pexels",
+            Self::Pixabay => "Pixabay",
             Self::YouTube => "YouTube",
             Self::Webhook => "Webhook",
             Self::Embedded => "Embedded",

@@ -2,6 +2,7 @@
 //! bucket once for their inputs ([`Keys::document`](crate::Keys::document)), read by the steps
 //! after. A document's digest is the step's output digest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub fn digest_of<T: Serialize>(document: &T) -> Digest {
 pub struct Images {
     /// One for each scene.
     pub scenes: Vec<SceneImage>,
+    /// Whom the film owes thanks for a scene, by the scene's id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub credits: BTreeMap<String, String>,
 }
 
 /// A scene's picture.
@@ -104,6 +108,9 @@ pub struct SpokenWord {
 pub struct Clips {
     /// One for each scene.
     pub scenes: Vec<SceneClip>,
+    /// Whom the film owes thanks for a scene, by the scene's id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub credits: BTreeMap<String, String>,
 }
 
 /// A scene's moving picture.
@@ -137,6 +144,9 @@ pub struct Film {
     /// What came out otherwise than asked for, each in a sentence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Whom the film owes thanks, each in a line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub credits: Vec<String>,
 }
 
 /// One check of the finished film.

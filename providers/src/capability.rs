@@ -2,13 +2,14 @@
 //!
 //! Every method is one request that either delivers whole or fails with a [`ProviderError`]; none retries,
 //! waits for a quota or reads a clock: the caller owns time and money. Dropping a future stops its work.
-//! All methods here are answered in one exchange. A service that takes a submission and is polled later
-//! needs a trait of two methods, because its request id must be stored between them.
+//! Where a service takes a submission and is polled later there are two methods, because its request id must be stored
+//! between them.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::ProviderError;
 
@@ -28,12 +29,86 @@ pub trait Artist: Send + Sync {
     async fn draw(&self, request: &PictureRequest) -> Result<Picture, ProviderError>;
 }
 
+/// Draws one picture, at once or in a queue of its own: who draws at once ([`Artist`]) is one, too.
+#[async_trait]
+pub trait Illustrator: Send + Sync {
+    /// As [`Animator::id_of`].
+    fn id_of(&self, ticket: &Ticket) -> Option<String>;
+
+    /// As [`Animator::avoid`].
+    fn avoid(&self, ids: &[String]) {
+        let _ = ids;
+    }
+
+    /// Asks for a picture as [`Artist::draw`] does.
+    async fn submit(&self, request: &PictureRequest, ticket: &Ticket) -> Result<Drawn, ProviderError>;
+
+    /// Looks after a picture that was queued, as [`Animator::poll`] does after a clip; nothing while it is being made.
+    async fn poll(&self, id: &str) -> Result<Option<Picture>, ProviderError>;
+}
+
+#[async_trait]
+impl<T: Artist> Illustrator for T {
+    fn id_of(&self, _: &Ticket) -> Option<String> {
+        None
+    }
+
+    async fn submit(&self, request: &PictureRequest, _: &Ticket) -> Result<Drawn, ProviderError> {
+        self.draw(request).await.map(Drawn::Picture)
+    }
+
+    async fn poll(&self, _: &str) -> Result<Option<Picture>, ProviderError> {
+        let message = "what it draws at once has no id".to_owned();
+        Err(ProviderError::Unexpected { provider: "The service", message })
+    }
+}
+
+/// A service's answer to whoever asks for a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drawn {
+    /// Here it is.
+    Picture(Picture),
+    /// It is queued; the service's id of it.
+    Queued(String),
+}
+
+/// The name of one submission, which no other has: services that take ids of ours are given one made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket([u8; 16]);
+
+impl Ticket {
+    /// The ticket of the submission that has this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&Sha256::digest(name.as_bytes())[..16]);
+        // As UUIDs of version 8, which are made of whatever their maker likes.
+        bytes[6] = (bytes[6] & 0x0f) | 0x80;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        Self(bytes)
+    }
+
+    /// A UUID in its usual form, in lower case.
+    #[must_use]
+    pub fn uuid(&self) -> String {
+        let hex = hex::encode(self.0);
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    }
+
+    /// A number for what is drawn by chance.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.0.iter().take(6).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+    }
+}
+
 /// Speaks texts aloud.
 #[async_trait]
 pub trait Narrator: Send + Sync {
     /// Either one [`Speech`] for each of `request.texts`, in their order, or a single one for all of them: a
     /// service that is asked once for the whole film speaks it in one go, with a pause between the texts. That
-    /// one has the level `Estimated` and no words; whoever wants times or scenes must find them in the sound.
+    /// one has the level `Exact` and the words of all texts in a row if the engine tells their times; else the level
+    /// `Estimated` and no words, and whoever wants times or scenes must find them in the sound.
     async fn narrate(&self, request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError>;
 }
 
@@ -43,9 +118,21 @@ pub trait Animator: Send + Sync {
     /// The lengths that this model sells.
     fn lengths(&self, model: &Model) -> Lengths;
 
+    /// The id under which the service knows what is submitted with this ticket; `None` where it gives ids of its own, which
+    /// only its answer tells. Where there is one, a submission whose answer was lost is looked after as if it was taken.
+    fn id_of(&self, ticket: &Ticket) -> Option<String> {
+        let _ = ticket;
+        None
+    }
+
+    /// Tells what the film has already, by the ids of its submissions: who chooses from what there is takes nothing twice.
+    fn avoid(&self, ids: &[String]) {
+        let _ = ids;
+    }
+
     /// Asks for a clip; the service's id of the request, under which it is polled. Whoever calls this pays: the id must be
     /// stored before anything else is done.
-    async fn submit(&self, request: &ClipRequest) -> Result<String, ProviderError>;
+    async fn submit(&self, request: &ClipRequest, ticket: &Ticket) -> Result<String, ProviderError>;
 
     /// Looks after a clip. When it is done, its bytes are fetched within this call. `Refused` and
     /// `Unexpected` end it: nothing will come of it. After every other error it is looked after again.

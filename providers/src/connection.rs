@@ -58,8 +58,12 @@ pub struct Connection {
     /// The credentials by their names: `apiKey`; `clientId`, `clientSecret` and `refreshToken`; `url` and
     /// `signingKey`.
     pub secrets: BTreeMap<String, Secret>,
+    /// There are no credentials and none are needed, so that no Secret has to allow the endpoint.
+    pub keyless: bool,
     /// Hosts that the credentials may be sent to, besides the service's own: as their Secret says.
     pub allowed_hosts: AllowedHosts,
+    /// Workflows of the account, by the names of their files.
+    pub workflows: BTreeMap<String, String>,
     /// What may be called, and how.
     pub network: Network,
 }

@@ -3,7 +3,7 @@
 
 use crate::connection::Connection;
 use crate::http::{Place, service_url};
-use crate::{gemini, huggingface, xai, youtube};
+use crate::{gemini, huggingface, stock, xai, youtube};
 
 /// The entry of the Secret's allowed hosts that names the connection's endpoint; empty for the provider's own. An error
 /// is a sentence that says what to do. `provider`: as manifests name it.
@@ -12,7 +12,13 @@ pub fn allowed_host(provider: &str, connection: &Connection) -> Result<String, S
         "XAI" => xai::OWN,
         "Gemini" => gemini::OWN,
         "HuggingFace" => huggingface::OWN,
+        "Pexels" => stock::PEXELS,
+        "Pixabay" => stock::PIXABAY,
         "YouTube" => youtube::OWN,
+        "OpenAICompatible" | "ComfyUI" => {
+            Place::of_host(connection)?;
+            return Ok(entry(connection));
+        }
         "Webhook" if !connection.endpoint.is_empty() => {
             let move_it = "a Webhook account takes no endpoint, because its URL is a secret: put the URL into the Secret, \
                            as url, and remove endpoint";
@@ -21,8 +27,12 @@ pub fn allowed_host(provider: &str, connection: &Connection) -> Result<String, S
         _ => return Ok(String::new()),
     };
     Place::of_account(connection, own)?;
-    let entry = service_url(&connection.endpoint).and_then(|url| connection.allowed_hosts.entry(&url));
-    Ok(entry.unwrap_or_default())
+    Ok(entry(connection))
+}
+
+fn entry(connection: &Connection) -> String {
+    let url = service_url(&connection.endpoint);
+    url.and_then(|url| connection.allowed_hosts.entry(&url)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -70,6 +80,20 @@ mod tests {
         let entry = asked("XAI", "https://evil.example:444/v1", "a.example,evil.example:444");
         assert_eq!(entry.as_deref(), Ok("evil.example:444"));
         assert!(asked("XAI", "http://proxy.example", "proxy.example").unwrap_err().contains("use https"));
+    }
+
+    #[test]
+    fn a_host_of_ones_own_needs_an_endpoint_and_leave_only_if_there_is_a_key() {
+        let endpoint = "http://ollama.ai.svc:11434/v1";
+        assert!(asked("OpenAICompatible", "", "").unwrap_err().contains("write the server's base URL"));
+        assert!(asked("OpenAICompatible", endpoint, "").unwrap_err().contains("allowed-hosts"));
+        let allowed = asked("OpenAICompatible", endpoint, "ollama.ai.svc");
+        assert_eq!(allowed.as_deref(), Ok("ollama.ai.svc"));
+        for endpoint in [endpoint, "http://192.168.1.5:8080/v1", "https://models.example/v1"] {
+            let keyless =
+                Connection { endpoint: endpoint.to_owned(), keyless: true, ..Connection::default() };
+            assert_eq!(allowed_host("OpenAICompatible", &keyless), Ok(String::new()), "{endpoint}");
+        }
     }
 
     #[test]

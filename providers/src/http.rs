@@ -58,6 +58,8 @@ pub(crate) struct Call {
     /// origin.
     pub secrets: Vec<(&'static str, Secret)>,
     pub body: Body,
+    /// A parameter of the address that nobody may see, for services that take their key so.
+    pub secret_parameter: Option<(&'static str, Secret)>,
     /// Whether the service may charge for it: when the answer is lost, the outcome is then unknown.
     pub pays: bool,
     /// Whether redirects are followed; if not, they are the answer.
@@ -89,6 +91,7 @@ impl Call {
             headers: Vec::new(),
             secrets: Vec::new(),
             body: Body::Empty,
+            secret_parameter: None,
             pays: false,
             follow: true,
             timeout: CALL_TAKES,
@@ -141,6 +144,16 @@ impl Http {
     /// The service `provider` at the connection's endpoint, if its keys may be sent there, or at the first of its own.
     pub fn new(provider: &'static str, connection: &Connection, own: &[&str]) -> Result<Self, ProviderError> {
         Self::at(provider, connection, Place::of_account(connection, own))
+    }
+
+    /// The service `provider` at the connection's endpoint, where somebody runs it himself: with the key `apiKey` as a
+    /// bearer token if there is one.
+    pub fn of_host(provider: &'static str, connection: &Connection) -> Result<Self, ProviderError> {
+        let http = Self::at(provider, connection, Place::of_host(connection))?;
+        if connection.keyless {
+            return Ok(http);
+        }
+        http.with_bearer(connection.secret(provider, "apiKey")?)
     }
 
     /// The service `provider` at a URL that came from the Secret itself.
@@ -230,7 +243,11 @@ impl Http {
         }
         let body = encode(&call.body, &mut headers);
         let request = Request { method: call.method, headers, body, pays: call.pays, follow: call.follow };
-        let response = self.follow(self.target(&call.path)?, request).await?;
+        let mut url = self.target(&call.path)?;
+        if let Some((name, secret)) = call.secret_parameter.filter(|_| url.origin() == self.base.origin()) {
+            url.query_pairs_mut().append_pair(name, secret.reveal());
+        }
+        let response = self.follow(url, request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let is_foreign = self.is_foreign(response.url());
         let body = self.read(response, call.most_bytes, call.pays, call.timeout).await?;
@@ -349,6 +366,11 @@ impl Http {
         };
         let url = Url::parse(&whole);
         url.map_err(|error| self.unexpected(format!("the service names what is no address ({error})")))
+    }
+
+    /// Where every path begins, without a slash at the end.
+    pub fn base(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
     }
 
     /// Whether somebody else than the provider answered: a host that an account names, or one that a link or a redirect

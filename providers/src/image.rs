@@ -1,8 +1,13 @@
 //! Pictures: what their bytes say about themselves, never what a header or a name promises.
 
-use crate::capability::Picture;
+use crate::capability::{HEADROOM, Picture};
 use crate::error::ProviderError;
 use crate::http::sniff;
+
+/// Most pixels of a picture that a model is asked for: models were trained on no more, and draw things twice beyond.
+const MAX_PIXELS: f64 = 2_000_000.0;
+/// Its sides are multiples of this.
+const STEP: u32 = 16;
 
 /// The media type, width and height of a PNG or JPEG picture; of anything else, nothing.
 #[must_use]
@@ -29,6 +34,15 @@ pub(crate) fn read(provider: &'static str, bytes: Vec<u8>) -> Result<Picture, Pr
         });
     };
     Ok(Picture { bytes, media_type: kind.to_owned(), width, height, cost_micros: None })
+}
+
+/// A size of the frame's shape, with headroom where it stays within what models can draw.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of pictures are small")]
+pub(crate) fn drawn_size(width: u32, height: u32) -> (u32, u32) {
+    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
+    let scale = (MAX_PIXELS / (width * height)).sqrt().min(HEADROOM);
+    let side = |length: f64| ((length * scale) as u32 / STEP * STEP).max(STEP);
+    (side(width), side(height))
 }
 
 fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {

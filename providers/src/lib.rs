@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 pub mod capability;
+pub mod comfyui;
 pub mod connection;
 mod endpoint;
 pub mod error;
@@ -15,9 +16,13 @@ mod http;
 pub mod huggingface;
 pub mod image;
 mod json;
+pub mod openai_compatible;
 pub mod prices;
 mod request;
+mod script;
 mod sold;
+mod sound;
+pub mod stock;
 pub mod wav;
 pub mod webhook;
 pub mod words;
@@ -25,17 +30,20 @@ pub mod xai;
 pub mod youtube;
 
 pub use capability::{
-    Animator, Artist, Character, Clip, ClipRequest, ClipState, HEADROOM, Health, Lengths, Model,
-    NarrationRequest, Narrator, Picture, PictureRequest, Script, ScriptRequest, ScriptScene, ScriptWriter,
-    Speech, TimingLevel, WordTiming,
+    Animator, Artist, Character, Clip, ClipRequest, ClipState, Drawn, HEADROOM, Health, Illustrator, Lengths,
+    Model, NarrationRequest, Narrator, Picture, PictureRequest, Script, ScriptRequest, ScriptScene,
+    ScriptWriter, Speech, Ticket, TimingLevel, WordTiming,
 };
+pub use comfyui::ComfyUi;
 pub use connection::{Connection, Secret};
 pub use endpoint::allowed_host;
 pub use error::{ProviderError, Resume};
 pub use gemini::Gemini;
 pub use huggingface::HuggingFace;
+pub use openai_compatible::OpenAiCompatible;
 pub use prices::{Price, sold_seconds, usual_price};
 pub use sold::Sold;
+pub use stock::Stock;
 pub use webhook::Webhook;
 pub use xai::Xai;
 pub use youtube::YouTube;

@@ -6,7 +6,7 @@
 
 use crate::capability::{Lengths, Model};
 use crate::sold::Sold;
-use crate::{gemini, huggingface, xai};
+use crate::{gemini, huggingface, image, xai};
 
 /// A usual price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub fn usual_price(provider: &str, model: &Model, sold: Sold, width: u32, height
         ("Gemini", Sold::VideoSecond) => veo_second(&or(gemini::VIDEO_MODEL), model).map(each),
         ("HuggingFace", Sold::Image) => flux(&or(huggingface::IMAGE_MODEL), width, height).map(each),
         ("HuggingFace", Sold::NarrationSecond) => kokoro(&or(huggingface::SPEECH_MODEL)).map(each),
+        // One's own machine and libraries of free footage ask for no money.
+        ("ComfyUI" | "Pexels" | "Pixabay", Sold::Image | Sold::VideoSecond) => Some(each(0)),
         _ => None,
     }
 }
@@ -151,7 +153,7 @@ fn veo_second(name: &str, model: &Model) -> Option<i64> {
 
 /// Billed by the megapixel that is begun.
 fn flux(model: &str, width: u32, height: u32) -> Option<i64> {
-    let (width, height) = huggingface::picture_size(width, height);
+    let (width, height) = image::drawn_size(width, height);
     let megapixels = (i64::from(width) * i64::from(height) + 999_999) / 1_000_000;
     (model == "fal-ai/fal-ai/flux/schnell").then_some(3_000 * megapixels)
 }

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use videofactory_crds::CaRef;
 use videofactory_net::{Authority, Network};
 use videofactory_pipeline::contract::{
-    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, BucketRef, CA_FILE_NAME,
-    GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE, REFERRED_FILE, TERMINATION_FILE, TOKEN_FILE, WORK_DIR,
-    part_name,
+    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, ACCOUNT_WORKFLOWS_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, BucketRef,
+    CA_FILE_NAME, GIVEN_SCENES_FILE, GivenScenes, INPUT_VARIABLE, REFERRED_FILE, TERMINATION_FILE,
+    TOKEN_FILE, WORK_DIR, part_name,
 };
 use videofactory_pipeline::{Keys, StepInput};
 use videofactory_providers::Secret;
@@ -136,26 +136,23 @@ impl Paths {
 
     /// The credentials of an account, by the names of its Secret's keys.
     pub fn account_secrets(&self, account: &str) -> Result<BTreeMap<String, Secret>, StepError> {
-        let folder = self.at(ACCOUNT_SECRET_DIR).join(account);
-        let refuse = |what: &str, error: &std::io::Error| {
+        let files = mounted(&self.at(ACCOUNT_SECRET_DIR).join(account)).map_err(|error| {
             StepError::ReadCredentials(format!(
-                "failed to read {what} of account {account:?}: {error}; name its Secret in secretRef of the \
+                "failed to read the credentials of account {account:?}: {error}; name its Secret in secretRef of the \
                  ProviderAccount, with the keys that the provider needs"
             ))
-        };
-        let entries = std::fs::read_dir(&folder).map_err(|error| refuse("the credentials", &error))?;
-        let mut secrets = BTreeMap::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| refuse("the credentials", &error))?;
-            let Ok(key) = entry.file_name().into_string() else { continue };
-            // Kubernetes keeps the files in a hidden folder, and links to them.
-            if key.starts_with("..") || !entry.path().is_file() {
-                continue;
-            }
-            let text = std::fs::read_to_string(entry.path()).map_err(|error| refuse(&key, &error))?;
-            secrets.insert(key, Secret::new(&text));
-        }
-        Ok(secrets)
+        })?;
+        Ok(files.into_iter().map(|(key, text)| (key, Secret::new(&text))).collect())
+    }
+
+    /// The workflows of an account, by the names of their files.
+    pub fn account_workflows(&self, account: &str) -> Result<BTreeMap<String, String>, StepError> {
+        mounted(&self.at(ACCOUNT_WORKFLOWS_DIR).join(account)).map_err(|error| {
+            StepError::FollowSettings(format!(
+                "failed to read the workflows of account {account:?}: {error}; name their ConfigMap in workflowsRef of the \
+                 ProviderAccount"
+            ))
+        })
     }
 
     /// The authorities of an account's own.
@@ -206,6 +203,20 @@ impl Paths {
     fn at(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
+}
+
+/// The files of a Secret or `ConfigMap` that is mounted, by their names.
+fn mounted(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // Kubernetes keeps the files in a hidden folder, and links to them.
+        if !name.starts_with("..") && entry.path().is_file() {
+            files.insert(name, std::fs::read_to_string(entry.path())?);
+        }
+    }
+    Ok(files)
 }
 
 fn open_bucket(bucket: &BucketRef, paths: &Paths, network: &Network) -> Result<Bucket, StepError> {

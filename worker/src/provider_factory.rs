@@ -5,8 +5,8 @@ use std::sync::Arc;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_pipeline::clock;
 use videofactory_providers::{
-    Animator, Artist, Connection, Gemini, HuggingFace, Narrator, ProviderError, ScriptWriter, Webhook, Xai,
-    YouTube,
+    Animator, ComfyUi, Connection, Gemini, HuggingFace, Illustrator, Narrator, OpenAiCompatible,
+    ProviderError, ScriptWriter, Stock, Webhook, Xai, YouTube,
 };
 
 use crate::publishing::{Announcer, VideoSite};
@@ -16,7 +16,7 @@ pub trait ProviderFactory: Send + Sync {
     /// Who writes scripts.
     fn script_writer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn ScriptWriter>;
     /// Who draws pictures.
-    fn artist(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Artist>;
+    fn artist(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Illustrator>;
     /// Who speaks.
     fn narrator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Narrator>;
     /// Who animates pictures.
@@ -38,15 +38,20 @@ impl ProviderFactory for Services {
     fn script_writer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn ScriptWriter> {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
+            Provider::OpenAiCompatible => Some(Arc::new(OpenAiCompatible::new(&connection)?)),
             _ => None,
         })
     }
 
-    fn artist(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Artist> {
+    fn artist(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Illustrator> {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
             Provider::HuggingFace => Some(Arc::new(HuggingFace::new(&connection)?)),
+            Provider::OpenAiCompatible => Some(Arc::new(OpenAiCompatible::new(&connection)?)),
+            Provider::ComfyUi => Some(Arc::new(ComfyUi::new(&connection)?)),
+            Provider::Pexels => Some(Arc::new(Stock::pexels(&connection)?)),
+            Provider::Pixabay => Some(Arc::new(Stock::pixabay(&connection)?)),
             _ => None,
         })
     }
@@ -55,6 +60,7 @@ impl ProviderFactory for Services {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::HuggingFace => Some(Arc::new(HuggingFace::new(&connection)?)),
+            Provider::OpenAiCompatible => Some(Arc::new(OpenAiCompatible::new(&connection)?)),
             _ => None,
         })
     }
@@ -63,6 +69,9 @@ impl ProviderFactory for Services {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),
             Provider::Xai => Some(Arc::new(Xai::new(&connection)?)),
+            Provider::ComfyUi => Some(Arc::new(ComfyUi::new(&connection)?)),
+            Provider::Pexels => Some(Arc::new(Stock::pexels(&connection)?)),
+            Provider::Pixabay => Some(Arc::new(Stock::pixabay(&connection)?)),
             _ => None,
         })
     }

@@ -234,6 +234,14 @@ const fn gen_ai(provider: Provider) -> Option<&'static str> {
     match provider {
         Provider::Xai => Some("x_ai"),
         Provider::Gemini => Some("gcp.gemini"),
-        Provider::HuggingFace | Provider::YouTube | Provider::Webhook | Provider::Embedded => None,
+        // Who is behind the protocol, nobody knows here.
+        Provider::HuggingFace
+        | Provider::OpenAiCompatible
+        | Provider::ComfyUi
+        | Provider::Pexels
+        | Provider::Pixabay
+        | Provider::YouTube
+        | Provider::Webhook
+        | Provider::Embedded => None,
     }
 }

@@ -1,6 +1,7 @@
 //! One speech of several texts in a row, taken apart: where each text begins and ends in the sound, and when each of
 //! its words is heard. Where the speech is like a reading of the same texts, whose words are known, the words are
-//! those of the reading (`Aligned`); where it is not, they are guessed by pauses and syllables (`Estimated`).
+//! those of the reading (`Aligned`); where it is not, they are guessed by pauses and syllables (`Estimated`). An engine
+//! that tells the words' times with the sound needs neither (`Exact`).
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -14,6 +15,7 @@ mod activity;
 mod align;
 mod estimate;
 mod features;
+mod reported;
 mod sentences;
 mod syllables;
 mod trust;
@@ -28,6 +30,7 @@ use videofactory_embedded::Embedded;
 use videofactory_providers::{Speech, TimingLevel, WordTiming};
 
 use self::activity::{Activity, Stretch};
+pub use self::reported::reported;
 use self::sentences::Sentence;
 pub use self::trust::{Doubt, Evidence};
 

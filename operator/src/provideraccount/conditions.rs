@@ -111,15 +111,17 @@ fn credentials(observed: &Observed, now: Timestamp) -> State {
         state(kind, ConditionStatus::False, ProviderAccountReason::CredentialsInvalid, message)
     };
     match (&observed.credentials, &observed.health) {
+        // A server of one's own may ask for a key although the account names none.
+        (
+            Credentials::NotNeeded | Credentials::Here,
+            Health::Found(Checked { finding: Finding::Refused(message), .. }),
+        ) => invalid(message),
         (Credentials::NotNeeded, _) => {
             state(kind, ConditionStatus::True, ProviderAccountReason::Available, "needs no credentials")
         }
         (Credentials::Incomplete(message) | Credentials::Missing(message), _) => invalid(message),
         (Credentials::Forbidden(message), _) => {
             state(kind, ConditionStatus::False, ProviderAccountReason::ConfigurationInvalid, message)
-        }
-        (Credentials::Here, Health::Found(Checked { finding: Finding::Refused(message), .. })) => {
-            invalid(message)
         }
         (Credentials::Here, Health::Unasked) => {
             let refused = said(observed, kind).filter(|said| said.status == ConditionStatus::False);

@@ -84,7 +84,7 @@ impl Controller {
         let identity = self.identity(&account);
         let health = self.checks.last(&uid, &identity);
         let observed = Box::pin(observe(&self.context, &self.keyring, account, health)).await?;
-        if observed.credentials == Credentials::Here {
+        if matches!(observed.credentials, Credentials::Here | Credentials::NotNeeded) {
             ask(&self.checks, &self.context, &observed.account, &identity);
         }
         let now = clock::now();

@@ -21,7 +21,13 @@ use videofactory_client::call::{CallError, within};
 #[must_use]
 pub const fn keys(provider: Provider) -> &'static [&'static str] {
     match provider {
-        Provider::Xai | Provider::Gemini | Provider::HuggingFace => &["apiKey"],
+        Provider::Xai
+        | Provider::Gemini
+        | Provider::HuggingFace
+        | Provider::OpenAiCompatible
+        | Provider::ComfyUi
+        | Provider::Pexels
+        | Provider::Pixabay => &["apiKey"],
         Provider::YouTube => &["clientId", "clientSecret", "refreshToken"],
         Provider::Webhook => &["url", "signingKey"],
         Provider::Embedded => &[],
@@ -61,7 +67,7 @@ impl Keyring {
         account: &ProviderAccount,
     ) -> Result<Option<Known>, CallError> {
         let spec = &account.spec;
-        if keys(spec.provider).is_empty() {
+        if keys(spec.provider).is_empty() || spec.is_keyless() {
             return Ok(None);
         }
         let namespace = account.namespace().unwrap_or_default();
@@ -126,6 +132,7 @@ pub fn allowed_host(
 ) -> Result<String, String> {
     let connection = Connection {
         endpoint: spec.endpoint.clone().unwrap_or_default(),
+        keyless: spec.is_keyless(),
         allowed_hosts: allowed_hosts.clone(),
         network: network.clone(),
         ..Connection::default()
@@ -144,6 +151,10 @@ fn fingerprint(account: &ProviderAccount, name: &str, secret: &Content, network:
     let mut text = format!("{:?}\n", spec.provider);
     allowed_host(spec, &secret.allowed_hosts, network)
         .map_err(|why| Lacking::Leave(format!("Secret {name:?}: {why}")))?;
+    if spec.provider.is_self_hosted() {
+        // A key of one server is nothing to another, and many take any.
+        text.push_str(spec.endpoint.as_deref().unwrap_or_default().trim_end_matches('/'));
+    }
     for key in keys(spec.provider) {
         let value = secret.keys.get(*key).filter(|value| !value.is_empty());
         let value =
@@ -206,6 +217,14 @@ mod tests {
             of("Webhook", "", hook("https://a.example")),
             of("Webhook", "", hook("https://b.example"))
         );
+    }
+
+    #[test]
+    fn the_same_key_of_two_servers_is_two_accounts() {
+        let of = |endpoint: &str| of("OpenAICompatible", endpoint, json!({"apiKey": "none"}));
+        assert!(of("https://proxy.example/v1").is_ok());
+        assert_eq!(of("https://proxy.example/v1"), of("https://proxy.example/v1/"));
+        assert_ne!(of("https://proxy.example/v1"), of("https://proxy.example:8443/v1"));
     }
 
     #[test]

@@ -14,7 +14,10 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_net::Network;
 use videofactory_pipeline::clock;
-use videofactory_providers::{Connection, Gemini, Health, HuggingFace, ProviderError, Webhook, Xai, YouTube};
+use videofactory_providers::{
+    ComfyUi, Connection, Gemini, Health, HuggingFace, OpenAiCompatible, ProviderError, Stock, Webhook, Xai,
+    YouTube,
+};
 
 use super::credentials;
 use super::model::{Checked, Finding, Health as Known};
@@ -25,6 +28,8 @@ use videofactory_client::call::CallError;
 
 /// How often a service is asked that answers.
 const WHILE_FINE: Duration = Duration::from_mins(5);
+/// How often one is that counts the question among what it allows.
+const WHILE_COUNTED: Duration = Duration::from_hours(1);
 /// How soon one is asked again that does not, at first and at last.
 const WHILE_NOT: (Duration, Duration) = (Duration::from_secs(15), Duration::from_mins(5));
 /// How long after its time a check that nobody asks for is remembered.
@@ -103,6 +108,15 @@ impl Checks {
         state.checked = Some(checked);
         state.under_way = false;
     }
+
+    /// Leaves a service that answers in peace for longer.
+    fn spare(&self, uid: &str, identity: &Identity) {
+        let mut states = self.states.lock();
+        let fine = |state: &&mut State| state.identity == *identity && state.failures == 0;
+        if let Some(state) = states.get_mut(uid).filter(fine) {
+            state.due = Instant::now() + WHILE_COUNTED;
+        }
+    }
 }
 
 impl State {
@@ -137,6 +151,9 @@ pub fn ask(checks: &Arc<Checks>, context: &Context, account: &ProviderAccount, i
             Err(error) => Finding::Down(error.to_string()),
         };
         checks.end(&uid, &identity, Checked { finding, took: begun.elapsed(), at: clock::now() });
+        if account.spec.provider.is_stock() {
+            checks.spare(&uid, &identity);
+        }
         context.caches.account_queue.push(queued(&account));
     };
     tokio::spawn(asking.in_current_span());
@@ -183,13 +200,19 @@ fn client(
     let connection = Connection {
         endpoint: account.spec.endpoint.clone().unwrap_or_default(),
         secrets: secret.keys.into_iter().map(|(key, value)| (key, value.into())).collect(),
+        keyless: account.spec.is_keyless(),
         allowed_hosts: secret.allowed_hosts,
         network: network.clone(),
+        ..Connection::default()
     };
     Ok(match account.spec.provider {
         Provider::Xai => Box::new(Xai::new(&connection)?),
         Provider::Gemini => Box::new(Gemini::new(&connection, clock::now)?),
         Provider::HuggingFace => Box::new(HuggingFace::new(&connection)?),
+        Provider::Pexels => Box::new(Stock::pexels(&connection)?),
+        Provider::Pixabay => Box::new(Stock::pixabay(&connection)?),
+        Provider::ComfyUi => Box::new(ComfyUi::new(&connection)?),
+        Provider::OpenAiCompatible => Box::new(OpenAiCompatible::new(&connection)?),
         Provider::YouTube => Box::new(YouTube::new(&connection, clock::now)?),
         Provider::Webhook => Box::new(Webhook::new(&connection, clock::now)?),
         Provider::Embedded => Box::new(AlwaysFine),
@@ -243,6 +266,18 @@ mod tests {
             tokio::time::advance(wait).await;
         }
         assert_eq!(waits, [15, 30, 60, 120, 240, 300, 300]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_counts_the_question_is_asked_every_hour_unless_it_fails() {
+        let checks = Checks::default();
+        for (finding, due) in [(Finding::Fine, WHILE_COUNTED), (down(), WHILE_NOT.0)] {
+            assert!(checks.begin("u", &identity("1")));
+            checks.end("u", &identity("1"), checked(finding));
+            checks.spare("u", &identity("1"));
+            assert_eq!(checks.due_in("u"), Some(due));
+            tokio::time::advance(due).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -115,7 +115,7 @@ impl Ledger {
             expired: status.expired.clone(),
             turns: last_turns::read(&status.turns, now),
             requests_per_second: spec.requests_per_second,
-            max_concurrent: spec.max_concurrent.map(i64::from),
+            max_concurrent: spec.most_at_once().map(i64::from),
         };
         ledger.charge_new_quotas();
         ledger.reserve();

@@ -19,6 +19,9 @@ use crate::provideraccount::{allowed_host, attempt, is_unopened};
 use crate::restoring;
 use videofactory_client::call::CallError;
 
+/// The version of the credentials of an account that needs none.
+const KEYLESS: &str = "none";
+
 /// Every account that the spec, the Channel or its frozen copy names, wherever it does, and every one that a demand of
 /// this job waits for.
 pub(super) async fn accounts(
@@ -126,7 +129,13 @@ fn account_state(
         return Account::Embedded;
     }
     let secret = account.spec.secret_ref.as_ref().map(|secret| secret.name.as_str()).unwrap_or_default();
-    let (credentials, allowed_hosts) = secret_terms(secret).unzip();
+    // One that needs no Secret has credentials that never change.
+    let terms = if account.spec.is_keyless() {
+        Some((KEYLESS.to_owned(), AllowedHosts::default()))
+    } else {
+        secret_terms(secret)
+    };
+    let (credentials, allowed_hosts) = terms.unzip();
     let leave = allowed_host(&account.spec, &allowed_hosts.unwrap_or_default(), network);
     let conditions = account.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     let duplicate = condition::get(conditions, ConditionType::Ready).filter(|ready| {
@@ -138,6 +147,7 @@ fn account_state(
              pa.spec.secretRef` names"
         )),
         // The pod would be given the keys, and sends them to where it is told.
+        (_, Err(why), _) if account.spec.is_keyless() => Some(format!("ProviderAccount {name:?}: {why}")),
         (_, Err(why), _) => Some(format!("ProviderAccount {name:?}: Secret {secret:?}: {why}")),
         (_, _, Some(ready)) => Some(format!("ProviderAccount {name:?}: {}", ready.message)),
         _ => None,
@@ -226,6 +236,24 @@ mod tests {
         let obstacle = external.obstacle.unwrap();
         assert!(obstacle.contains("\"team\"") && obstacle.contains("as url"), "{obstacle}");
         assert!(!obstacle.contains("a-secret-path"), "{obstacle}");
+    }
+
+    #[test]
+    fn a_server_of_ones_own_is_usable_without_a_secret() {
+        let state = |endpoint: &str| {
+            let account: ProviderAccount = serde_json::from_value(json!({
+                "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "acc"},
+                "spec": {"provider": "OpenAICompatible", "endpoint": endpoint},
+            }))
+            .unwrap();
+            match account_state("acc", Some(&Ok(account)), &Network::default(), |_| None) {
+                Account::External(external) => (external.credentials, external.obstacle),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(state("http://ollama.ai.svc:11434/v1"), (Some("none".to_owned()), None));
+        let (_, obstacle) = state("ollama");
+        assert!(obstacle.unwrap().contains("endpoint is no URL"));
     }
 
     #[test]

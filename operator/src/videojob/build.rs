@@ -18,9 +18,9 @@ use videofactory_crds::{CaKind, CaRef, StepName, VideoJob};
 use videofactory_net::{CLUSTER_SERVICES, variables};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{
-    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR, CA_FILE_NAME, Carried,
-    GIVEN_SCENES_FILE, Grace, INPUT_VARIABLE, OPERATOR_CA_FILE, REFERRED_FILE, StepInput, TERMINATION_FILE,
-    TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR, in_parts, part_name,
+    ACCOUNT_CA_DIR, ACCOUNT_SECRET_DIR, ACCOUNT_WORKFLOWS_DIR, BUCKET_CA_FILE, BUCKET_SECRET_DIR,
+    CA_FILE_NAME, Carried, GIVEN_SCENES_FILE, Grace, INPUT_VARIABLE, OPERATOR_CA_FILE, REFERRED_FILE,
+    StepInput, TERMINATION_FILE, TOKEN_AUDIENCE, TOKEN_FILE, WORK_DIR, in_parts, part_name,
 };
 
 use super::labels::Labels;
@@ -273,6 +273,18 @@ fn volumes(
         let mount = read_only(&volume, &format!("{ACCOUNT_SECRET_DIR}/{account}"));
         volumes.push((Volume { secret: Some(source), ..named(&volume) }, mount));
     }
+    let with_workflows = start.input.accounts.iter().filter(|(_, external)| !external.workflows.is_empty());
+    volumes.extend(with_workflows.enumerate().map(|(place, (account, external))| {
+        let volume = format!("workflows-{place}");
+        // One that is missing is told by the worker, as a Secret is.
+        let source = ConfigMapVolumeSource {
+            name: external.workflows.clone(),
+            optional: Some(true),
+            ..ConfigMapVolumeSource::default()
+        };
+        let mount = read_only(&volume, &format!("{ACCOUNT_WORKFLOWS_DIR}/{account}"));
+        (Volume { config_map: Some(source), ..named(&volume) }, mount)
+    }));
     if !documents.is_empty() {
         let source = |document: &ConfigMap| VolumeProjection {
             config_map: Some(ConfigMapProjection {

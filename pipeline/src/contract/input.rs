@@ -146,9 +146,18 @@ pub struct AccountAccess {
     /// Who vouches for its server, besides whom everybody trusts; mounted below [`super::ACCOUNT_CA_DIR`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<CaRef>,
+    /// The `ConfigMap` with its workflows, mounted below [`super::ACCOUNT_WORKFLOWS_DIR`]; empty = none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub workflows: String,
     /// Prices that differ from the provider's usual ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prices: BTreeMap<String, Money>,
+    /// There is no Secret, because the service asks for no key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keyless: bool,
+    /// Most requests that the service is sent at once; absent = as many as the worker makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_at_once: Option<u32>,
     /// What this attempt may submit.
     #[serde(default)]
     pub allowance: Allowance,

@@ -37,6 +37,8 @@ pub const ACCOUNT_SECRET_DIR: &str = "/var/run/videofactory/account";
 pub const BUCKET_CA_FILE: &str = "/var/run/videofactory/ca/bucket/ca.crt";
 /// Where those of accounts are: a folder for each account that has some, by its name, with the file [`CA_FILE_NAME`].
 pub const ACCOUNT_CA_DIR: &str = "/var/run/videofactory/ca/account";
+/// Where accounts' workflows are mounted, a folder for each account.
+pub const ACCOUNT_WORKFLOWS_DIR: &str = "/var/run/videofactory/workflows";
 /// Where those are that the operator trusts for all.
 pub const OPERATOR_CA_FILE: &str = "/var/run/videofactory/ca/operator/ca.crt";
 /// The name of each such file.

@@ -84,6 +84,9 @@ fn input(step: StepName, spec: &VideoJobSpec, text: char) -> StepInput {
             key: "k".repeat(253),
         }),
         prices: (0..50).map(|number| (format!("{number}{}", long(60)), "1".parse().unwrap())).collect(),
+        workflows: "n".repeat(253),
+        keyless: true,
+        requests_at_once: Some(u32::MAX),
         allowance: Allowance {
             submissions: u32::MAX,
             openings: vec![opening; openings],

@@ -3,7 +3,6 @@
 mod fault;
 mod picture;
 mod reply;
-mod script;
 mod speech;
 mod veo;
 
@@ -20,13 +19,14 @@ use self::veo::Operation;
 pub(crate) use self::veo::lengths as clip_lengths;
 use crate::capability::{
     Animator, Artist, Clip, ClipRequest, ClipState, Health, Lengths, Model, NarrationRequest, Narrator,
-    Picture, PictureRequest, Script, ScriptRequest, ScriptWriter, Speech,
+    Picture, PictureRequest, Script, ScriptRequest, ScriptWriter, Speech, Ticket,
 };
 use crate::connection::Connection;
 use crate::error::ProviderError;
 use crate::google::Failure;
 use crate::http::{Answer, Call, Http, sniff};
 use crate::request::lay_over;
+use crate::script;
 use crate::sold::Sold;
 
 /// How this provider is called in messages.
@@ -133,7 +133,7 @@ impl ScriptWriter for Gemini {
         });
         lay_over(PROVIDER, &mut configuration, &request.model, &RESERVED)?;
         let reply = self.generate(model, contents, configuration).await?;
-        script::read(&reply.text, request)
+        script::read(PROVIDER, &reply.text, request)
     }
 }
 
@@ -167,7 +167,7 @@ impl Animator for Gemini {
         veo::lengths(model)
     }
 
-    async fn submit(&self, request: &ClipRequest) -> Result<String, ProviderError> {
+    async fn submit(&self, request: &ClipRequest, _: &Ticket) -> Result<String, ProviderError> {
         let model = model(&request.model, VIDEO_MODEL)?;
         let call = Call::submit(format!("/models/{model}:predictLongRunning"), veo::body(request)?);
         let answer = self.http.call(call).await?;

@@ -31,7 +31,8 @@ pub(crate) struct Answer {
 }
 
 /// What stands where a service's words would.
-const NOT_SHOWN: &str = "its words are not shown, because its host is not the provider's own";
+const NOT_SHOWN: &str =
+    "its words are not shown, because nothing vouches for its host; they are in its own log";
 
 impl Answer {
     /// Whether the status is a 2xx.

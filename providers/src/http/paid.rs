@@ -17,6 +17,8 @@ pub(crate) enum File {
     Here(Vec<u8>),
     /// To be fetched, at once: such links do not last.
     At(String),
+    /// The same where the service itself keeps its files: with the account's key, if there is one.
+    Own(String),
 }
 
 impl File {
@@ -31,22 +33,42 @@ impl File {
 }
 
 impl Http {
+    /// Where a file lies that a server links to which somebody runs himself: relative links begin where the server is, and
+    /// so do those to a host that only the server's own network knows by this name.
+    pub fn own_file(&self, link: &str) -> Option<File> {
+        let link = match File::of_link(link)? {
+            File::At(link) => link,
+            here => return Some(here),
+        };
+        let mut url = self.base.join(&link).ok()?;
+        let destinations = self.network.destinations();
+        let host = url.host_str().unwrap_or_default();
+        let is_known = Some(host) == self.base.host_str() || destinations.is_service(host);
+        if !is_known && destinations.is_internal(url.as_str()) {
+            url.set_scheme(self.base.scheme()).ok()?;
+            url.set_host(self.base.host_str()).ok()?;
+            url.set_port(self.base.port()).ok()?;
+        }
+        Some(File::Own(url.into()))
+    }
+
     /// The bytes of a file that a service made and will not be asked for again. One that is to be fetched must
-    /// be of one of `kinds`; it is tried three times, without credentials. Every failure is `Unexpected`: the
-    /// request was taken, and nothing came of it.
+    /// be of one of `kinds`; it is tried three times. Every failure is `Unexpected`: the request was taken, and nothing
+    /// came of it.
     pub async fn have(
         &self,
         file: File,
         most_bytes: usize,
         kinds: &[&str],
     ) -> Result<Vec<u8>, ProviderError> {
-        let url = match file {
+        let (url, with_key) = match file {
             File::Here(bytes) => return Ok(bytes),
-            File::At(url) => url,
+            File::At(url) => (url, false),
+            File::Own(url) => (url, true),
         };
         let mut pauses = PAUSES.iter();
         loop {
-            let error = match self.download(&url, false, most_bytes, kinds).await {
+            let error = match self.download(&url, with_key, most_bytes, kinds).await {
                 Ok((bytes, _)) => return Ok(bytes),
                 Err(error) => error,
             };

@@ -23,7 +23,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// The connection's endpoint, or the first of the provider's own addresses. An endpoint must be one that the key may
-    /// be sent to: by its Secret's annotation, unless it is the provider's own.
+    /// be sent to: by its Secret's annotation, unless it is the provider's own or there is no key.
     pub fn of_account(connection: &Connection, own: &[&str]) -> Result<Self, String> {
         let own: Vec<Url> = own.iter().map(|text| parse(text)).collect::<Result<_, _>>()?;
         let given = connection.endpoint.trim();
@@ -32,11 +32,25 @@ impl Place {
             _ => parse(given)?,
         };
         let is_own = own.iter().any(|own| own.origin() == base.origin());
-        if !is_own && !connection.allowed_hosts.allow(&base) {
+        if !is_own && !connection.keyless && !connection.allowed_hosts.allow(&base) {
             return Err(forbidden(&base));
         }
-        refuse_clear_text(&connection.network, &base)?;
+        if !connection.keyless {
+            refuse_clear_text(&connection.network, &base)?;
+        }
         Ok(Self { base, is_own })
+    }
+
+    /// The connection's endpoint, which somebody runs himself. Whoever lets a Secret's keys be sent there vouches for it
+    /// as a provider's own address is vouched for: what it says may be shown.
+    pub fn of_host(connection: &Connection) -> Result<Self, String> {
+        if connection.endpoint.trim().is_empty() {
+            let missing = "the account names no endpoint: write the server's base URL, such as \
+                           http://ollama.ai.svc:11434/v1";
+            return Err(missing.to_owned());
+        }
+        let place = Self::of_account(connection, &[])?;
+        Ok(Self { is_own: !connection.keyless, ..place })
     }
 
     /// A URL that came from the Secret itself.

@@ -3,7 +3,6 @@
 mod fault;
 mod picture;
 mod route;
-mod sound;
 mod speech;
 #[cfg(test)]
 mod tests;
@@ -13,7 +12,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
-pub(crate) use self::picture::size as picture_size;
 use self::route::{Route, Via};
 use crate::capability::{Artist, Health, NarrationRequest, Narrator, Picture, PictureRequest, Speech};
 use crate::connection::Connection;
@@ -21,6 +19,7 @@ use crate::error::ProviderError;
 use crate::http::{Answer, Call, Http, taken};
 use crate::image;
 use crate::sold::Sold;
+use crate::sound;
 
 /// How this provider is called in messages.
 const PROVIDER: &str = "Hugging Face";
@@ -98,7 +97,7 @@ impl Narrator for HuggingFace {
         let answer = self.ask(&route, path, body).await?;
         let file = speech::read(route.via, &answer)?;
         let bytes = self.router.have(file, ANSWER_BYTES, &sound::KINDS).await?;
-        Ok(vec![sound::decode(&answer.content_type(), &bytes)?])
+        Ok(vec![sound::decode(PROVIDER, &answer.content_type(), &bytes)?])
     }
 }
 

@@ -4,15 +4,12 @@ use serde_json::{Value, json};
 
 use super::route::{Route, Via};
 use super::{PROVIDER, configuration, fault, unexpected};
-use crate::capability::{HEADROOM, PictureRequest};
+use crate::capability::PictureRequest;
 use crate::error::ProviderError;
 use crate::http::{Answer, Complaint, File, sniff, taken};
+use crate::image;
 use crate::request::{data_url, from_base64, lay_over, nearest_ratio, picture_prompt, refuse_references};
 
-/// Most pixels of a picture: models were trained on no more, and draw things twice beyond.
-const MAX_PIXELS: f64 = 2_000_000.0;
-/// Sides are multiples of this.
-const STEP: u32 = 16;
 /// Seeds are smaller than this everywhere.
 const SEEDS: u64 = 1 << 31;
 /// The frames of models that take no size, as width and height.
@@ -36,7 +33,7 @@ const RESERVED: [&str; 11] = [
 pub(super) fn body(route: &Route, request: &PictureRequest) -> Result<(String, Value), ProviderError> {
     let model = &route.model;
     let prompt = picture_prompt(request);
-    let (width, height) = size(request.width, request.height);
+    let (width, height) = image::drawn_size(request.width, request.height);
     let seed = request.seed % SEEDS;
     let (path, mut body, inside) = match route.via {
         Via::HfInference => {
@@ -86,15 +83,6 @@ pub(super) fn body(route: &Route, request: &PictureRequest) -> Result<(String, V
     lay_over(PROVIDER, target, model, &RESERVED)?;
     add_references(route, request, target)?;
     Ok((path, body))
-}
-
-/// A size of the frame's shape, with headroom where it stays within what models can draw.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of pictures are small")]
-pub(crate) fn size(width: u32, height: u32) -> (u32, u32) {
-    let (width, height) = (f64::from(width.max(1)), f64::from(height.max(1)));
-    let scale = (MAX_PIXELS / (width * height)).sqrt().min(HEADROOM);
-    let side = |length: f64| ((length * scale) as u32 / STEP * STEP).max(STEP);
-    (side(width), side(height))
 }
 
 /// Sends the characters' pictures along, in the way of the model; refuses them where it takes none.

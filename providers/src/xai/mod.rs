@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use self::answer::Polled;
 pub(crate) use self::body::resolution;
 use crate::capability::{
-    Animator, Artist, Clip, ClipRequest, ClipState, Health, Lengths, Model, Picture, PictureRequest,
+    Animator, Artist, Clip, ClipRequest, ClipState, Health, Lengths, Model, Picture, PictureRequest, Ticket,
 };
 use crate::connection::Connection;
 use crate::error::ProviderError;
@@ -87,7 +87,7 @@ impl Animator for Xai {
         Lengths::Range(SECONDS.0, SECONDS.1)
     }
 
-    async fn submit(&self, request: &ClipRequest) -> Result<String, ProviderError> {
+    async fn submit(&self, request: &ClipRequest, _: &Ticket) -> Result<String, ProviderError> {
         let body = body::of_clip(request)?;
         let call = Call::submit("/videos/generations", body);
         let most_bytes = call.most_bytes;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use videofactory_providers::{
     Animator, Artist, ClipRequest, ClipState, Gemini, Health, Lengths, Model, NarrationRequest, Narrator,
-    Picture, PictureRequest, ProviderError, Resume, ScriptRequest, ScriptWriter,
+    Picture, PictureRequest, ProviderError, Resume, ScriptRequest, ScriptWriter, Ticket,
 };
 
 use crate::support::{Received, assert_hides, connection, nobody, now, serve};
@@ -164,7 +164,7 @@ async fn a_clip_is_submitted_polled_and_fetched_with_the_key_from_the_services_o
         .route("/film", file(&own_seen));
     let base = serve(router).await;
     let gemini = gemini(&base);
-    let id = gemini.submit(&clip_request()).await.unwrap();
+    let id = gemini.submit(&clip_request(), &Ticket::new("a slot")).await.unwrap();
     assert_eq!(id, NAME);
     assert!(matches!(gemini.poll(&id).await.unwrap(), ClipState::Done(clip) if clip.bytes == MP4));
     assert_eq!(other_seen.lock()[0].header("x-goog-api-key"), "");
@@ -211,10 +211,10 @@ async fn a_submission_whose_answer_says_nothing_has_an_unknown_outcome() {
     ];
     for answer in answers {
         let (gemini, _) = service(vec![answer]).await;
-        let error = gemini.submit(&clip_request()).await.unwrap_err();
+        let error = gemini.submit(&clip_request(), &Ticket::new("a slot")).await.unwrap_err();
         assert!(matches!(error, ProviderError::OutcomeUnknown { .. }), "{error}");
     }
-    let error = gemini(&nobody().await).submit(&clip_request()).await.unwrap_err();
+    let error = gemini(&nobody().await).submit(&clip_request(), &Ticket::new("a slot")).await.unwrap_err();
     assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
 }
 

@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod comfyui;
 mod gemini;
 mod huggingface;
+mod openai_compatible;
 mod support;
 mod webhook;
 mod xai;

@@ -35,6 +35,7 @@ pub fn connection(base: &str, secrets: &[(&str, &str)]) -> Connection {
         secrets,
         allowed_hosts: AllowedHosts::parse("127.0.0.1"),
         network,
+        ..Connection::default()
     }
 }
 

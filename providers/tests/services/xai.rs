@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use videofactory_providers::{
     Animator, Artist, ClipRequest, ClipState, Health, Lengths, Model, Picture, PictureRequest, ProviderError,
-    Resume, Xai,
+    Resume, Ticket, Xai,
 };
 
 use crate::support::{Received, assert_hides, connection, nobody, serve};
@@ -133,7 +133,7 @@ async fn a_clip_is_submitted_polled_and_fetched_without_the_key() {
     service.gives("GET /go", vec![Given::Away(format!("{other_base}/a.mp4"))]);
     let xai = xai(&base);
     assert_eq!(xai.lengths(&Model::default()), Lengths::Range(1, 15));
-    let id = xai.submit(&clip_request()).await.unwrap();
+    let id = xai.submit(&clip_request(), &Ticket::new("a slot")).await.unwrap();
     assert_eq!(xai.poll(&id).await.unwrap(), ClipState::Pending { percent: None });
     assert_eq!(xai.poll(&id).await.unwrap(), ClipState::Pending { percent: Some(40) });
     let ClipState::Done(clip) = xai.poll(&id).await.unwrap() else { panic!("it is not done") };
@@ -189,7 +189,7 @@ async fn a_lost_answer_to_a_submission_is_an_unknown_outcome() {
     });
     let xai = xai(&base);
     for _ in 0..2 {
-        let error = xai.submit(&clip_request()).await.unwrap_err();
+        let error = xai.submit(&clip_request(), &Ticket::new("a slot")).await.unwrap_err();
         assert!(matches!(error, ProviderError::OutcomeUnknown { .. }), "{error}");
         assert_hides(&error, &[KEY]);
     }
@@ -213,7 +213,7 @@ async fn errors_are_told_apart_and_hide_the_key() {
     let xai = xai(&base);
     let mut kinds = Vec::new();
     for _ in 0..5 {
-        let error = xai.submit(&clip_request()).await.unwrap_err();
+        let error = xai.submit(&clip_request(), &Ticket::new("a slot")).await.unwrap_err();
         assert_hides(&error, &[KEY, "very-secret"]);
         kinds.push(match error {
             ProviderError::Credentials { .. } => "credentials",
@@ -229,7 +229,7 @@ async fn errors_are_told_apart_and_hide_the_key() {
         });
     }
     assert_eq!(kinds, ["credentials", "limited", "credits", "unavailable", "unknown"]);
-    let error = self::xai(&nobody().await).submit(&clip_request()).await.unwrap_err();
+    let error = self::xai(&nobody().await).submit(&clip_request(), &Ticket::new("a slot")).await.unwrap_err();
     assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Parser;
 use videofactory_tests::fakes::{Fakes, FakesOptions};
 
-/// Speaks the protocols of xAI, Gemini, Hugging Face and `YouTube`, keeps a ledger of what it accepted, and fails on demand.
+/// Speaks the protocols of xAI, Gemini, Hugging Face, OpenAI's likes, ComfyUI and `YouTube`, keeps a ledger of what it accepted, and fails on demand.
 #[derive(Parser)]
 struct Options {
     /// Where clients of the services connect.

@@ -71,6 +71,10 @@ impl Account {
             Service::Xai => "XAI",
             Service::Gemini => "Gemini",
             Service::HuggingFace => "HuggingFace",
+            Service::OpenAi => "OpenAICompatible",
+            Service::ComfyUi => "ComfyUI",
+            Service::Pexels => "Pexels",
+            Service::Pixabay => "Pixabay",
             Service::YouTube => "YouTube",
             Service::Webhook => "Webhook",
         };

@@ -126,6 +126,14 @@ impl Accounts {
         work
     }
 
+    /// What was submitted to a service and is not done yet, in the order in which it will be.
+    pub(crate) fn unfinished(&self, service: Service, now: Now) -> Vec<Work> {
+        let waits = |work: &&Work| work.ask.service == service && work.done > now.instant;
+        let mut waiting: Vec<Work> = self.works.values().filter(waits).cloned().collect();
+        waiting.sort_by_key(|work| work.done);
+        waiting
+    }
+
     /// Something that was submitted, by its id.
     pub(crate) fn work(&self, id: &str) -> Option<&Work> {
         self.works.get(id)
@@ -302,6 +310,9 @@ fn new_id(ask: &Ask) -> String {
     let random = uuid::Uuid::new_v4();
     match (ask.service, &ask.product) {
         (Service::Xai, Product::Clip { .. }) => random.to_string(),
+        // Who submits may name it.
+        (Service::ComfyUi, _) if !ask.id.is_empty() => ask.id.clone(),
+        (Service::ComfyUi, _) => random.to_string(),
         // Gemini's names of files are short, in lower case.
         _ => random.simple().to_string()[..12].to_owned(),
     }

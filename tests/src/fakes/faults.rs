@@ -59,6 +59,8 @@ pub enum Effect {
     Failed,
     /// Of a poll: not done yet, however long it takes.
     Pending,
+    /// Of a poll: the server was restarted, and knows nothing of what it was asked for before.
+    Forgotten,
     /// An error of this status, and nothing is accepted.
     Status {
         /// HTTP status.
@@ -221,7 +223,7 @@ impl Effect {
     /// Whether this can happen to such a request at all.
     fn fits(&self, operation: Operation) -> bool {
         match self {
-            Self::EmptyUrl | Self::Expired | Self::Failed | Self::Pending => {
+            Self::EmptyUrl | Self::Expired | Self::Failed | Self::Pending | Self::Forgotten => {
                 matches!(operation, Operation::Poll | Operation::Videos)
             }
             Self::Moderated => {

@@ -11,10 +11,15 @@
 //! | xAI | `http://HOST/xai/v1` |
 //! | Gemini | `http://HOST/gemini/v1beta` |
 //! | Hugging Face (router, and Hub under `/api`) | `http://HOST/huggingface` |
+//! | a server that speaks OpenAI's protocol | `http://HOST/openai/v1` or, with less, `http://HOST/openai/lite/v1` |
+//! | `ComfyUI` | `http://HOST/comfyui` or, without its newest paths, `http://HOST/comfyui/old` |
+//! | Pexels | `http://HOST/pexels/v1` |
+//! | Pixabay | `http://HOST/pixabay/api` |
 //! | `YouTube` (`/token`, `/youtube/v3/…`, `/upload/youtube/v3/…`) | `http://HOST/youtube` |
 //! | a receiver of webhooks | `http://HOST/webhook` or `http://HOST/webhook/NAME` |
 //!
-//! An account is an API key; of `YouTube` a refresh token; of webhooks the NAME, or `webhook`.
+//! An account is an API key; of the OpenAI-like server and `ComfyUI` also `anonymous`,
+//! without one; of `YouTube` a refresh token; of webhooks the NAME, or `webhook`.
 
 mod accounts;
 mod admin;
@@ -22,16 +27,20 @@ mod answer;
 mod call;
 mod client;
 mod clock;
+mod comfyui;
 mod faults;
 mod gemini;
 mod huggingface;
 mod ledger;
 mod limits;
 mod media;
+mod openai;
 mod protocol;
 mod results;
+mod schema;
 mod serve;
 mod service;
+mod stock;
 mod webhook;
 mod xai;
 mod youtube;

@@ -12,12 +12,15 @@ use super::State;
 use super::accounts::Work;
 use super::answer::Answer;
 use super::call::{Ask, Call};
+use super::comfyui::ComfyUi;
 use super::faults::{Effect, Met};
 use super::gemini::Gemini;
 use super::huggingface::HuggingFace;
 use super::limits::Exceeded;
+use super::openai::OpenAi;
 use super::protocol::{Misread, Protocol, Refused, limit_kind};
 use super::service::Service;
+use super::stock::{Pexels, Pixabay};
 use super::webhook::Webhook;
 use super::xai::Xai;
 use super::youtube::YouTube;
@@ -40,6 +43,10 @@ pub(crate) async fn serve(state: &State, request: Request<Incoming>) -> anyhow::
         Service::Xai => go::<Xai>(state, call).await,
         Service::Gemini => go::<Gemini>(state, call).await,
         Service::HuggingFace => go::<HuggingFace>(state, call).await,
+        Service::OpenAi => go::<OpenAi>(state, call).await,
+        Service::ComfyUi => go::<ComfyUi>(state, call).await,
+        Service::Pexels => go::<Pexels>(state, call).await,
+        Service::Pixabay => go::<Pixabay>(state, call).await,
         Service::YouTube => go::<YouTube>(state, call).await,
         Service::Webhook => go::<Webhook>(state, call).await,
     }

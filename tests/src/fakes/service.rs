@@ -12,6 +12,14 @@ pub enum Service {
     Gemini,
     /// Hugging Face, its router and its Hub: base URL `/huggingface`.
     HuggingFace,
+    /// A server that speaks OpenAI's protocol: base URL `/openai/v1`.
+    OpenAi,
+    /// `ComfyUI`: base URL `/comfyui`.
+    ComfyUi,
+    /// Pexels: base URL `/pexels/v1`.
+    Pexels,
+    /// Pixabay: base URL `/pixabay/api`.
+    Pixabay,
     /// `YouTube` with Google's token endpoint: base URL `/youtube`.
     YouTube,
     /// A receiver of webhooks: URL `/webhook` or `/webhook/NAME`.
@@ -30,8 +38,12 @@ pub enum Operation {
     Script,
     /// A spoken text at once.
     Speech,
-    /// How far a clip is.
+    /// A search for pictures or clips that there are.
+    Search,
+    /// How far a clip is, or a picture that is queued.
     Poll,
+    /// A picture that is handed over before a clip is made of it.
+    File,
     /// The bytes of a result.
     Download,
     /// Whether the key is good: models, whoami; of a webhook whatever is no POST.
@@ -61,8 +73,17 @@ pub enum Operation {
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Xai, Self::Gemini, Self::HuggingFace, Self::YouTube, Self::Webhook];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Xai,
+        Self::Gemini,
+        Self::HuggingFace,
+        Self::OpenAi,
+        Self::ComfyUi,
+        Self::Pexels,
+        Self::Pixabay,
+        Self::YouTube,
+        Self::Webhook,
+    ];
 
     /// As in paths and in JSON.
     #[must_use]
@@ -71,6 +92,10 @@ impl Service {
             Self::Xai => "xai",
             Self::Gemini => "gemini",
             Self::HuggingFace => "huggingface",
+            Self::OpenAi => "openai",
+            Self::ComfyUi => "comfyui",
+            Self::Pexels => "pexels",
+            Self::Pixabay => "pixabay",
             Self::YouTube => "youtube",
             Self::Webhook => "webhook",
         }
@@ -83,6 +108,10 @@ impl Service {
             Self::Xai => "/xai/v1",
             Self::Gemini => "/gemini/v1beta",
             Self::HuggingFace => "/huggingface",
+            Self::OpenAi => "/openai/v1",
+            Self::ComfyUi => "/comfyui",
+            Self::Pexels => "/pexels/v1",
+            Self::Pixabay => "/pixabay/api",
             Self::YouTube => "/youtube",
             Self::Webhook => "/webhook",
         }
@@ -98,12 +127,14 @@ impl Operation {
             | Self::Image
             | Self::Script
             | Self::Speech
+            | Self::Search
             | Self::Session
             | Self::Thumbnail
             | Self::Captions
             | Self::PlaylistInsert
             | Self::Delivery => true,
             Self::Poll
+            | Self::File
             | Self::Download
             | Self::Health
             | Self::Token
@@ -123,7 +154,9 @@ impl Operation {
             Self::Image => "image",
             Self::Script => "script",
             Self::Speech => "speech",
+            Self::Search => "search",
             Self::Poll => "poll",
+            Self::File => "file",
             Self::Download => "download",
             Self::Health => "health",
             Self::Token => "token",

@@ -243,7 +243,7 @@ async fn samples_that_are_applied_leave_no_difference() {
         })
         .await;
         same.with_context(|| last.clone())?;
-        for folder in ["", "jobs", "accounts", "storage"] {
+        for folder in ["", "jobs", "accounts", "storage", "local"] {
             let folder = root().join("manifests/samples").join(folder);
             let built = ask(&["kustomize", &folder.to_string_lossy()]).await?;
             let built = built.replace("namespace: demo", &format!("namespace: {}", env.namespace));

@@ -41,6 +41,7 @@ mod namespaced;
 mod network;
 mod node;
 mod outside;
+mod own_servers;
 mod paid;
 mod plugin;
 mod pruned;

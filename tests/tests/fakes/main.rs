@@ -4,10 +4,13 @@
 
 mod admin;
 mod answers;
+mod comfyui;
 mod gemini;
 mod huggingface;
 mod limits;
 mod lost;
+mod openai;
+mod stock;
 mod webhook;
 mod xai;
 mod youtube;

@@ -85,8 +85,7 @@ impl Account {
                     Polled::Pending => continue,
                     Polled::Error(error) => error,
                 };
-                match self.judge_error(tracked.taken.attempt, &mut backoff, &error, retry_budget.may_resubmit)
-                {
+                match self.judge_error(&tracked.taken, &mut backoff, &error, retry_budget.may_resubmit) {
                     ErrorVerdict::Later => tracing::info!(number, %error, "polled again later"),
                     ErrorVerdict::Over(ending) => {
                         span.set_outcome(Err(&error));
@@ -155,17 +154,25 @@ impl Account {
 
     /// What an error means for the request. That the service does not find it is believed of the request only while it
     /// answers well for another of the same attempt, which was submitted with the same key to the same address; or
-    /// when a person has allowed another submission.
+    /// when a person has given leave; or where nothing has ever shown that it arrived, because the answer was lost.
     fn judge_error(
         &self,
-        attempt: i32,
+        taken: &Taken,
         backoff: &mut PollBackoff,
         error: &ProviderError,
         may_resubmit: bool,
     ) -> ErrorVerdict {
+        let attempt = taken.attempt;
         if let Some(ending) = polling::verdict(error) {
             self.has_answered(attempt);
             return ErrorVerdict::Over(ending);
+        }
+        if taken.is_presumed && matches!(error, ProviderError::NotFound { .. }) {
+            return if backoff.awaits_arrival() {
+                ErrorVerdict::Later
+            } else {
+                ErrorVerdict::Over(Ending::Failed)
+            };
         }
         if backoff.tolerates(error) {
             return ErrorVerdict::Later;

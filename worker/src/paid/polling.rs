@@ -19,6 +19,8 @@ const TOO_FAST: Duration = Duration::from_secs(15);
 const MAX_PAUSE: Duration = Duration::from_mins(2);
 /// How long a service may be away while it is polled, or not find what it has taken.
 const AWAY_FOR: Duration = Duration::from_mins(5);
+/// How long a submission whose answer was lost may be on its way to the service.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 /// A limit that is over so soon is waited out on the spot.
 const MOMENT: Duration = Duration::from_secs(3);
 /// How long a service is waited for on the spot that is away when something is to be submitted.
@@ -70,6 +72,11 @@ impl PollBackoff {
             }
             _ => false,
         }
+    }
+
+    /// Whether a service that does not find a request may still get it.
+    pub fn awaits_arrival(&mut self) -> bool {
+        self.trouble_since.get_or_insert_with(Instant::now).elapsed() < ARRIVES_WITHIN
     }
 
     /// Since when there is trouble without a break.

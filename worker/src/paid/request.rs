@@ -2,7 +2,7 @@
 
 use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
-use videofactory_providers::ProviderError;
+use videofactory_providers::{ProviderError, Ticket};
 
 use crate::outcome::StepError;
 
@@ -42,10 +42,18 @@ pub trait PaidRequest: Sync {
     /// Fetches what the submission needs.
     fn prepare(&self) -> impl Future<Output = Result<Self::Prepared, StepError>> + Send;
 
-    /// Submits it: once. Retries are the caller's.
+    /// The service's id of what is submitted with this ticket, where it takes ids of ours: what became of such a
+    /// submission can be looked up although its answer was lost.
+    fn id_of(&self, ticket: &Ticket) -> Option<String> {
+        let _ = ticket;
+        None
+    }
+
+    /// Submits it: once. Retries are the caller's. The ticket is this submission's own.
     fn submit(
         &self,
         prepared: &Self::Prepared,
+        ticket: &Ticket,
     ) -> impl Future<Output = Result<Answer<Self::Artifact>, ProviderError>> + Send;
 
     /// Polls it; `None` while it is being generated.

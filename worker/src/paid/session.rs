@@ -80,6 +80,11 @@ impl SubmissionSession {
         ResubmitPolicy { submissions, again_before: self.config.again_before, repeats }
     }
 
+    /// The services' ids of all that was submitted for this step before this attempt.
+    pub(super) async fn known_ids(&self) -> Result<Vec<String>, StepError> {
+        self.slots.ids(&self.listing).await
+    }
+
     /// What was submitted before this attempt for those of the digests for which anything was.
     pub(super) async fn histories(
         &self,

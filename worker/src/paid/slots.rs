@@ -94,11 +94,19 @@ pub(super) struct Slot {
     pub submission: Submission,
     pub acceptance: Option<Acceptance>,
     pub end: Option<End>,
+    /// The id under which the service knows it if it has taken it, where it takes ids of ours.
+    pub presumed: Option<String>,
 }
 
 impl Slot {
     fn is_unknown(&self) -> bool {
-        self.acceptance.is_none() && self.end.is_none()
+        self.acceptance.is_none() && self.end.is_none() && self.presumed.is_none()
+    }
+
+    /// The service's id, and whether nothing shows yet that it has taken it.
+    fn id(&self) -> Option<(String, bool)> {
+        let reported = self.acceptance.as_ref().map(|taken| (taken.id.clone(), false));
+        reported.or_else(|| Some((self.presumed.clone()?, true)))
     }
 
     fn has_ended(&self, how: Ending) -> bool {
@@ -157,6 +165,8 @@ pub(super) struct Taken {
     pub id: String,
     /// The attempt that submitted it.
     pub attempt: i32,
+    /// Nothing shows yet that the service has taken it: the id is ours, and the answer was lost or never came.
+    pub is_presumed: bool,
 }
 
 /// Under which conditions a digest may be submitted again.
@@ -182,6 +192,16 @@ pub(super) struct RetryBudget {
 }
 
 impl History {
+    /// The same where the service takes ids of ours: what was begun, and of which nobody knows what became, is looked
+    /// after under its id.
+    #[must_use]
+    pub fn with_ids(mut self, id_of: impl Fn(u32) -> Option<String>) -> Self {
+        for slot in self.0.iter_mut().filter(|slot| slot.is_unknown()) {
+            slot.presumed = id_of(slot.number);
+        }
+        self
+    }
+
     /// Whether it was ever delivered.
     pub fn was_delivered(&self) -> bool {
         self.0.iter().any(|slot| slot.has_ended(Ending::Delivered))
@@ -203,8 +223,8 @@ impl History {
             };
         }
         let taken = open.iter().filter(|slot| slot.end.is_none()).filter_map(|slot| {
-            let id = slot.acceptance.as_ref()?.id.clone();
-            Some(Taken { number: slot.number, id, attempt: slot.submission.attempt })
+            let (id, is_presumed) = slot.id()?;
+            Some(Taken { number: slot.number, id, attempt: slot.submission.attempt, is_presumed })
         });
         let taken: Vec<Taken> = taken.collect();
         if !taken.is_empty() {
@@ -337,6 +357,21 @@ impl Slots {
         Ok(mine.filter_map(|slot| slot.spent(now)).collect())
     }
 
+    /// The service's ids of all that was taken.
+    pub async fn ids(&self, listing: &Listing) -> Result<Vec<String>, StepError> {
+        let taken = listing.0.iter().flat_map(|(digest, slots)| {
+            let taken = slots.iter().filter(|(_, parts)| parts.taken);
+            taken.map(move |(number, _)| self.keys.slot_id(self.step, digest, *number))
+        });
+        let keys: Vec<String> = taken.collect();
+        let taken: Vec<Option<Acceptance>> = stream::iter(keys)
+            .map(|key| async move { self.get(&key).await })
+            .buffer_unordered(READ_CONCURRENCY)
+            .try_collect()
+            .await?;
+        Ok(taken.into_iter().flatten().map(|taken| taken.id).collect())
+    }
+
     /// Takes the slot; whether it is now this attempt's.
     pub async fn take(
         &self,
@@ -377,7 +412,7 @@ impl Slots {
         let acceptance =
             if parts.taken { self.get(&keys.slot_id(step, digest, number)).await? } else { None };
         let end = if parts.ended { self.get(&keys.slot_end(step, digest, number)).await? } else { None };
-        Ok(Some(Slot { number, submission, acceptance, end }))
+        Ok(Some(Slot { number, submission, acceptance, end, presumed: None }))
     }
 
     async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StepError> {

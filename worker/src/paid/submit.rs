@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Allowance;
-use videofactory_providers::{ProviderError, Resume};
+use videofactory_providers::{ProviderError, Resume, Ticket};
 
 use super::account::Account;
 use super::deliver::{TrackedRequest, ask_person};
@@ -83,6 +83,13 @@ impl Account {
         }
     }
 
+    /// The same with so many requests under way at a time.
+    #[must_use]
+    pub fn with_requests_at_once(self, most: Option<u32>) -> Self {
+        let most = most.map_or(SUBMISSION_CONCURRENCY, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        Self { submissions: Semaphore::new(most.clamp(1, SUBMISSION_CONCURRENCY)), ..self }
+    }
+
     /// Announces the requests that will come: once all were checked, the number of remaining submissions is reported.
     /// What was submitted for them before is read now, so that permits are taken in the order of the requests.
     pub async fn expect(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), StepError> {
@@ -94,6 +101,11 @@ impl Account {
         self.histories.lock().unwrap_or_else(PoisonError::into_inner).extend(histories);
         self.remaining.expect(digests);
         Ok(())
+    }
+
+    /// The services' ids of all that was submitted for this step before this attempt.
+    pub async fn known_ids(&self) -> Result<Vec<String>, StepError> {
+        self.session.known_ids().await
     }
 
     /// The request with this digest is not needed after all.
@@ -112,7 +124,8 @@ impl Account {
             return Ok(());
         }
         let first = !std::mem::replace(&mut *tried, true);
-        let mut history = if first { self.first_history(digest) } else { self.read_history(digest).await? };
+        let mut history =
+            if first { self.first_history(request) } else { self.read_history(request).await? };
         let policy = self.session.policy(digest, request.may_repeat());
         let mut slow_downs = 0;
         loop {
@@ -125,8 +138,15 @@ impl Account {
             let number = match state {
                 SubmissionState::Open(number) => number,
                 SubmissionState::Accepted(ids) => {
+                    let is_presumed = ids.iter().all(|taken| taken.is_presumed);
                     let ids = ids.into_iter().map(TrackedRequest::found).collect();
-                    return self.poll_until_done(request, ids, history.retry_budget(&policy, false)).await;
+                    let ended =
+                        self.poll_until_done(request, ids, history.retry_budget(&policy, false)).await;
+                    if is_presumed && never_arrived(&ended) {
+                        history = self.read_history(request).await?;
+                        continue;
+                    }
+                    return ended;
                 }
                 SubmissionState::Gone(submissions) => {
                     return Err(ask_person(request, submissions, Why::Gone));
@@ -142,7 +162,12 @@ impl Account {
             match self.submit_in_slot(request, number, &history, retry_budget, &mut slow_downs).await? {
                 Submitted::Delivered => return Ok(()),
                 Submitted::Accepted(tracked) => {
+                    let is_presumed = tracked.taken.is_presumed;
                     let ended = self.poll_until_done(request, vec![tracked], retry_budget).await;
+                    if is_presumed && never_arrived(&ended) {
+                        history = self.read_history(request).await?;
+                        continue;
+                    }
                     if let (Some(_), Err(StepError::AskProvider(error @ ProviderError::Unexpected { .. }))) =
                         (&ahead, &ended)
                     {
@@ -153,8 +178,14 @@ impl Account {
                 }
                 Submitted::Retry => {}
             }
-            history = self.read_history(digest).await?;
+            history = self.read_history(request).await?;
         }
+    }
+
+    /// The ticket of a slot.
+    fn ticket<O: PaidRequest>(&self, request: &O, number: u32) -> Ticket {
+        let slots = &self.session.slots;
+        Ticket::new(&slots.keys.slot(slots.step, request.digest(), number))
     }
 
     fn digest_lock(&self, digest: &Digest) -> Arc<Mutex<bool>> {
@@ -162,13 +193,15 @@ impl Account {
         locks.entry(digest.clone()).or_default().clone()
     }
 
-    fn first_history(&self, digest: &Digest) -> History {
+    fn first_history<O: PaidRequest>(&self, request: &O) -> History {
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
-        histories.remove(digest).unwrap_or_default()
+        let known = histories.remove(request.digest()).unwrap_or_default();
+        known.with_ids(|number| request.id_of(&self.ticket(request, number)))
     }
 
-    async fn read_history(&self, digest: &Digest) -> Result<History, StepError> {
-        self.session.slots.history(digest).await
+    async fn read_history<O: PaidRequest>(&self, request: &O) -> Result<History, StepError> {
+        let known = self.session.slots.history(request.digest()).await?;
+        Ok(known.with_ids(|number| request.id_of(&self.ticket(request, number))))
     }
 
     /// Submits in the slot `number`, once a permit is there and if this attempt creates the slot.
@@ -200,12 +233,23 @@ impl Account {
         may_submit?;
         let entry = self.session.config.usage.record_submission(&self.name, request.price());
         let (began, call) = (Instant::now(), self.session.config.traces.call("submit", &self.name));
-        let answer = request.submit(&prepared).await;
+        let ticket = self.ticket(request, number);
+        let answer = request.submit(&prepared, &ticket).await;
         call.ended(answer.as_ref().map(|answer| match answer {
             Answer::Delivered(_) => "delivered",
             Answer::Accepted(_) => "accepted",
         }));
         let seconds = polling::whole_seconds(began.elapsed());
+        let attempt = self.session.config.attempt;
+        if let (Err(error @ ProviderError::OutcomeUnknown { .. }), Some(id)) =
+            (&answer, request.id_of(&ticket))
+        {
+            // If it was taken at all, it is known by this id.
+            tracing::info!(account = self.name, number, "{error}; it is looked up");
+            self.taken(request, permit, entry);
+            let taken = Taken { number, id, attempt, is_presumed: true };
+            return Ok(Submitted::Accepted(TrackedRequest { taken, entry: Some(entry) }));
+        }
         match answer {
             Ok(Answer::Delivered(artifact)) => {
                 self.taken(request, permit, entry);
@@ -216,7 +260,7 @@ impl Account {
                 self.taken(request, permit, entry);
                 self.probe.reached(Milestone::Answered);
                 self.keep_id(request, number, &id).await;
-                let taken = Taken { number, id, attempt: self.session.config.attempt };
+                let taken = Taken { number, id, attempt, is_presumed: false };
                 Ok(Submitted::Accepted(TrackedRequest { taken, entry: Some(entry) }))
             }
             Err(error) => {
@@ -227,7 +271,7 @@ impl Account {
 
     /// Whether nothing has come to light since: an id that came late, or what was asked for itself.
     async fn is_still_open<R: PaidRequest>(&self, request: &R, history: &History) -> Result<bool, StepError> {
-        Ok(self.read_history(request.digest()).await? == *history && !request.is_there().await?)
+        Ok(self.read_history(request).await? == *history && !request.is_there().await?)
     }
 
     /// Takes the slot; whether it is this attempt's.
@@ -380,4 +424,9 @@ impl Account {
     fn why_not(&self) -> StepError {
         if self.session.config.stop.is_cancelled() { StepError::Stop } else { StepError::SkipAfterFailure }
     }
+}
+
+/// Whether what was looked up under an id of ours is not with the service, so that it is submitted anew if it may be.
+fn never_arrived(ended: &Result<(), StepError>) -> bool {
+    matches!(ended, Err(StepError::AskProvider(ProviderError::NotFound { .. })))
 }

@@ -7,8 +7,8 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::PublicationState;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Publication;
-use videofactory_providers::ProviderError;
 use videofactory_providers::webhook::Announcement;
+use videofactory_providers::{ProviderError, Ticket};
 
 use super::{Announcer, record};
 use crate::context::Context;
@@ -64,7 +64,7 @@ impl PaidRequest for Call<'_> {
         Ok(())
     }
 
-    async fn submit(&self, (): &()) -> Result<Answer<Timestamp>, ProviderError> {
+    async fn submit(&self, (): &(), _: &Ticket) -> Result<Answer<Timestamp>, ProviderError> {
         self.announcer.announce(&self.announcement, &self.key).await?;
         Ok(Answer::Delivered(self.context.clock.now()))
     }

@@ -14,7 +14,7 @@ use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::Unresolved;
 use videofactory_pipeline::keys::PublishedFile;
 use videofactory_providers::youtube::{Stored, Upload, VideoId};
-use videofactory_providers::{ProviderError, Secret};
+use videofactory_providers::{ProviderError, Secret, Ticket};
 use videofactory_storage::ByteRange;
 
 use super::{VideoSite, record};
@@ -349,7 +349,7 @@ impl PaidRequest for Opening<'_> {
         Ok(())
     }
 
-    async fn submit(&self, (): &()) -> Result<Answer<Secret>, ProviderError> {
+    async fn submit(&self, (): &(), _: &Ticket) -> Result<Answer<Secret>, ProviderError> {
         self.work.site.begin(&self.work.film.upload).await.map(Answer::Delivered)
     }
 

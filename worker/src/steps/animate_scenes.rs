@@ -17,13 +17,13 @@ use videofactory_pipeline::timeline::{
 };
 use videofactory_pipeline::{Digest, Settings};
 use videofactory_providers::{
-    Animator, Clip, ClipRequest, ClipState, Lengths as Offered, ProviderError, Sold,
+    Animator, Clip, ClipRequest, ClipState, Lengths as Offered, ProviderError, Sold, Ticket,
 };
 use videofactory_storage::PutOptions;
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
 use super::scenes::{SceneWork, each_scene, require_asset};
-use super::{keep_document, pictures, read_document};
+use super::{credits, keep_document, pictures, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use crate::paid::{Answer, PaidRequest};
@@ -42,9 +42,14 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let images = images.scenes.into_iter().map(|image| (image.id.clone(), image)).collect();
     let work = Motions { context, images, lengths, external };
     let scenes = each_scene(context, &storyboard.scenes, &work).await?;
+    let mut credits = BTreeMap::new();
+    if work.external.as_ref().is_some_and(ExternalClient::chooses) {
+        let made = scenes.iter().map(|scene| (scene.id.clone(), scene.digest.clone()));
+        credits = credits::of_scenes(context, made).await?;
+    }
     let clips = scenes.iter().filter(|scene| !scene.key.is_empty()).count();
     let message = format!("{clips} scenes have a clip, {} move as pictures", scenes.len() - clips);
-    let (_, output) = keep_document(context, Clips { scenes }, false).await?;
+    let (_, output) = keep_document(context, Clips { scenes, credits }, false).await?;
     Ok(Made { output: Some(output), model, message, ..Made::default() })
 }
 
@@ -138,6 +143,9 @@ impl SceneWork for Motions<'_> {
 
     async fn begin(&self, missing: &[&Scene]) -> Result<(), StepError> {
         let Some(external) = &self.external else { return Ok(()) };
+        if external.chooses() {
+            external.client.avoid(&external.account.known_ids().await?);
+        }
         let digests: Result<Vec<_>, _> = missing.iter().map(|scene| self.digest(scene)).collect();
         external.account.expect(digests?).await
     }
@@ -263,8 +271,12 @@ impl PaidRequest for Animation<'_> {
         })
     }
 
-    async fn submit(&self, request: &ClipRequest) -> Result<Answer<Bought>, ProviderError> {
-        self.external.client.submit(request).await.map(Answer::Accepted)
+    fn id_of(&self, ticket: &Ticket) -> Option<String> {
+        self.external.client.id_of(ticket)
+    }
+
+    async fn submit(&self, request: &ClipRequest, ticket: &Ticket) -> Result<Answer<Bought>, ProviderError> {
+        self.external.client.submit(request, ticket).await.map(Answer::Accepted)
     }
 
     async fn poll(&self, id: &str) -> Result<Option<Bought>, ProviderError> {

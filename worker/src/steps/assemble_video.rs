@@ -12,7 +12,7 @@ use videofactory_storage::{PutOptions, Stored};
 
 use super::film_request::{self, Parts};
 use super::sections::Sections;
-use super::{find_own_document, keep_document, read_document};
+use super::{credits, find_own_document, keep_document, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use videofactory_film as film;
@@ -72,6 +72,8 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     storing.say("videofactory.film.bytes", rendered.bytes);
     let sections = sections.store(context, &rendered.sections, &kept).await?;
     let film = store(context, &request.format, &rendered, sections).await?;
+    let credits = credits::of_film(&parts.storyboard.scenes, &parts.images, &parts.clips);
+    let film = Film { credits, ..film };
     // What an attempt before has said of a film that is gone gives way to this one.
     let (film, output) = keep_document(context, film, true).await?;
     storing.ended(Ok("succeeded"));
@@ -122,6 +124,7 @@ async fn store(
         checks: rendered.checks.iter().map(check_result).collect(),
         sections,
         notes: rendered.notes.clone(),
+        credits: Vec::new(),
     })
 }
 

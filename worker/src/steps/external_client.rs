@@ -1,6 +1,7 @@
 //! Who does the work of a step. The settings name an account, the account a provider; without one, or with
 //! an account of provider Embedded, the work is done here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use videofactory_crds::provideraccount::Provider as Service;
@@ -9,7 +10,8 @@ use videofactory_net::AllowedHosts;
 use videofactory_pipeline::contract::AccountAccess;
 use videofactory_pipeline::settings::Provider;
 use videofactory_providers::{
-    Animator, Artist, Connection, Gemini, HuggingFace, Model, Narrator, ScriptWriter, Sold, Xai, usual_price,
+    Animator, Connection, Gemini, HuggingFace, Illustrator, Model, Narrator, ScriptWriter, Sold, Xai,
+    usual_price,
 };
 
 use crate::context::Context;
@@ -38,6 +40,11 @@ impl<T: ?Sized> ExternalClient<T> {
         let (width, height) = context.input.settings.frame();
         let usual = usual_price(&service_name(self.access.provider), &self.model, sold, width, height);
         usual.map(|price| Money::from_micros(price.of_request(units))).unwrap_or_default()
+    }
+
+    /// Whether the service chooses from what people have made, instead of making it.
+    pub fn chooses(&self) -> bool {
+        self.access.provider.is_stock()
     }
 
     /// The model as it is recorded.
@@ -101,7 +108,7 @@ pub async fn script_writer(context: &Context) -> Result<Option<ExternalClient<dy
 }
 
 /// Who draws; `None`: the embedded illustrator.
-pub async fn artist(context: &Context) -> Result<Option<ExternalClient<dyn Artist>>, StepError> {
+pub async fn artist(context: &Context) -> Result<Option<ExternalClient<dyn Illustrator>>, StepError> {
     connect(context, Part::Images, |provider_factory, service, connection| {
         provider_factory.artist(service, connection)
     })
@@ -147,10 +154,18 @@ pub async fn session(context: &Context) -> Result<Arc<SubmissionSession>, StepEr
 
 /// The connection of an account.
 pub fn connection(context: &Context, account: &str, access: &AccountAccess) -> Result<Connection, StepError> {
+    let secrets = if access.keyless { BTreeMap::new() } else { context.paths.account_secrets(account)? };
+    let workflows = if access.workflows.is_empty() {
+        BTreeMap::new()
+    } else {
+        context.paths.account_workflows(account)?
+    };
     let authority = access.ca.as_ref().map(|ca| context.paths.account_authority(account, ca)).transpose()?;
     Ok(Connection {
         endpoint: access.endpoint.clone(),
-        secrets: context.paths.account_secrets(account)?,
+        secrets,
+        keyless: access.keyless,
+        workflows,
         // Of the Secret's list, the operator names the entry by which it let us have the keys.
         allowed_hosts: AllowedHosts::parse(&access.allowed_host),
         network: context.network.clone().with_authorities(authority),
@@ -182,7 +197,8 @@ async fn connect<T: ?Sized>(
         .map(|provider| Model { name: provider.model.clone(), parameters: provider.parameters.clone() });
     Ok(Some(ExternalClient {
         client,
-        account: Account::new(session, name, &access.allowance, context.progress.clone()),
+        account: Account::new(session, name, &access.allowance, context.progress.clone())
+            .with_requests_at_once(access.requests_at_once),
         model: model.unwrap_or_default(),
         access: access.clone(),
     }))
@@ -216,7 +232,14 @@ fn usual_model(service: Service, sold: Sold, language: &str) -> String {
         Service::Gemini => Some(Gemini::usual_model(sold)),
         Service::Xai => Xai::usual_model(sold),
         Service::HuggingFace => HuggingFace::usual_model(sold, language),
-        Service::YouTube | Service::Webhook | Service::Embedded => None,
+        // What people run themselves has whatever they have put there.
+        Service::OpenAiCompatible
+        | Service::ComfyUi
+        | Service::Pexels
+        | Service::Pixabay
+        | Service::YouTube
+        | Service::Webhook
+        | Service::Embedded => None,
     };
     name.unwrap_or_default().to_owned()
 }

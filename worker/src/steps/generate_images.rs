@@ -1,6 +1,8 @@
 //! generate-images: a picture for every scene, drawn, bought or the user's own. Its key holds the digest of
 //! what it was made from.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
@@ -10,12 +12,14 @@ use videofactory_pipeline::documents::{Images, SceneImage};
 use videofactory_pipeline::inputs::image_digest;
 use videofactory_pipeline::keys::ImageFormat;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
-use videofactory_providers::{Artist, Character, Picture, PictureRequest, ProviderError, Sold};
+use videofactory_providers::{
+    Artist, Character, Drawn, Illustrator, Picture, PictureRequest, ProviderError, Sold, Ticket,
+};
 use videofactory_storage::PutOptions;
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
 use super::scenes::{SceneWork, each_scene, require_asset};
-use super::{keep_document, pictures, read_document};
+use super::{credits, keep_document, pictures, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use crate::paid::{Answer, PaidRequest};
@@ -29,15 +33,20 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
         .map_or_else(|| EMBEDDED_MODEL.to_owned(), |external| external.model_name(context, Sold::Image));
     let work = Pictures { context, external };
     let scenes = each_scene(context, &storyboard.scenes, &work).await?;
+    let mut credits = BTreeMap::new();
+    if work.external.as_ref().is_some_and(ExternalClient::chooses) {
+        let made = scenes.iter().map(|scene| (scene.id.clone(), scene.digest.clone()));
+        credits = credits::of_scenes(context, made).await?;
+    }
     let made = context.progress.report().unwrap_or_default().made;
     let message = format!("{} scenes have a picture, {made} of them new", scenes.len());
-    let (_, output) = keep_document(context, Images { scenes }, made > 0).await?;
+    let (_, output) = keep_document(context, Images { scenes, credits }, made > 0).await?;
     Ok(Made { output: Some(output), model, message, ..Made::default() })
 }
 
 struct Pictures<'a> {
     context: &'a Context,
-    external: Option<ExternalClient<dyn Artist>>,
+    external: Option<ExternalClient<dyn Illustrator>>,
 }
 
 impl SceneWork for Pictures<'_> {
@@ -59,6 +68,9 @@ impl SceneWork for Pictures<'_> {
 
     async fn begin(&self, missing: &[&Scene]) -> Result<(), StepError> {
         let Some(external) = &self.external else { return Ok(()) };
+        if external.chooses() {
+            external.client.avoid(&external.account.known_ids().await?);
+        }
         external.account.expect(missing.iter().map(|scene| self.digest(scene))).await
     }
 
@@ -94,19 +106,19 @@ impl Pictures<'_> {
 /// A picture that is bought.
 struct Drawing<'a> {
     context: &'a Context,
-    external: &'a ExternalClient<dyn Artist>,
+    external: &'a ExternalClient<dyn Illustrator>,
     scene: &'a Scene,
     digest: Digest,
 }
 
-/// A picture that came.
-struct Drawn {
+/// A picture that came, as it is stored.
+struct Stored {
     bytes: Bytes,
     media_type: String,
     cost: Option<Money>,
 }
 
-impl From<Picture> for Drawn {
+impl From<Picture> for Stored {
     fn from(picture: Picture) -> Self {
         let cost = picture.cost_micros.map(Money::from_micros);
         Self { bytes: picture.bytes.into(), media_type: picture.media_type, cost }
@@ -114,7 +126,7 @@ impl From<Picture> for Drawn {
 }
 
 impl PaidRequest for Drawing<'_> {
-    type Artifact = Drawn;
+    type Artifact = Stored;
     type Prepared = PictureRequest;
 
     fn digest(&self) -> &Digest {
@@ -125,7 +137,7 @@ impl PaidRequest for Drawing<'_> {
         self.external.price(self.context, Sold::Image, 1)
     }
 
-    fn cost(&self, picture: &Drawn) -> Money {
+    fn cost(&self, picture: &Stored) -> Money {
         picture.cost.unwrap_or_else(|| self.price())
     }
 
@@ -139,15 +151,26 @@ impl PaidRequest for Drawing<'_> {
         Ok(PictureRequest { model: self.external.model.clone(), ..request })
     }
 
-    async fn submit(&self, request: &PictureRequest) -> Result<Answer<Drawn>, ProviderError> {
-        self.external.client.draw(request).await.map(|picture| Answer::Delivered(picture.into()))
+    fn id_of(&self, ticket: &Ticket) -> Option<String> {
+        self.external.client.id_of(ticket)
     }
 
-    async fn poll(&self, _: &str) -> Result<Option<Drawn>, ProviderError> {
-        Err(ProviderError::Unexpected { provider: "The service", message: "pictures have no ids".to_owned() })
+    async fn submit(
+        &self,
+        request: &PictureRequest,
+        ticket: &Ticket,
+    ) -> Result<Answer<Stored>, ProviderError> {
+        Ok(match self.external.client.submit(request, ticket).await? {
+            Drawn::Picture(picture) => Answer::Delivered(picture.into()),
+            Drawn::Queued(id) => Answer::Accepted(id),
+        })
     }
 
-    async fn store(&self, picture: &Drawn) -> Result<(), StepError> {
+    async fn poll(&self, id: &str) -> Result<Option<Stored>, ProviderError> {
+        Ok(self.external.client.poll(id).await?.map(Stored::from))
+    }
+
+    async fn store(&self, picture: &Stored) -> Result<(), StepError> {
         store(self.context, &self.digest, picture).await.map(drop)
     }
 }
@@ -162,7 +185,7 @@ async fn find_picture(context: &Context, digest: &Digest) -> Result<Option<Strin
     Ok(None)
 }
 
-async fn store(context: &Context, digest: &Digest, picture: &Drawn) -> Result<String, StepError> {
+async fn store(context: &Context, digest: &Digest, picture: &Stored) -> Result<String, StepError> {
     let known = ImageFormat::ALL.into_iter().find(|format| format.media_type() == picture.media_type);
     let Some(format) = known else {
         return Err(StepError::Break(format!("a picture of type {:?} came", picture.media_type)));

@@ -3,6 +3,7 @@
 
 mod animate_scenes;
 mod assemble_video;
+mod credits;
 mod external_client;
 mod film_request;
 mod generate_images;

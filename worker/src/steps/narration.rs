@@ -14,7 +14,7 @@ use videofactory_crds::units::Money;
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::storyboard::Scene;
 use videofactory_providers::wav::{self, Sound};
-use videofactory_providers::{NarrationRequest, Narrator, ProviderError, Sold, Speech, TimingLevel};
+use videofactory_providers::{NarrationRequest, Narrator, ProviderError, Sold, Speech, Ticket, TimingLevel};
 use videofactory_storage::PutOptions;
 
 use super::external_client::ExternalClient;
@@ -62,11 +62,14 @@ struct NarrationBatch<'a> {
 struct Spoken {
     wav: Bytes,
     seconds: f64,
+    /// The words' times, if the service told them.
+    heard: Option<Heard>,
 }
 
-impl From<Speech> for Spoken {
-    fn from(speech: Speech) -> Self {
-        Self { wav: speech.to_wav().into(), seconds: speech.duration().as_secs_f64() }
+impl Spoken {
+    fn of(speech: &Speech, texts: &[String]) -> Self {
+        let heard = speech::reported(speech, texts);
+        Self { wav: speech.to_wav().into(), seconds: speech.duration().as_secs_f64(), heard }
     }
 }
 
@@ -103,13 +106,12 @@ impl PaidRequest for NarrationBatch<'_> {
         })
     }
 
-    async fn submit(&self, request: &NarrationRequest) -> Result<Answer<Spoken>, ProviderError> {
+    async fn submit(&self, request: &NarrationRequest, _: &Ticket) -> Result<Answer<Spoken>, ProviderError> {
         let speeches = self.external.client.narrate(request).await?;
-        joined(speeches).map(|whole| Answer::Delivered(whole.into())).ok_or_else(|| {
-            ProviderError::Unexpected {
-                provider: "The narrator",
-                message: "it answered without a speech".to_owned(),
-            }
+        let whole = joined(speeches).map(|whole| Spoken::of(&whole, &self.plan.texts));
+        whole.map(Answer::Delivered).ok_or_else(|| ProviderError::Unexpected {
+            provider: "The narrator",
+            message: "it answered without a speech".to_owned(),
         })
     }
 
@@ -122,7 +124,12 @@ impl PaidRequest for NarrationBatch<'_> {
 
     async fn store(&self, speech: &Spoken) -> Result<(), StepError> {
         let key = self.context.keys.narration(&self.digest);
-        self.context.bucket.put_once(&key, speech.wav.clone(), &PutOptions::of_type("audio/wav")).await?;
+        let bucket = &self.context.bucket;
+        let stored = bucket.put_once(&key, speech.wav.clone(), &PutOptions::of_type("audio/wav")).await?;
+        // Times are those of this sound only. If they are not stored, they are found in the sound.
+        if let Some(heard) = speech.heard.as_ref().filter(|_| stored.is_created()) {
+            bucket.put_json_once(&self.context.keys.narration_words(&self.digest), heard).await?;
+        }
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use videofactory_storage::PutOptions;
 
 use super::external_client::{self, named};
 use super::publish_outside::{self as outside, FilmText};
-use super::{keep_document, read_document};
+use super::{credits, keep_document, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 use crate::paid::{Account, SubmissionSession};
@@ -206,10 +206,11 @@ fn metadata(context: &Context, target: &PublishTarget, storyboard: &Storyboard, 
             tags.push(word.clone());
         }
     }
+    let description =
+        chosen(&target.description).map_or_else(|| storyboard.description.clone(), |text| with_names(&text));
     Metadata {
         title: chosen(&target.title).map_or_else(|| storyboard.title.clone(), |text| with_names(&text)),
-        description: chosen(&target.description)
-            .map_or_else(|| storyboard.description.clone(), |text| with_names(&text)),
+        description: credits::below(description, &film.credits),
         tags,
         language: storyboard.language.clone(),
         visibility: target.visibility.unwrap_or(Visibility::Private),

@@ -12,7 +12,7 @@ use videofactory_pipeline::inputs::{FilmInputs, script_digest};
 use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
 use videofactory_pipeline::{Digest, documents, text};
 use videofactory_providers::{
-    Character, ProviderError, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold,
+    Character, ProviderError, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold, Ticket,
 };
 use videofactory_storage::PutOnce;
 
@@ -157,7 +157,7 @@ impl PaidRequest for Writing<'_> {
         Ok(ScriptRequest { model: self.external.model.clone(), ..script_request(self.context) })
     }
 
-    async fn submit(&self, request: &ScriptRequest) -> Result<Answer<Script>, ProviderError> {
+    async fn submit(&self, request: &ScriptRequest, _: &Ticket) -> Result<Answer<Script>, ProviderError> {
         self.external.client.write(request).await.map(Answer::Delivered)
     }
 

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_embedded::Embedded;
 use videofactory_providers::{
-    Animator, Artist, Clip, ClipRequest, ClipState, Connection, Lengths, Model, NarrationRequest, Narrator,
-    Picture, PictureRequest, ProviderError, Script, ScriptRequest, ScriptWriter, Speech,
+    Animator, Artist, Clip, ClipRequest, ClipState, Connection, Illustrator, Lengths, Model,
+    NarrationRequest, Narrator, Picture, PictureRequest, ProviderError, Script, ScriptRequest, ScriptWriter,
+    Speech, Ticket,
 };
 use videofactory_worker::provider_factory::{ClientResult, ProviderFactory};
 use videofactory_worker::publishing::{Announcer, VideoSite};
@@ -48,7 +49,7 @@ impl ProviderFactory for FakeService {
         Ok(Some(self.enter(&connection)))
     }
 
-    fn artist(&self, _: Provider, connection: Connection) -> ClientResult<dyn Artist> {
+    fn artist(&self, _: Provider, connection: Connection) -> ClientResult<dyn Illustrator> {
         Ok(Some(self.enter(&connection)))
     }
 
@@ -125,7 +126,7 @@ impl Animator for FakeService {
         Lengths::Only(&[4, 6, 8])
     }
 
-    async fn submit(&self, request: &ClipRequest) -> Result<String, ProviderError> {
+    async fn submit(&self, request: &ClipRequest, _: &Ticket) -> Result<String, ProviderError> {
         let mut recorded = self.recorded();
         if !recorded.refuses.is_empty() && request.prompt.contains(&recorded.refuses) {
             return Err(refused());

@@ -109,6 +109,17 @@ async fn what_a_service_says_of_its_limits_and_keys_reaches_the_outcome() {
 }
 
 #[tokio::test]
+async fn a_service_that_asks_for_no_key_is_given_none() {
+    let (studio, service) = (Studio::open().await, FakeService::default());
+    let mut film = Film::new(&studio, Arc::new(service.clone()), &account_settings());
+    film.adjust = Box::new(|input| input.accounts.values_mut().for_each(|access| access.keyless = true));
+    film.make(StepName::WriteScript).await;
+    film.make(StepName::GenerateImages).await;
+    let recorded = service.recorded();
+    assert_eq!((recorded.pictures.len(), recorded.secrets.len()), (3, 0));
+}
+
+#[tokio::test]
 async fn a_script_is_bought_once_whatever_is_overridden() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     let setting = json!({"providers": {"script": {"accountRef": {"name": ACCOUNT}}}, "sceneCount": 3});

@@ -66,6 +66,9 @@ impl<'a> Film<'a> {
             allowed_host: String::new(),
             ca: None,
             prices: BTreeMap::from([("image".to_owned(), "0.01".parse().unwrap())]),
+            workflows: String::new(),
+            keyless: false,
+            requests_at_once: None,
             allowance: self.allowance.clone(),
         };
         input.accounts.insert(ACCOUNT.to_owned(), access);

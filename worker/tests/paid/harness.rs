@@ -15,7 +15,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::{Allowance, SceneReport, Spent};
 use videofactory_pipeline::{Digest, Keys};
-use videofactory_providers::ProviderError;
+use videofactory_providers::{ProviderError, Ticket};
 use videofactory_storage::StorageError;
 use videofactory_worker::outcome::StepError;
 use videofactory_worker::paid::{
@@ -443,9 +443,13 @@ impl PaidRequest for Thing {
         Ok(())
     }
 
-    async fn submit(&self, (): &()) -> Result<Answer<Vec<u8>>, ProviderError> {
+    fn id_of(&self, ticket: &Ticket) -> Option<String> {
+        (self.harness.kind == Kind::UnderOurId).then(|| ticket.uuid())
+    }
+
+    async fn submit(&self, (): &(), ticket: &Ticket) -> Result<Answer<Vec<u8>>, ProviderError> {
         self.crash_point.wait().await;
-        let answer = self.harness.service().answer(&self.digest, self.harness.kind);
+        let answer = self.harness.service().answer(&self.digest, self.harness.kind, ticket);
         self.harness.comes_to(Moment::Answer);
         self.crash_point.wait().await;
         answer

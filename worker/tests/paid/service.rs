@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use videofactory_pipeline::Digest;
-use videofactory_providers::{ProviderError, Resume};
+use videofactory_providers::{ProviderError, Resume, Ticket};
 use videofactory_worker::paid::Answer;
 
 /// What the service does with the next submission, instead of taking and answering it.
@@ -34,6 +34,8 @@ pub enum Kind {
     AtOnce,
     /// With an id, and after some seconds of polling.
     Later,
+    /// The same with an id that is ours.
+    UnderOurId,
 }
 
 #[derive(Default)]
@@ -52,7 +54,12 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn answer(&mut self, digest: &Digest, kind: Kind) -> Result<Answer<Vec<u8>>, ProviderError> {
+    pub fn answer(
+        &mut self,
+        digest: &Digest,
+        kind: Kind,
+        ticket: &Ticket,
+    ) -> Result<Answer<Vec<u8>>, ProviderError> {
         let (provider, message) = ("A service", "as ordered".to_owned());
         let limited = |resume, message: &str| ProviderError::RateLimited {
             provider,
@@ -65,6 +72,14 @@ impl Service {
             self.taken.push((digest.clone(), Instant::now()));
         } else {
             self.turned_away += 1;
+        }
+        let id = match kind {
+            Kind::UnderOurId => ticket.uuid(),
+            Kind::AtOnce | Kind::Later => format!("clip-{}", self.taken.len()),
+        };
+        if takes && kind != Kind::AtOnce {
+            let ready = Instant::now() + self.takes_for.max(Duration::from_secs(7));
+            self.clips.insert(id.clone(), (digest.clone(), ready, fault));
         }
         match fault {
             Some(Fault::LoseAnswer | Fault::LoseRequest) => {
@@ -84,16 +99,16 @@ impl Service {
         if kind == Kind::AtOnce {
             return Ok(Answer::Delivered(digest.to_string().into_bytes()));
         }
-        let id = format!("clip-{}", self.taken.len());
-        let ready = Instant::now() + self.takes_for.max(Duration::from_secs(7));
-        self.clips.insert(id.clone(), (digest.clone(), ready, fault));
         Ok(Answer::Accepted(id))
     }
 
     pub fn look(&mut self, id: &str) -> Result<Option<Vec<u8>>, ProviderError> {
         self.polls += 1;
-        let (digest, ready, fault) = self.clips.get(id).expect("an id that was never given out");
         let provider = "A service";
+        let Some((digest, ready, fault)) = self.clips.get(id) else {
+            assert!(!id.starts_with("clip-"), "{id} was never given out");
+            return Err(ProviderError::NotFound { provider, message: format!("404 for {id}") });
+        };
         if *fault == Some(Fault::Mislay) && !self.finds {
             return Err(ProviderError::NotFound { provider, message: format!("404 for {id}") });
         }

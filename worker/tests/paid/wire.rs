@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
@@ -11,8 +12,8 @@ use videofactory_net::{AllowedHosts, Network};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{Allowance, Spent};
 use videofactory_providers::{
-    Animator, Artist, Clip, ClipRequest, ClipState, Connection, HuggingFace, Model, Picture, PictureRequest,
-    ProviderError, Secret, Xai,
+    Animator, Artist, Clip, ClipRequest, ClipState, ComfyUi, Connection, Drawn, HuggingFace, Illustrator,
+    Model, Picture, PictureRequest, ProviderError, Secret, Ticket, Xai,
 };
 use videofactory_tests::fakes::{Effect, Fakes, FakesOptions, Fault, Operation, Service, Settings, Shape};
 use videofactory_worker::outcome::StepError;
@@ -68,12 +69,12 @@ impl PaidRequest for Film {
         })
     }
 
-    async fn submit(&self, request: &ClipRequest) -> Result<Answer<Clip>, ProviderError> {
-        self.xai.submit(request).await.map(Answer::Accepted)
+    async fn submit(&self, request: &ClipRequest, ticket: &Ticket) -> Result<Answer<Clip>, ProviderError> {
+        Animator::submit(&self.xai, request, ticket).await.map(Answer::Accepted)
     }
 
     async fn poll(&self, id: &str) -> Result<Option<Clip>, ProviderError> {
-        Ok(match self.xai.poll(id).await? {
+        Ok(match Animator::poll(&self.xai, id).await? {
             ClipState::Pending { .. } => None,
             ClipState::Done(clip) => Some(clip),
         })
@@ -81,6 +82,70 @@ impl PaidRequest for Film {
 
     async fn store(&self, clip: &Clip) -> Result<(), StepError> {
         self.store.put_once(&artifact(&self.digest), clip.bytes.clone()).await?;
+        Ok(())
+    }
+}
+
+/// A picture that is queued under an id of ours.
+struct Queued {
+    comfy: ComfyUi,
+    store: Arc<dyn WriteOnceStore>,
+    digest: Digest,
+}
+
+impl PaidRequest for Queued {
+    type Artifact = Picture;
+    type Prepared = PictureRequest;
+
+    fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    fn price(&self) -> Money {
+        Money::ZERO
+    }
+
+    fn cost(&self, _: &Picture) -> Money {
+        Money::ZERO
+    }
+
+    async fn is_there(&self) -> Result<bool, StepError> {
+        Ok(self.store.get(&artifact(&self.digest)).await?.is_some())
+    }
+
+    async fn prepare(&self) -> Result<PictureRequest, StepError> {
+        Ok(PictureRequest {
+            model: Model::default(),
+            prompt: "a fox".to_owned(),
+            style: String::new(),
+            width: 720,
+            height: 1280,
+            seed: 7,
+            characters: Vec::new(),
+        })
+    }
+
+    fn id_of(&self, ticket: &Ticket) -> Option<String> {
+        Illustrator::id_of(&self.comfy, ticket)
+    }
+
+    async fn submit(
+        &self,
+        request: &PictureRequest,
+        ticket: &Ticket,
+    ) -> Result<Answer<Picture>, ProviderError> {
+        Ok(match Illustrator::submit(&self.comfy, request, ticket).await? {
+            Drawn::Picture(picture) => Answer::Delivered(picture),
+            Drawn::Queued(id) => Answer::Accepted(id),
+        })
+    }
+
+    async fn poll(&self, id: &str) -> Result<Option<Picture>, ProviderError> {
+        Illustrator::poll(&self.comfy, id).await
+    }
+
+    async fn store(&self, picture: &Picture) -> Result<(), StepError> {
+        self.store.put_once(&artifact(&self.digest), picture.bytes.clone()).await?;
         Ok(())
     }
 }
@@ -124,7 +189,7 @@ impl PaidRequest for Drawing {
         })
     }
 
-    async fn submit(&self, request: &PictureRequest) -> Result<Answer<Picture>, ProviderError> {
+    async fn submit(&self, request: &PictureRequest, _: &Ticket) -> Result<Answer<Picture>, ProviderError> {
         self.service.draw(request).await.map(Answer::Delivered)
     }
 
@@ -186,6 +251,7 @@ impl Site {
             secrets: [("apiKey".to_owned(), Secret::from(KEY))].into(),
             allowed_hosts: AllowedHosts::parse("127.0.0.1"),
             network: Network::default().with_loopback(true),
+            ..Connection::default()
         };
         let (usage, storage) = (UsageRecorder::default(), self.harness.store(&CrashPoint::none()));
         let config = SessionConfig {
@@ -273,4 +339,28 @@ async fn a_picture_whose_download_is_blocked_is_counted_and_asked_about_after_tw
     let StepError::AskPerson(question) = &asks else { panic!("{asks}") };
     assert!(matches!(&question.why, Why::FailedSubmissions(found) if found.failed == 2), "{question}");
     assert_eq!((site.reported, site.accepted().await), (2, 2), "a third was submitted without asking");
+}
+
+#[tokio::test]
+async fn a_queued_picture_whose_answer_was_lost_is_looked_up_and_drawn_once() {
+    let mut site = Site::start().await;
+    let queued = |connection: &Connection, store, digest| {
+        let nodes = json!({
+            "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 512}},
+            "6": {"class_type": "CLIPTextEncode", "inputs": {"text": ""}},
+            "9": {"class_type": "SaveImage", "inputs": {"images": ["4", 0]}},
+        });
+        let workflows = BTreeMap::from([
+            ("ink.json".to_owned(), nodes.to_string()),
+            ("ink.bindings.json".to_owned(), json!({"prompt": "6.text", "size": "4"}).to_string()),
+        ]);
+        let comfy = ComfyUi::new(&Connection { workflows, ..connection.clone() }).unwrap();
+        Queued { comfy, store, digest }
+    };
+    let fails = Fault::always(Effect::Failed).on(Operation::Poll);
+    let failed = site.attempt_at(&[fails], Service::ComfyUi, queued).await.unwrap_err();
+    assert!(failed.to_string().contains("CUDA out of memory"), "{failed}");
+    let loses = Fault::always(Effect::LoseAnswer).on(Operation::Image);
+    site.attempt_at(&[loses], Service::ComfyUi, queued).await.unwrap();
+    assert_eq!((site.reported, site.accepted().await), (2, 2), "the ledgers differ");
 }

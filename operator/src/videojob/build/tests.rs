@@ -231,6 +231,19 @@ fn an_accounts_secret_is_mounted_beside_the_buckets() {
 }
 
 #[test]
+fn workflows_are_mounted_and_a_pod_does_not_wait_for_them() {
+    let start_step = with_account("ComfyUI", &json!({"workflows": "ours", "keyless": true}));
+    let built = attempt(&owner(), &start_step, &worker());
+    let pod = pod_of(&built);
+    let mounts = pod.containers[0].volume_mounts.as_ref().unwrap();
+    let path = format!("{ACCOUNT_WORKFLOWS_DIR}/acc");
+    let mount = mounts.iter().find(|mount| mount.mount_path == path).unwrap();
+    let volume = pod.volumes.as_ref().unwrap().iter().find(|volume| volume.name == mount.name).unwrap();
+    let source = volume.config_map.as_ref().unwrap();
+    assert_eq!((source.name.as_str(), source.optional), ("ours", Some(true)));
+}
+
+#[test]
 fn compute_of_the_spec_goes_before_what_suits_the_step_and_not_before_the_administrators() {
     let mut owner = owner();
     owner.spec.compute = serde_json::from_value(json!({

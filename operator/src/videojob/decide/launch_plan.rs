@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use videofactory_crds::ProviderAccountSpec;
 use videofactory_crds::provideraccount::Grant;
 use videofactory_pipeline::contract::{AccountAccess, Allowance, Opening};
 
@@ -36,7 +37,10 @@ pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
             endpoint: account.spec.endpoint.clone().unwrap_or_default(),
             allowed_host: account.allowed_host.clone(),
             ca: account.spec.ca_ref.clone(),
+            workflows: workflows(&account.spec),
             prices: account.spec.prices.clone().unwrap_or_default(),
+            keyless: account.spec.is_keyless(),
+            requests_at_once: requests_at_once(&account.spec),
             allowance: Allowance::default(),
         };
         (name.clone(), access)
@@ -50,6 +54,17 @@ pub(super) fn idle(accounts: &BTreeMap<String, ExternalAccount>) -> LaunchPlan {
         credentials: versions(accounts),
         ..LaunchPlan::default()
     }
+}
+
+/// The `ConfigMap` with the account's workflows; empty: none.
+fn workflows(spec: &ProviderAccountSpec) -> String {
+    spec.workflows_ref.as_ref().map(|workflows| workflows.name.clone()).unwrap_or_default()
+}
+
+/// Most requests of one attempt at once; none: as many as the worker makes.
+fn requests_at_once(spec: &ProviderAccountSpec) -> Option<u32> {
+    let most = spec.most_at_once().filter(|_| spec.provider.is_self_hosted())?;
+    u32::try_from(most).ok()
 }
 
 /// A launch plan to fetch and report what was paid for, and to submit nothing.

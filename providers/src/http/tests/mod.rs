@@ -66,7 +66,7 @@ fn connection(base: &str) -> Connection {
     let secrets = BTreeMap::from([("apiKey".to_owned(), Secret::from(KEY))]);
     let network = Network::default().with_loopback(true);
     let allowed_hosts = AllowedHosts::parse("127.0.0.1,localhost,no-such-host.demo.svc,169.254.169.254");
-    Connection { endpoint: base.to_owned(), secrets, allowed_hosts, network }
+    Connection { endpoint: base.to_owned(), secrets, allowed_hosts, network, ..Connection::default() }
 }
 
 fn http(base: &str) -> Http {

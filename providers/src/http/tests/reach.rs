@@ -24,6 +24,7 @@ fn connection(endpoint: &str, allowed: &str) -> Connection {
         secrets: BTreeMap::from([("apiKey".to_owned(), Secret::from(KEY))]),
         allowed_hosts: AllowedHosts::parse(allowed),
         network: Network::default(),
+        ..Connection::default()
     }
 }
 

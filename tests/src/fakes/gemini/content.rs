@@ -10,8 +10,9 @@ use super::super::call::{Ask, Call, Product};
 use super::super::faults::Effect;
 use super::super::media;
 use super::super::protocol::Misread;
+use super::super::schema;
 use super::super::service::Operation;
-use super::{known, schema};
+use super::known;
 
 /// What the service takes; anything else is refused, as it does. Each name may also be written with underscores.
 const REQUEST: [&str; 11] = [

@@ -1,7 +1,6 @@
 //! Google Gemini: scripts, pictures and speech by `generateContent`, clips by Veo's long-running operations.
 
 mod content;
-mod schema;
 mod veo;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 pub(crate) use clip::{RATIOS, clip};
 pub(crate) use picture::picture;
-pub(crate) use speech::{SAMPLE_RATE, speech};
+pub(crate) use speech::{SAMPLE_RATE, spans, speech};
 
 use super::accounts::Work;
 use super::call::Product;

@@ -32,6 +32,21 @@ pub(crate) fn speech(text: &str) -> Vec<i16> {
     samples
 }
 
+/// When each word is heard, in seconds: the stretches of sound between gaps.
+pub(crate) fn spans(samples: &[i16]) -> Vec<(f64, f64)> {
+    let gap = samples_in(BETWEEN_WORDS / 2.0) as usize;
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    for at in samples.iter().enumerate().filter(|(_, sample)| **sample != 0).map(|(at, _)| at) {
+        match spans.last_mut().filter(|(_, end)| at - *end < gap) {
+            Some((_, end)) => *end = at,
+            None => spans.push((at, at)),
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "sounds have fewer samples")]
+    let seconds = |at: usize| at as f64 / f64::from(SAMPLE_RATE);
+    spans.into_iter().map(|(start, end)| (seconds(start), seconds(end + 1))).collect()
+}
+
 fn spoken(paragraph: &str) -> Vec<i16> {
     let mut samples = Vec::new();
     for (place, word) in words(paragraph).into_iter().enumerate() {
@@ -114,6 +129,15 @@ mod tests {
         let samples = speech("The tide goes out. The moon, far away, pulls it!");
         assert_eq!(bursts(&samples, BETWEEN_WORDS * 0.9), 10);
         assert_eq!(bursts(&samples, AFTER_SENTENCE * 0.9), 2);
+    }
+
+    #[test]
+    fn each_word_is_found_again_in_the_sound() {
+        let spans = spans(&speech("One, two.\n\nThree."));
+        assert_eq!(spans.len(), 3);
+        assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0), "{spans:?}");
+        let length = spans[2].1 - spans[2].0;
+        assert!((length - 5.0 * A_LETTER).abs() < 0.01, "{length}");
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn slot(number: u32, outcome: char) -> Slot {
             cost,
         }),
         end: ending.map(|how| End { how, message: "why".to_owned(), at: at(5), seconds: 3, cost }),
+        presumed: None,
     }
 }
 
@@ -43,9 +44,24 @@ fn policy(submissions: u32) -> ResubmitPolicy {
 }
 
 #[test]
+fn a_submission_of_which_nobody_knows_is_looked_up_where_the_service_takes_ids_of_ours() {
+    let known = history("n?i").with_ids(|number| Some(format!("our-{number}")));
+    let taken =
+        |number: u32, id: &str, is_presumed| Taken { number, id: id.to_owned(), attempt: 1, is_presumed };
+    let both = vec![taken(2, "our-2", true), taken(3, "id-3", false)];
+    assert_eq!(known.state(&policy(0)), SubmissionState::Accepted(both));
+    assert_eq!((known.failed_submissions().unknown, known.taken()), (0, 2));
+    let unknown = history("??").with_ids(|_| None);
+    assert!(matches!(unknown.state(&policy(0)), SubmissionState::FailedSubmissions(_)));
+}
+
+#[test]
 fn what_the_slots_say_decides_what_is_done() {
     let ids = |numbers: &[u32]| {
-        let taken = |number: &u32| Taken { number: *number, id: format!("id-{number}"), attempt: 1 };
+        let taken = |number: &u32| {
+            let id = format!("id-{number}");
+            Taken { number: *number, id, attempt: 1, is_presumed: false }
+        };
         SubmissionState::Accepted(numbers.iter().map(taken).collect())
     };
     let nothing = |submissions, unknown: u32, failed: u32| {

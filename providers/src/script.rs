@@ -1,9 +1,8 @@
-//! Scripts: how one is asked for, and whether what came is one.
+//! Scripts of language models: how one is asked for, and whether what came is one.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::unexpected;
 use crate::capability::{Script, ScriptRequest, ScriptScene};
 use crate::error::ProviderError;
 use crate::json;
@@ -24,7 +23,7 @@ const MAX_TAG_CHARACTERS: usize = 30;
 const MAX_TAGS: usize = 15;
 
 /// What the writer is told.
-pub(super) fn prompt(request: &ScriptRequest) -> String {
+pub(crate) fn prompt(request: &ScriptRequest) -> String {
     let target = request.target.min(request.max).as_secs_f64();
     let words = (target * WORDS_A_SECOND).round().max(1.0);
     let count = request.scene_count;
@@ -63,7 +62,7 @@ fn format_character(name: &str, description: &str) -> String {
 }
 
 /// The JSON schema of the answer.
-pub(super) fn schema(scene_count: usize) -> Value {
+pub(crate) fn schema(scene_count: usize) -> Value {
     let text = |what: &str| json!({"type": "string", "description": what});
     let mut schema = json!({
         "type": "object",
@@ -108,15 +107,21 @@ struct Written {
 #[serde(rename_all = "camelCase")]
 struct WrittenScene {
     narration: String,
+    #[serde(alias = "image_prompt")]
     image_prompt: String,
-    #[serde(default)]
+    #[serde(default, alias = "motion_prompt")]
     motion_prompt: String,
 }
 
-/// Reads the script out of the answer's text.
-pub(super) fn read(text: &str, request: &ScriptRequest) -> Result<Script, ProviderError> {
+/// Reads the script out of the text of `provider`'s answer.
+pub(crate) fn read(
+    provider: &'static str,
+    text: &str,
+    request: &ScriptRequest,
+) -> Result<Script, ProviderError> {
+    let unexpected = |message: String| ProviderError::Unexpected { provider, message };
     let scene_count = request.scene_count;
-    let written: Written = json::read(unfenced(text).as_bytes())
+    let written: Written = json::read(unwrapped(text).as_bytes())
         .map_err(|error| unexpected(format!("failed to read the script as JSON: {error}")))?;
     if written.scenes.len() != scene_count {
         let came = written.scenes.len();
@@ -162,12 +167,14 @@ fn least_seconds(text: &str) -> f64 {
     f64::from(letters) * HURRIED_LETTER_SECONDS
 }
 
-/// Models that were told otherwise still wrap JSON into a code block now and then.
-fn unfenced(text: &str) -> &str {
-    let text = text.trim();
-    let Some(inner) = text.strip_prefix("```") else { return text };
-    let inner = inner.strip_prefix("json").unwrap_or(inner);
-    inner.strip_suffix("```").unwrap_or(inner)
+/// The JSON object in a text: models that were told otherwise still think aloud before it, wrap it into a code block, or
+/// speak before and after it.
+fn unwrapped(text: &str) -> &str {
+    let text = text.rsplit_once("</think>").map_or(text, |(_, said)| said).trim();
+    match (text.find('{'), text.rfind('}')) {
+        (Some(from), Some(to)) if from < to => &text[from..=to],
+        _ => text,
+    }
 }
 
 fn shortened(text: &str, most: usize) -> String {
@@ -250,8 +257,14 @@ mod tests {
 
     #[test]
     fn a_script_is_read_and_tidied() {
-        for text in [written(2), format!("```json\n{}\n```", written(2))] {
-            let script = read(&text, &of(2)).unwrap();
+        let whole = written(2);
+        for text in [
+            whole.clone(),
+            format!("```json\n{whole}\n```"),
+            format!("<think>A {{script}}?</think>\nHere it is:\n{whole}\nEnjoy!"),
+            whole.replace("imagePrompt", "image_prompt"),
+        ] {
+            let script = read("A service", &text, &of(2)).unwrap();
             assert_eq!(script.scenes.len(), 2);
             assert_eq!(script.scenes[0].narration, "Está escuro.");
             assert_eq!(script.title.chars().count(), 100);
@@ -262,23 +275,26 @@ mod tests {
     #[test]
     fn half_a_letter_and_a_line_end_in_a_string_cost_no_script() {
         let text = written(1).replace("Está escuro.", "Está\nescuro\\ud83d.");
-        assert_eq!(read(&text, &of(1)).unwrap().scenes[0].narration, "Está\nescuro.");
+        assert_eq!(read("A service", &text, &of(1)).unwrap().scenes[0].narration, "Está\nescuro.");
     }
 
     #[test]
     fn a_wrong_number_of_scenes_and_cut_off_json_are_tried_again() {
         let whole = written(3);
         for text in [whole.as_str(), &whole[..whole.len() / 2], "", "null"] {
-            assert!(matches!(read(text, &of(2)), Err(ProviderError::Unexpected { .. })), "{text}");
+            assert!(
+                matches!(read("A service", text, &of(2)), Err(ProviderError::Unexpected { .. })),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_script_that_nobody_can_say_in_the_longest_time_is_tried_again() {
         let text = written(6);
-        read(&text, &of(6)).unwrap();
+        read("A service", &text, &of(6)).unwrap();
         let short = ScriptRequest { max: Duration::from_secs(2), ..of(6) };
-        let error = read(&text, &short).unwrap_err();
+        let error = read("A service", &text, &short).unwrap_err();
         assert!(
             matches!(&error, ProviderError::Unexpected { message, .. } if message.contains("at least 3 s")),
             "{error}"
@@ -292,14 +308,17 @@ mod tests {
             let mut whole: Value = serde_json::from_str(&written(1)).unwrap();
             let patch: Value = serde_json::from_str(&format!("{{{broken}}}")).unwrap();
             whole["scenes"][0][name.trim_matches('"')] = patch[name.trim_matches('"')].clone();
-            assert!(matches!(read(&whole.to_string(), &of(1)), Err(ProviderError::Unexpected { .. })));
+            assert!(matches!(
+                read("A service", &whole.to_string(), &of(1)),
+                Err(ProviderError::Unexpected { .. })
+            ));
         }
     }
 
     proptest! {
         #[test]
         fn any_text_is_an_error_and_no_panic(text: String) {
-            prop_assert!(read(&text, &of(1)).is_err());
+            prop_assert!(read("A service", &text, &of(1)).is_err());
         }
     }
 }

@@ -72,3 +72,8 @@ pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result
     let fields = Map::<String, Value>::deserialize(from)?;
     serde_json::from_value(Value::Object(fields)).map_err(D::Error::custom)
 }
+
+/// The same of an object that may be left out; one that is there is an object.
+pub fn some_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    object(from).map(Some)
+}

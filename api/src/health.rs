@@ -1,9 +1,6 @@
 //! GET `/health`, `/health/full` and `/ready`.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::extract::{FromRef, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -12,7 +9,6 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use serde::Serialize;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,32 +18,11 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_pipeline::clock;
 
-use crate::access::{Caller, Permission, TokenReviewer};
+use crate::access::{Caller, Permission};
+use crate::checks::Check;
 use crate::problem::Problem;
 use crate::state::{NOT_READY, State};
 use crate::unwatched;
-
-/// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
-const TTL: Duration = Duration::from_secs(5);
-
-// Scripts read its fields by the names that the system before this one gave them, so they are in snake case.
-/// One check.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    /// What is checked: `kubernetes_api`, `r2_storage`, `controller`, `namespace:<name>` (of those alone that the operator
-    /// may not read), or `account:<namespace>/<name>`.
-    name: String,
-    healthy: bool,
-    /// What was found, and what to do.
-    message: String,
-    /// How long the answer took, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    latency_ms: Option<u64>,
-    /// When it was checked.
-    #[schema(value_type = String, format = DateTime)]
-    timestamp: Timestamp,
-}
 
 /// All checks.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -79,38 +54,9 @@ pub struct Ready {
     leader: bool,
 }
 
-/// What the routes need.
-#[derive(Clone)]
-struct HealthState {
-    all: State,
-    checks: Arc<Checks>,
-}
-
-impl FromRef<HealthState> for State {
-    fn from_ref(state: &HealthState) -> Self {
-        state.all.clone()
-    }
-}
-
-impl FromRef<HealthState> for Arc<TokenReviewer> {
-    fn from_ref(state: &HealthState) -> Self {
-        Self::clone(&state.all.tokens)
-    }
-}
-
-impl FromRef<HealthState> for Arc<Checks> {
-    fn from_ref(state: &HealthState) -> Self {
-        Self::clone(&state.checks)
-    }
-}
-
 /// The routes with their documentation.
 pub fn routes(state: State) -> OpenApiRouter {
-    OpenApiRouter::new()
-        .routes(routes!(alive))
-        .routes(routes!(ready))
-        .routes(routes!(full))
-        .with_state(HealthState { all: state, checks: Arc::default() })
+    OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready)).routes(routes!(full)).with_state(state)
 }
 
 /// `/health` and `/ready` alone, for the kubelet: at a port of their own callers cannot take its places.
@@ -118,27 +64,17 @@ pub fn probes(state: State) -> Router {
     Router::new().route("/health", get(alive)).route("/ready", get(ready)).with_state(state)
 }
 
-/// Remembers the last checks.
-#[derive(Debug, Default)]
-struct Checks {
-    last: Mutex<Option<(Instant, Vec<Check>)>>,
+/// All checks, made now.
+async fn all(state: &State) -> Vec<Check> {
+    let mut checks = vec![kubernetes(state).await, storage(state), controller(state)];
+    checks.extend(namespaces(state));
+    checks.extend(accounts(state));
+    checks
 }
 
-impl Checks {
-    async fn get(&self, state: &State) -> Vec<Check> {
-        // Held while asking: of many who ask at once, one asks the API server.
-        let mut last = self.last.lock().await;
-        if let Some((at, checks)) = &*last
-            && at.elapsed() < TTL
-        {
-            return checks.clone();
-        }
-        let mut checks = vec![kubernetes(state).await, storage(state), controller(state)];
-        checks.extend(namespaces(state));
-        checks.extend(accounts(state));
-        *last = Some((Instant::now(), checks.clone()));
-        checks
-    }
+/// All checks: of a moment ago, or made now.
+pub async fn checks(state: &State) -> Vec<Check> {
+    state.checks.get(all(state)).await
 }
 
 /// The process answers.
@@ -173,13 +109,9 @@ async fn ready(Shared(state): Shared<State>) -> Result<Json<Ready>, Problem> {
     (status = 200, description = "All is healthy", body = Health),
     (status = 503, description = "Something is not healthy", body = Health),
 ))]
-async fn full(
-    Shared(state): Shared<State>,
-    Shared(last): Shared<Arc<Checks>>,
-    caller: Caller,
-) -> Result<Response, Problem> {
+async fn full(Shared(state): Shared<State>, caller: Caller) -> Result<Response, Problem> {
     state.authorizer.check(&caller.user, Permission::Path("/health/full")).await?;
-    let checks = last.get(&state).await;
+    let checks = checks(&state).await;
     let healthy = checks.iter().all(|check| check.healthy);
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     Ok((status, Json(Health { healthy, checks, timestamp: clock::now() })).into_response())

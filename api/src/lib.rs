@@ -13,7 +13,10 @@ pub mod backup;
 pub mod body;
 pub mod body_guard;
 pub mod changes;
+pub mod checks;
+pub mod dashboard;
 mod docs;
+pub mod documents;
 pub mod health;
 pub mod limits;
 mod openapi;
@@ -76,8 +79,10 @@ fn is_open(path: &str) -> bool {
 pub fn router(state: State) -> Router {
     let (routes, _) = documented(&state);
     let routes = routes
+        .merge(dashboard::routes().with_state(state.clone()))
         .fallback(async || path::unknown_route())
         .method_not_allowed_fallback(async || other_methods())
+        .layer(from_fn(access::site::guard))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .layer(from_fn_with_state(state.clone(), measure))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES));
@@ -86,6 +91,7 @@ pub fn router(state: State) -> Router {
         .fallback_service(routes)
         .layer(map_request_with_state(state.clone(), resolve_uid))
         .layer(from_fn_with_state(state.limits, admit))
+        .layer(from_fn(dashboard::as_pages))
         .layer(map_response(harden))
         .layer(from_fn(request_id::span))
         .layer(PropagateRequestIdLayer::x_request_id())

@@ -164,12 +164,12 @@ fn refuse(path: &str, method: &str, operation: &mut Value) {
     if operation["parameters"].as_array().is_some_and(|parameters| !parameters.is_empty()) {
         common.push((400, "A parameter cannot be read, or the API server refuses the request"));
     }
-    if matches!(method, "post" | "delete") {
+    if matches!(method, "post" | "put" | "delete") {
         common.push((400, "The API server refuses the request"));
         common.push((404, "The API server does not find it"));
         common.push((502, "The API server failed"));
     }
-    if method == "post" {
+    if matches!(method, "post" | "put") {
         common.push((409, "Somebody else changed it meanwhile"));
         common.push((413, "The body is too large"));
         common.push((415, "The body is not JSON"));

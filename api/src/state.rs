@@ -16,6 +16,8 @@ use videofactory_storage::Bucket;
 
 use crate::access::{Authorizer, Clients, TokenReviewer};
 use crate::changes::ChangeFeed;
+use crate::checks::Checks;
+use crate::documents::Documents;
 use crate::limits::Limits;
 use crate::tasks::Tasks;
 
@@ -96,6 +98,10 @@ pub struct State {
     pub clients: Arc<Clients>,
     /// How much callers may ask for.
     pub limits: Arc<Limits>,
+    /// The last checks of its health.
+    pub checks: Arc<Checks>,
+    /// Result documents that were read lately.
+    pub documents: Arc<Documents>,
     /// What goes on to its end once it has begun.
     pub tasks: Tasks,
     /// Cancelled when the process is about to end.
@@ -118,6 +124,8 @@ impl State {
             authorizer: Arc::new(Authorizer::new(client.clone())),
             clients: Arc::new(Clients::new(config, crate::AGENT)),
             limits: Arc::default(),
+            checks: Arc::default(),
+            documents: Arc::default(),
             tasks: Tasks::default(),
             client,
             stores,

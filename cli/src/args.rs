@@ -109,6 +109,7 @@ Examples:
     Backup(verbs::backup::BackupArgs),
     Restore(verbs::restore::RestoreArgs),
     Proxy(verbs::proxy::ProxyArgs),
+    Dashboard(verbs::dashboard::DashboardArgs),
     Doctor(verbs::doctor::DoctorArgs),
     Report(verbs::report::ReportArgs),
     Install(verbs::install::InstallArgs),

@@ -127,6 +127,7 @@ fn run(verb: Verb, context: &mut Context) -> LocalBoxFuture<'_, Result<Exit, Err
         Verb::Backup(args) => verbs::backup::run(args, context).boxed_local(),
         Verb::Restore(args) => verbs::restore::run(args, context).boxed_local(),
         Verb::Proxy(args) => verbs::proxy::run(args, context).boxed_local(),
+        Verb::Dashboard(args) => verbs::dashboard::run(args, context).boxed_local(),
         Verb::Doctor(args) => verbs::doctor::run(args, context).boxed_local(),
         Verb::Report(args) => verbs::report::run(args, context).boxed_local(),
         Verb::Install(args) => ready(verbs::install::run(&args, context)).boxed_local(),

@@ -25,6 +25,7 @@ const VERBS: [&str; 23] = [
     "backup",
     "restore",
     "proxy",
+    "dashboard",
     "doctor",
     "report",
     "install",

@@ -22,6 +22,7 @@ pub mod policy_run;
 pub mod price;
 pub mod restore;
 pub mod results;
+pub mod scene_edit;
 pub mod selector;
 pub mod storage_action;
 

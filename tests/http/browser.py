@@ -11,13 +11,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from chrome import chrome
 
 # Leads to this machine, as a name does whose owner has changed its address (DNS rebinding).
 FOREIGN_NAME = "evil.example"
-# Seconds that a page has for all that it tries.
-PATIENCE = 60
 
 # Tries each way to write and to read at `target`; what it could read goes into `read`.
 ATTEMPTS = """
@@ -156,28 +153,6 @@ def serve():
     return server.server_address[1]
 
 
-def browser(args):
-    options = webdriver.ChromeOptions()
-    options.binary_location = args.chromium
-    for flag in [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--window-size=1280,1600",
-        f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1",
-        # No look for updates, or whatever else a browser asks of the outside.
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--no-proxy-server",
-    ]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(args.chromedriver))
-    driver.set_script_timeout(PATIENCE)
-    driver.set_page_load_timeout(PATIENCE)
-    return driver
-
-
 def paths(args):
     job = f"/jobs/{args.namespace}/{args.film}"
     return {
@@ -199,7 +174,8 @@ def main():
         parser.add_argument(f"--{name}", required=True)
     args = parser.parse_args()
     asked, port, pages, careless = paths(args), args.proxy_port, serve(), serve()
-    driver = browser(args)
+    names = f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1"
+    driver = chrome(args.chromium, args.chromedriver, names)
     try:
         report = {"attempts": {}}
         # The visitor has the proxy's page open: from now on the browser has its cookie.

@@ -3,6 +3,7 @@
 mod clients;
 mod own;
 mod permissions;
+pub mod site;
 mod tokens;
 mod user_client;
 

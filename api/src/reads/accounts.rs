@@ -165,7 +165,8 @@ pub async fn list(
 }
 
 impl AccountStats {
-    fn of(account: &ProviderAccount) -> Self {
+    /// Of this one.
+    pub fn of(account: &ProviderAccount) -> Self {
         let namespace = account.namespace().unwrap_or_default();
         let status = account.status.clone().unwrap_or_default();
         let ready = condition::get(&status.conditions, ConditionType::Ready);

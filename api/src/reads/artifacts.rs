@@ -146,7 +146,7 @@ pub async fn bytes(
 
 /// The files that a job has. A key that is not this job's own is passed over: whoever may write a status must not read
 /// other films by it.
-fn of_job(job: &JobRef, object: &VideoJob) -> Vec<Artifact> {
+pub fn of_job(job: &JobRef, object: &VideoJob) -> Vec<Artifact> {
     let Some(status) = &object.status else { return Vec::new() };
     let pruned = pruned_kinds(status);
     let artifacts = status.artifacts.as_ref();
@@ -182,16 +182,18 @@ fn pruned(status: &VideoJobStatus) -> Vec<String> {
     pruned_kinds(status).into_iter().map(|kind| keys::folder(kind).to_owned()).collect()
 }
 
-fn extension(key: &str) -> &str {
+/// How the name of a file ends.
+pub fn extension(key: &str) -> &str {
     key.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 /// The media type of a file, by its own name: what an object in a bucket says of itself, a browser must not follow.
-fn content_type(key: &str) -> &'static str {
+pub fn content_type(key: &str) -> &'static str {
     match extension(key) {
         "mp4" => "video/mp4",
         "jpg" => "image/jpeg",
         "png" => "image/png",
+        "wav" => "audio/wav",
         "srt" => "application/x-subrip",
         "vtt" => "text/vtt",
         _ => "application/octet-stream",

@@ -36,18 +36,18 @@ pub struct EventList {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobEvent {
     /// Time of the last occurrence.
-    last_seen_at: Option<Timestamp>,
+    pub last_seen_at: Option<Timestamp>,
     /// Normal or Warning.
     #[serde(rename = "type")]
-    kind: String,
+    pub kind: String,
     /// A stable word.
-    reason: String,
+    pub reason: String,
     /// The message.
-    message: String,
+    pub message: String,
     /// The object that it is about, such as `VideoJob/ocean-facts`.
-    object: String,
+    pub object: String,
     /// Number of occurrences.
-    count: i32,
+    pub count: i32,
 }
 
 /// The events of a job, its steps' Jobs and their pods; the newest last.
@@ -61,7 +61,17 @@ pub async fn list(
     Segments(params): Segments<JobParams>,
 ) -> Result<Json<EventList>, Problem> {
     let found = readable(&state, &caller, &params.job()?).await?;
-    let job = found.get()?;
+    let items = of_job(&state, &caller, found.get()?, &params.namespace).await?;
+    Ok(Json(EventList { items }))
+}
+
+/// The events of a job, its steps' Jobs and their pods; the newest last.
+pub async fn of_job(
+    state: &State,
+    caller: &Caller,
+    job: &VideoJob,
+    namespace: &str,
+) -> Result<Vec<JobEvent>, Problem> {
     let client = state.clients.of_token(caller.token())?;
     let uid = job.meta().uid.clone().unwrap_or_default();
     let attempts = Attempts::of(job);
@@ -84,9 +94,9 @@ pub async fn list(
                 newest.add(JobEvent::of(event));
             }
         };
-        call::list_each(&client, Some(&params.namespace), &which, take).await?;
+        call::list_each(&client, Some(namespace), &which, take).await?;
     }
-    Ok(Json(EventList { items: newest.sorted() }))
+    Ok(newest.sorted())
 }
 
 /// The newest events of those that come, in any order. It holds twice as many at most.

@@ -49,11 +49,11 @@ const FORMS: [Form<Option<MetricsFormat>>; 3] = [
 #[serde(deny_unknown_fields)]
 pub struct MetricsAnswer {
     /// The jobs.
-    jobs: JobMetrics,
+    pub jobs: JobMetrics,
     /// The buckets.
-    storage: StorageTotals,
+    pub storage: StorageTotals,
     /// Each quota of each account.
-    quota: Vec<QuotaMetrics>,
+    pub quota: Vec<QuotaMetrics>,
 }
 
 /// The jobs in numbers.
@@ -62,22 +62,22 @@ pub struct MetricsAnswer {
 #[serde(deny_unknown_fields)]
 pub struct JobMetrics {
     /// All of them.
-    total: usize,
+    pub total: usize,
     /// How many are in each phase.
-    by_phase: BTreeMap<String, i64>,
+    pub by_phase: BTreeMap<String, i64>,
     /// Of those that ended in the last seven days, the part that succeeded: 0 to 1. Absent: none has ended.
     #[schema(minimum = 0, maximum = 1)]
-    success_rate: Option<f64>,
+    pub success_rate: Option<f64>,
     /// How many ended in the last seven days.
-    ended_recently: usize,
+    pub ended_recently: usize,
     /// How many have failed.
-    failed: i64,
+    pub failed: i64,
     /// How many wait until a person changes or decides something, as the alert VideoFactoryJobStalled counts them.
-    stalled: usize,
+    pub stalled: usize,
     /// The one that waits longest for a quota, a time or a service.
-    oldest_waiting: Option<OldestWaiting>,
+    pub oldest_waiting: Option<OldestWaiting>,
     /// Objects that this version of the operator cannot read.
-    unreadable: usize,
+    pub unreadable: usize,
 }
 
 /// The job that waits longest.
@@ -86,9 +86,9 @@ pub struct JobMetrics {
 pub struct OldestWaiting {
     /// The job.
     #[schema(value_type = schemas::JobId)]
-    id: JobRef,
+    pub id: JobRef,
     /// Since when nothing goes on.
-    since: Timestamp,
+    pub since: Timestamp,
 }
 
 /// The buckets in numbers.
@@ -97,13 +97,13 @@ pub struct OldestWaiting {
 #[serde(deny_unknown_fields)]
 pub struct StorageTotals {
     /// Bytes in all of them.
-    bytes: i64,
+    pub bytes: i64,
     /// Sum of their limits, in bytes.
-    limit_bytes: i64,
+    pub limit_bytes: i64,
     /// Bytes in per cent of the limits together.
-    percent: Option<i64>,
+    pub percent: Option<i64>,
     /// Each policy's bucket.
-    policies: Vec<PolicyTotals>,
+    pub policies: Vec<PolicyTotals>,
 }
 
 /// A policy's bucket in numbers.
@@ -112,18 +112,18 @@ pub struct StorageTotals {
 #[serde(deny_unknown_fields)]
 pub struct PolicyTotals {
     /// Namespace of the policy.
-    namespace: String,
+    pub namespace: String,
     /// Its name.
-    name: String,
+    pub name: String,
     /// Bytes. Absent: it was not measured yet.
-    bytes: Option<i64>,
+    pub bytes: Option<i64>,
     /// Its limit, in bytes.
-    limit_bytes: i64,
+    pub limit_bytes: i64,
     /// Bytes in per cent of the limit.
-    percent: Option<i64>,
+    pub percent: Option<i64>,
     /// How full it is, in a word.
     #[schema(value_type = Option<schemas::StorageLevel>)]
-    level: Option<StorageLevel>,
+    pub level: Option<StorageLevel>,
 }
 
 /// A quota in numbers.
@@ -132,24 +132,24 @@ pub struct PolicyTotals {
 #[serde(deny_unknown_fields)]
 pub struct QuotaMetrics {
     /// Namespace of the account.
-    namespace: String,
+    pub namespace: String,
     /// Its name.
-    account: String,
+    pub account: String,
     /// Name of the quota.
-    quota: String,
+    pub quota: String,
     /// The unit that it counts.
     #[schema(value_type = Option<schemas::QuotaUnit>)]
-    unit: Option<QuotaUnit>,
+    pub unit: Option<QuotaUnit>,
     /// Units in a window.
-    limit: i64,
+    pub limit: i64,
     /// Units spent in the current one.
-    used: i64,
+    pub used: i64,
     /// Units granted and not accounted for yet.
-    reserved: i64,
+    pub reserved: i64,
     /// Units neither spent nor granted.
-    remaining: i64,
+    pub remaining: i64,
     /// When the next unit is free, if none is now.
-    next_unit_at: Option<Timestamp>,
+    pub next_unit_at: Option<Timestamp>,
 }
 
 /// The installation in numbers: as JSON, or as text for Prometheus where Accept asks for it.
@@ -193,7 +193,8 @@ fn text(state: &State, format: MetricsFormat) -> Result<Response, Problem> {
     Ok(([(CONTENT_TYPE, media_type)], text).into_response())
 }
 
-fn numbers(state: &State, now: Timestamp) -> MetricsAnswer {
+/// The installation in numbers.
+pub fn numbers(state: &State, now: Timestamp) -> MetricsAnswer {
     let jobs = state.stores.videojobs.state();
     let read: Vec<&VideoJob> = jobs.iter().filter_map(|job| job.0.as_ref().ok()).collect();
     let policies = state.stores.policies.state();

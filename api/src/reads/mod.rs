@@ -2,24 +2,27 @@
 //! API server nothing; logs and events come from the API server, asked with the caller's own token.
 
 mod accept;
-mod accounts;
-mod advice;
-mod artifacts;
-mod checkpoint;
+pub mod accounts;
+pub mod advice;
+pub mod artifacts;
+pub mod checkpoint;
 mod etag;
-mod events;
-mod filter;
-mod job;
+pub mod events;
+pub mod filter;
+pub mod job;
 mod jobs;
 mod kept_logs;
 mod logs;
-mod media;
-mod metrics;
+pub mod media;
+pub mod metrics;
 mod page;
-mod scope;
-mod storage;
-mod stream;
-mod summary;
+pub mod plan;
+pub mod scenes;
+pub mod scope;
+pub mod storage;
+pub mod storyboard;
+pub mod stream;
+pub mod summary;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -37,6 +40,9 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(logs::read))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::bytes))
+        .routes(routes!(scenes::list))
+        .routes(routes!(scenes::bytes))
         .routes(routes!(storage::stats))
+        .routes(routes!(plan::read))
         .routes(routes!(accounts::list))
 }

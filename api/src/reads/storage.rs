@@ -145,7 +145,8 @@ impl StorageStats {
 }
 
 impl PolicyStats {
-    fn of(policy: &StoragePolicy) -> Self {
+    /// Of this one.
+    pub fn of(policy: &StoragePolicy) -> Self {
         let marks = policy.spec.capacity.water_marks();
         let status = policy.status.clone().unwrap_or_default();
         let usage = status.usage.unwrap_or_default();

@@ -172,3 +172,43 @@ pub struct BackupStats {
     /// The error.
     message: Option<String>,
 }
+
+/// How a scene is to differ from the storyboard, as in an entry of `spec.sceneOverrides`. What is left out is as the
+/// storyboard has it.
+#[skip_serializing_none]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SceneEdit {
+    /// What is spoken.
+    #[schema(max_length = 1000)]
+    narration: Option<String>,
+    /// What the picture shows.
+    #[schema(max_length = 1000)]
+    image_prompt: Option<String>,
+    /// How the picture moves.
+    #[schema(max_length = 400)]
+    motion_prompt: Option<String>,
+    /// Which take of the scene to use. A higher one is made; of a lower one the files are still there.
+    #[schema(minimum = 1, maximum = 1000)]
+    take: Option<i32>,
+    /// Whether to leave the scene out of the film.
+    skip: Option<bool>,
+    /// Files of your own to use instead of what would be made.
+    assets: Option<SceneAssets>,
+}
+
+/// Files of your own for one scene, as keys under assets/ in the bucket.
+#[skip_serializing_none]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SceneAssets {
+    /// An image.
+    #[schema(max_length = 256)]
+    image: Option<String>,
+    /// A video clip.
+    #[schema(max_length = 256)]
+    clip: Option<String>,
+    /// A voice recording.
+    #[schema(max_length = 256)]
+    voice: Option<String>,
+}

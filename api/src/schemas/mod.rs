@@ -11,10 +11,11 @@ use utoipa::{PartialSchema, ToSchema};
 use videofactory_client::backup::Kind;
 use videofactory_client::job_ref::MAX_LABEL;
 use videofactory_client::new_job::MAX_NAME;
+use videofactory_client::scene_edit::ScenePart;
 use videofactory_client::{JobAction, Outcome, restore};
 use videofactory_crds as crds;
 
-pub use self::answers::{BackupStats, BulkAnswer, CleanupAnswer, RestoreAnswer, RunStats};
+pub use self::answers::{BackupStats, BulkAnswer, CleanupAnswer, RestoreAnswer, RunStats, SceneEdit};
 use crate::limits::{MAX_REASON, MAX_SELECTOR};
 
 /// The words that a type of the custom resources knows, from the schema of its own.
@@ -113,6 +114,8 @@ stand_ins! {
     Action = one_of(JobAction::ALL.iter().map(|action| action.as_str()));
     /// What can be asked of many jobs at once.
     BulkAction = bulk_actions();
+    /// A part of a scene.
+    ScenePartName = one_of(ScenePart::ALL.iter().map(|part| part.as_str()));
     /// What became of a request.
     RequestOutcome = outcomes([
         Outcome::Requested,

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use axum::http::header::{HOST, HeaderName, ORIGIN};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
 use crate::testing::{Answer, FILMS, Harness, Patching, ROOT, job, merge};
 
 const HOLD: &str = "videofactory.dev/hold";
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const RESTART: &str = "videofactory.dev/restart-requested-at";
 
 /// With a job at the API server, in its second run.
@@ -169,4 +171,23 @@ async fn a_stop_of_all_leaves_the_reason_of_a_hold_that_came_meanwhile_and_stops
         assert_eq!(answer.json()["items"][0]["outcome"], outcome, "{answer:?}");
         assert_eq!(annotation(&harness, HOLD), reason);
     }
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let harness = harness().await;
+    let suspend = "/jobs/films/ocean/suspend";
+    for headers in [
+        vec![(SITE, "cross-site")],
+        vec![(SITE, "same-site")],
+        vec![(ORIGIN, "https://evil.example"), (HOST, "films.example")],
+        vec![(ORIGIN, "null"), (HOST, "films.example")],
+    ] {
+        // What an authenticating proxy adds to it, is there.
+        let answer = harness.ask("POST", suspend, FILMS, &headers).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    assert!(harness.cluster.changed.lock().is_empty());
+    let own = harness.ask("POST", suspend, FILMS, &[(SITE, "same-origin")]).await;
+    assert_eq!(own.status, StatusCode::ACCEPTED, "{own:?}");
 }

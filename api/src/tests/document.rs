@@ -25,9 +25,18 @@ pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
 
 /// A path with something in each place of it.
 pub fn filled(path: &str) -> String {
-    [("{namespace}", "films"), ("{name}", "ocean"), ("{action}", "retry"), ("{artifact}", "video")]
-        .iter()
-        .fold(path.to_owned(), |path, (place, name)| path.replace(place, name))
+    [
+        ("{namespace}", "films"),
+        ("{name}", "ocean"),
+        ("{action}", "retry"),
+        ("{artifact}", "video"),
+        ("{scene}", "s1"),
+        ("{part}", "image"),
+        ("{policy}", "default"),
+        ("{slot}", "2026-12-24T03:00:00Z"),
+    ]
+    .iter()
+    .fold(path.to_owned(), |path, (place, name)| path.replace(place, name))
 }
 
 #[tokio::test]
@@ -52,7 +61,12 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
         "GET /jobs/{namespace}/{name}/events",
         "GET /jobs/{namespace}/{name}/artifacts",
         "GET /jobs/{namespace}/{name}/artifacts/{artifact}",
+        "GET /jobs/{namespace}/{name}/scenes",
+        "GET /jobs/{namespace}/{name}/scenes/{scene}/{part}",
+        "PUT /jobs/{namespace}/{name}/scenes/{scene}",
+        "POST /jobs/{namespace}/{name}/regenerate",
         "GET /storage/stats",
+        "GET /storage/{namespace}/{policy}/plans/{slot}",
         "POST /storage/cleanup",
         "POST /storage/check",
         "GET /accounts",

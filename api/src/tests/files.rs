@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use videofactory_crds::StepName;
 use videofactory_pipeline::{Digest, Keys};
 
-use crate::testing::{DIGEST, FILMS, Harness, ROOT, UID, made};
+use crate::testing::{DIGEST, FILMS, Harness, ROOT, UID, made, policy};
 
 fn film() -> Vec<u8> {
     (0..200_u8).collect()
@@ -263,4 +263,33 @@ async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
         .collect();
     assert_eq!(messages, ["01", "02", "03"]);
     assert_eq!(reported["items"][0]["object"], "VideoJob/ocean");
+}
+
+#[tokio::test]
+async fn the_plan_of_a_run_is_given_to_who_may_see_its_policy() {
+    let mut harness = harness().await;
+    let run = |slot: &str, key: &str| json!({"slot": slot, "outcome": "Completed", "planKey": key});
+    let runs = [
+        run("2026-12-24T03:00:00Z", "plans/films/default/20261224T030000Z.jsonl.gz"),
+        run("2026-12-23T03:00:00Z", "plans/films/default/20261223T030000Z.jsonl.gz"),
+        run("2026-12-22T03:00:00Z", "plans/news/default/20261222T030000Z.jsonl.gz"),
+    ];
+    harness.put_policy(policy("films", &json!({"runs": runs})));
+    harness.files.put("plans/films/default/20261224T030000Z.jsonl.gz", "compressed");
+    harness.files.put("plans/news/default/20261222T030000Z.jsonl.gz", "another's");
+    let plan = async |policy: &str, day: u8, token: &str| {
+        harness.ask("GET", &format!("/storage/{policy}/plans/2026-12-{day}T03:00:00Z"), token, &[]).await
+    };
+    let reported = plan("films/default", 24, FILMS).await;
+    assert_eq!((reported.status, &reported.body[..]), (StatusCode::OK, &b"compressed"[..]));
+    assert_eq!(
+        (reported.header("content-encoding"), reported.header("content-type")),
+        ("gzip", "text/plain; charset=utf-8")
+    );
+    for (policy, day) in
+        [("films/default", 23), ("films/default", 22), ("films/default", 21), ("films/other", 24)]
+    {
+        assert_eq!(plan(policy, day, FILMS).await.status, StatusCode::NOT_FOUND, "{policy} {day}");
+    }
+    assert_eq!(plan("news/default", 24, FILMS).await.status, StatusCode::FORBIDDEN);
 }

@@ -116,7 +116,8 @@ pub async fn act(
     Ok((status, Json(answer)))
 }
 
-async fn find(user_client: &UserClient, path: &JobPath) -> Result<VideoJob, Problem> {
+/// The job that a path names, as its author may see it.
+pub async fn find(user_client: &UserClient, path: &JobPath) -> Result<VideoJob, Problem> {
     let api: Api<VideoJob> = Api::namespaced(user_client.0.clone(), &path.0.namespace);
     let found = within(format!("get VideoJob {}", path.0), api.get_opt(&path.0.name)).await?;
     found.ok_or_else(|| path.not_found())

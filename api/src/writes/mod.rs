@@ -4,7 +4,9 @@
 mod bulk;
 pub mod check;
 mod create;
+mod effects;
 mod job;
+mod scene;
 mod storage;
 
 use std::sync::Arc;
@@ -72,6 +74,8 @@ pub fn routes(user_clients: UserClientSource, tasks: Tasks, unwatched: Unwatched
         .routes(routes!(bulk::stop_all))
         .routes(routes!(job::delete))
         .routes(routes!(job::act))
+        .routes(routes!(scene::edit))
+        .routes(routes!(scene::again))
         .routes(routes!(storage::clean_up))
         .with_state(WriteState { user_clients, tasks, unwatched })
 }

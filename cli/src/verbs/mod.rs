@@ -7,6 +7,7 @@ pub mod backup;
 pub mod cleanup;
 pub mod completion;
 pub mod create;
+pub mod dashboard;
 pub mod doctor;
 pub mod download;
 pub mod install;

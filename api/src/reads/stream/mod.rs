@@ -22,7 +22,7 @@ use videofactory_crds::{Phase, VideoJob};
 
 use self::event::{FollowedJob, StreamEvent, at_work};
 use self::follower::{Follower, Next, look_up};
-use self::guard::Guard;
+pub use self::guard::Guard;
 use crate::access::Caller;
 use crate::changes::Subscription;
 use crate::limits::SharedPermit;
@@ -32,9 +32,9 @@ use crate::schemas;
 use crate::state::{NOT_READY, State};
 
 /// How long nothing is said before a comment shows that the connection is alive: shorter than proxies wait.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Has the reverse proxies that know it pass events on as they come.
-const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
+pub const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 
 /// Query parameters of GET `/stream`: filters. A filter that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -150,6 +150,6 @@ impl Reader {
 }
 
 /// What is said when the process is about to end.
-fn ending() -> Problem {
+pub fn ending() -> Problem {
     Problem::later("this replica of the operator is about to end", 1).hint("connect again")
 }

@@ -3,12 +3,15 @@
 //! for (`Origin`, `Sec-Fetch-Site`). Programs such as curl send none of these. A browser shows a token of this run, so that
 //! no other user's page that happens to be of the same origin is one of ours.
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use serde_json::json;
 use videofactory_api::access::bearer;
+use videofactory_api::dashboard::SESSION;
 use videofactory_api::problem::Problem;
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -52,7 +55,7 @@ impl Guard {
         let host = self.host(&request)?;
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let headers = request.headers();
-        check_site(headers, &host, is_read && !is_stream(request.uri().path()))?;
+        check_site(headers, &host, is_read && !is_for_scripts(request.uri().path()))?;
         let given = token_of(request.uri().query()).filter(|_| is_read);
         if let Some(token) = given
             && (is_browser(headers) || self.is_session(&token))
@@ -64,6 +67,9 @@ impl Guard {
             let knows = is_read && self.has_cookie(headers);
             if !(shows || knows) {
                 return Err(not_let_in());
+            }
+            if is_read && request.uri().path() == SESSION {
+                return Ok(Admitted::Answer(self.notify()));
             }
         }
         let headers = request.headers_mut();
@@ -105,6 +111,11 @@ impl Guard {
         pairs.any(|(name, value)| name == self.cookie && self.is_session(value))
     }
 
+    /// Tells a page of its own the token, which it shows to change something: another page cannot ask.
+    fn print_results(&self) -> Response {
+        ([(CACHE_CONTROL, "no-store")], Json(json!({"token": self.session}))).into_response()
+    }
+
     /// Lets a browser in that shows the token in its address, and takes the token out of it again.
     fn begin(&self, token: &str, request: &Request) -> Result<Admitted, Problem> {
         if !self.is_session(token) {
@@ -126,11 +137,12 @@ impl Guard {
 
 fn not_let_in() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "a browser needs the token of this run")
-        .hint("open the address that `kubectl videofactory proxy` has printed")
+        .hint("open the address that `kubectl videofactory dashboard` or `proxy` has printed")
 }
 
-fn is_stream(path: &str) -> bool {
-    path.rsplit('/').next() == Some("stream")
+/// What only a script of a page asks for, and no link leads to.
+fn is_for_scripts(path: &str) -> bool {
+    path == SESSION || path.rsplit('/').next() == Some("stream")
 }
 
 /// Browsers say where a request comes from; programs do not.

@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use clap::Args;
 use tokio::net::TcpListener;
 use videofactory_api::PORT;
 use videofactory_api::body::MAX_BYTES;
+use videofactory_api::dashboard;
 use videofactory_api::problem::Problem;
 use videofactory_api::writes::{self, UserClientSource};
 
@@ -26,6 +27,9 @@ use self::jobs::Finder;
 use crate::context::Context;
 use crate::exit::{Error, Exit};
 use crate::operator::{Operator, OperatorFiles, Upstream};
+
+/// The page that a proxy names.
+const DOCS: &str = "/docs";
 
 /// Serve the HTTP API on localhost, as yourself
 ///
@@ -47,16 +51,28 @@ pub struct ProxyArgs {
 
 /// Serves until it is interrupted.
 pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> {
+    serve(args.port, DOCS, |_| {}, context).await
+}
+
+/// The same. `page`: the first one that a browser is to see. `open`: is given its address, once it is served.
+pub async fn serve(
+    port: u16,
+    page: &str,
+    open: impl FnOnce(&str),
+    context: &mut Context,
+) -> Result<Exit, Error> {
     let operator = Arc::new(Operator::find(&context.cluster).await?);
     let client = context.cluster.client()?;
-    let (first, second, port) = listen(args.port).await?;
+    let (first, second, port) = listen(port).await?;
     let session = uuid::Uuid::new_v4().simple().to_string();
     let finder = Finder::new(client.clone(), context.cluster.namespace.clone());
     let guard = Guard::new(port, session.clone());
     let files = OperatorFiles { upstream: operator };
     let app = router(UserClientSource::One(client), files, finder, guard);
     context.notify(format!("Serving on http://localhost:{port}, as yourself, until Ctrl-C."))?;
-    context.notify(format!("For a browser: http://localhost:{port}{}", first_page(&session)))?;
+    let address = format!("http://localhost:{port}{}", first_page(page, &session));
+    context.notify(format!("For a browser: {address}"))?;
+    open(&address);
     let also = app.clone();
     let second = async {
         match second {
@@ -74,8 +90,8 @@ pub async fn run(args: ProxyArgs, context: &mut Context) -> Result<Exit, Error> 
 }
 
 /// The page that a browser gets in by, with the token that it shows.
-fn first_page(session: &str) -> String {
-    format!("/docs?token={session}")
+fn first_page(page: &str, session: &str) -> String {
+    format!("{page}?token={session}")
 }
 
 /// Both loopback addresses, as far as the machine has them: programs take `localhost` for either. Where another program has
@@ -124,6 +140,7 @@ fn router<U: Upstream>(
         .fallback_service(routes)
         .layer(from_fn_with_state(Arc::new(finder), jobs::resolve))
         .layer(from_fn_with_state(Arc::new(guard), watch))
+        .layer(from_fn(dashboard::as_pages))
 }
 
 async fn watch(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
@@ -320,12 +337,25 @@ mod tests {
             StatusCode::UNAUTHORIZED,
             "a cookie only reads"
         );
+        // A page of its own learns the token that it shows to change something; no other page, and nobody by a link.
+        let (_, reported) = ask(&fake(), "GET", "/dashboard/session", &cookie).await;
+        assert_eq!(reported, json!({"token": SESSION}));
+        let link = [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+            cookie[2],
+        ];
+        assert_eq!(ask(&fake(), "GET", "/dashboard/session", &link).await.0, StatusCode::FORBIDDEN);
+        assert_eq!(ask(&fake(), "GET", "/dashboard/session", &own).await.0, StatusCode::UNAUTHORIZED);
+        let (_, asked) = ask(&fake(), "GET", "/dashboard/session", &[]).await;
+        assert_eq!(asked["target"], "/dashboard/session", "a program has no token, and needs none");
         // A page that is typed in, or a link to one.
         let navigation =
             [("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
         assert_eq!(ask(&fake(), "GET", "/docs", &navigation).await.0, StatusCode::UNAUTHORIZED);
         for (asked, page) in [
-            (first_page(SESSION).as_str(), "/docs"),
+            (first_page(DOCS, SESSION).as_str(), "/docs"),
             ("/jobs?phase=Failed&token=s3ss10n&limit=5", "/jobs?phase=Failed&limit=5"),
         ] {
             let (status, headers, _) = whole(&fake(), "GET", asked, &navigation).await;

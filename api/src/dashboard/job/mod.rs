@@ -1,0 +1,156 @@
+//! GET `/dashboard/jobs/{namespace}/{name}`: a job.
+
+mod board;
+mod conditions;
+mod film;
+mod head;
+mod records;
+mod waterfall;
+
+use askama::Template;
+use axum::extract::State as Shared;
+use axum::response::Response;
+use serde::Deserialize;
+use videofactory_client::job_action::under_review;
+use videofactory_client::{JobRef, Request};
+use videofactory_crds::{StepName, VideoJob};
+use videofactory_pipeline::clock;
+
+use self::board::Board;
+pub use self::board::{SceneCard, stale_words};
+use self::conditions::ConditionView;
+use self::film::FilmView;
+use self::head::Head;
+pub use self::records::{events, logs, yaml};
+use self::waterfall::Waterfall;
+use super::command::{self, Call};
+use super::jobs::place_in_line;
+use super::page::{self, Frame, Place};
+use super::{address, live};
+use crate::access::Caller;
+use crate::path::{JobParams, JobPath, Segments};
+use crate::problem::Problem;
+use crate::query::Parameters;
+use crate::reads::checkpoint::{Checkpoint, StepCheckpoint};
+use crate::reads::job::readable;
+use crate::reads::storyboard::Made;
+use crate::state::State;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "dashboard/job.html")]
+struct JobPage {
+    frame: Frame,
+    tabs: Tabs,
+    live: JobView,
+}
+
+/// The part of it that changes: all but its frame.
+#[derive(Template)]
+#[template(path = "dashboard/job_live.html")]
+struct JobView {
+    head: Head,
+    calls: Vec<Call>,
+    film: Option<FilmView>,
+    /// A result that waits for a person, and is no film.
+    review: Option<Review>,
+    waterfall: Waterfall,
+    board: Board,
+    conditions: Vec<ConditionView>,
+}
+
+/// What is to be approved or rejected.
+struct Review {
+    step: &'static str,
+    calls: Vec<Call>,
+}
+
+/// The pages of a job.
+pub struct Tabs {
+    pub id: String,
+    pub here: &'static str,
+}
+
+/// Query parameters of the page.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobQuery {
+    /// Page of the storyboard, counted from 1.
+    scenes: Option<usize>,
+    /// Which part of the page is wanted, for the script.
+    fragment: String,
+}
+
+/// A job.
+pub async fn get(
+    Shared(state): Shared<State>,
+    caller: Caller,
+    Segments(params): Segments<JobParams>,
+    Parameters(query): Parameters<JobQuery>,
+) -> Result<Response, Problem> {
+    let path = params.job()?;
+    let found = readable(&state, &caller, &path).await?;
+    let job = found.get()?;
+    let view = view(&state, job, &path, query.scenes.unwrap_or(1)).await;
+    if query.fragment == live::JOB {
+        return page::html(&view);
+    }
+    let JobParams { namespace, name } = &params;
+    let stream = [("of", live::JOB), ("namespace", namespace.as_str()), ("name", name.as_str())];
+    let frame = Frame::new(name, Place::Jobs, caller.name()).following(address::with(live::PATH, &stream));
+    page::html(&JobPage { frame, tabs: Tabs { id: path.0.to_string(), here: "overview" }, live: view })
+}
+
+async fn view(state: &State, job: &VideoJob, path: &JobPath, scenes: usize) -> JobView {
+    let JobPath(id) = path;
+    let now = clock::now();
+    let board = match Made::read(state, job, path).await {
+        Ok(made) => Board::of(id, job, &made, scenes),
+        Err(problem) => Board::trouble(problem.detail),
+    };
+    let said = state.process.progress(job).await;
+    let mut waterfall = Waterfall::of(job, now);
+    add_live(&mut waterfall, &Checkpoint::of(job.status.as_ref(), &said).steps);
+    let review = under_review(job).map(|result| review(id, &result));
+    let is_of_film = review.as_ref().is_some_and(|(step, _)| *step == StepName::AssembleVideo);
+    let (of_film, of_other): (Vec<Call>, Option<Review>) = match review {
+        Some((_, calls)) if is_of_film => (calls, None),
+        Some((step, calls)) => (Vec::new(), Some(Review { step: super::words::step(step), calls })),
+        None => (Vec::new(), None),
+    };
+    JobView {
+        head: Head::of(job, place_in_line(state, job), now),
+        calls: command::of_job(job, |action| Request::of_named(action, now)),
+        film: FilmView::of(id, job, &board.title, of_film),
+        review: of_other,
+        waterfall,
+        board,
+        conditions: conditions::of(job),
+    }
+}
+
+/// The step whose result is under review, and what can be decided.
+fn review(id: &JobRef, result: &str) -> (StepName, Vec<Call>) {
+    let step = result.split_once('@').and_then(|(step, _)| step.parse().ok());
+    (step.unwrap_or(StepName::AssembleVideo), command::of_review(id, result).into())
+}
+
+/// Lays what workers said last over the bars.
+fn add_live(waterfall: &mut Waterfall, steps: &[StepCheckpoint]) {
+    for bars in &mut waterfall.bars {
+        let Some(step) = steps.iter().find(|step| step.step.as_str() == bars.step) else { continue };
+        if let Some(count) = step.scenes {
+            bars.scenes = format!("{}/{}", count.completed, count.total);
+        }
+        if let Some(live) = &step.live {
+            bars.live.clone_from(&live.message);
+            bars.percent = Some(percent(live.fraction));
+        }
+    }
+}
+
+/// A part of one in per cent.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped to 0 to 100")]
+fn percent(fraction: f64) -> u8 {
+    (fraction.clamp(0.0, 1.0) * 100.0).round() as u8
+}

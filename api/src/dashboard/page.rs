@@ -1,0 +1,106 @@
+//! What all pages share: their frame, and the headers that they are sent with.
+
+use askama::Template;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::assets;
+use crate::problem::Problem;
+
+/// What pages may load and do: what this address itself serves, and nothing that stands in the page itself. So text that a
+/// person or a service has written could not become a script even if it became mark-up.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The parts of the dashboard, as the navigation names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Jobs,
+    New,
+    Storage,
+    Accounts,
+    Health,
+}
+
+const PLACES: [(Place, &str, &str); 5] = [
+    (Place::Jobs, "Jobs", "/dashboard"),
+    (Place::New, "New film", "/dashboard/new"),
+    (Place::Storage, "Storage", "/dashboard/storage"),
+    (Place::Accounts, "Accounts", "/dashboard/accounts"),
+    (Place::Health, "Health", "/dashboard/health"),
+];
+
+/// What stands around a page.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub title: String,
+    /// Who looks at it, as the cluster knows them; empty: nobody was let in.
+    pub user: String,
+    /// Where events come from that name fragments to fetch again; empty: nothing of it changes by itself.
+    pub stream: String,
+    here: Option<Place>,
+}
+
+/// A link of the navigation.
+pub struct Link {
+    pub label: &'static str,
+    pub href: &'static str,
+    pub is_here: bool,
+}
+
+impl Frame {
+    /// Around a page of this part.
+    pub fn new(title: impl Into<String>, here: Place, user: &str) -> Self {
+        Self { title: title.into(), user: user.to_owned(), stream: String::new(), here: Some(here) }
+    }
+
+    /// Around a page that says why there is no other.
+    pub fn of_problem(title: &str) -> Self {
+        Self { title: title.to_owned(), user: String::new(), stream: String::new(), here: None }
+    }
+
+    /// The same for a page that changes: events come from this address.
+    pub fn following(self, stream: String) -> Self {
+        Self { stream, ..self }
+    }
+
+    pub fn links(&self) -> impl Iterator<Item = Link> + '_ {
+        PLACES.into_iter().map(move |(place, label, href)| Link {
+            label,
+            href,
+            is_here: self.here == Some(place),
+        })
+    }
+
+    pub fn style(&self) -> &'static str {
+        assets::style_address()
+    }
+
+    pub fn scripts(&self) -> &'static [String] {
+        assets::script_addresses()
+    }
+}
+
+/// The page as an answer.
+pub fn html(page: &impl Template) -> Result<Response, Problem> {
+    let text = page.render().map_err(|error| Problem::internal("the page cannot be made", &error))?;
+    Ok(answer(StatusCode::OK, POLICY, text))
+}
+
+/// HTML with the headers that a page is sent with.
+pub fn answer(status: StatusCode, policy: &str, text: String) -> Response {
+    let mut response = (status, text).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    // Where a page leads to others, they are not told its address: it may hold names and topics.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}

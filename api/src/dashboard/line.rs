@@ -1,7 +1,7 @@
 //! Who waits for an account's quota, and who goes first. Pure.
 
 use videofactory_client::JobRef;
-use videofactory_crds::condition::Reason;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::{ProviderAccount, StepStatus, VideoJob};
 
 use super::words::ordinal;
@@ -16,7 +16,7 @@ pub fn accounts_of(job: &VideoJob) -> impl Iterator<Item = &str> {
 
 fn waiting(job: &VideoJob) -> impl Iterator<Item = &StepStatus> {
     let steps = job.status.iter().flat_map(|status| &status.steps);
-    steps.filter(|step| step.reason == Some(Reason::AwaitingQuota))
+    steps.filter(|step| step.reason == Some(VideoJobReason::AwaitingQuota))
 }
 
 /// Where a job stands in the line of an account, and who is ahead of it; nothing if it does not wait there, or is too far

@@ -311,8 +311,8 @@ mod tests {
                 scenes: ["s1", "s2", "s3", "s4"].map(scene).into(),
                 ..Storyboard::default()
             },
-            images: Images { scenes: vec![image] },
-            clips: Clips { scenes: vec![clip] },
+            images: Images { scenes: vec![image], ..Images::default() },
+            clips: Clips { scenes: vec![clip], ..Clips::default() },
             ..Made::default()
         };
         let status: VideoJobStatus = serde_json::from_value(json!({"steps": [
@@ -340,7 +340,7 @@ mod tests {
         let image = SceneImage { id: "s1".to_owned(), digest, key: "clips/a".to_owned() };
         let made = Made {
             storyboard: Storyboard { scenes: vec![scene], ..Storyboard::default() },
-            images: Images { scenes: vec![image] },
+            images: Images { scenes: vec![image], ..Images::default() },
             ..Made::default()
         };
         assert!(made.stale(&object(&job)).is_empty());

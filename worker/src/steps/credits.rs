@@ -23,7 +23,7 @@ struct Taken {
 /// The credits of this step's scenes, by their ids. `made`: each scene with what its picture or clip was made from.
 pub(super) async fn of_scenes(
     context: &Context,
-    made: impl IntoIterator<Item = (String, Digest)>,
+    made: Vec<(String, Digest)>,
 ) -> Result<BTreeMap<String, String>, StepError> {
     let (keys, step, mut credits) = (&context.keys, context.input.step, BTreeMap::new());
     for (scene, digest) in made {

@@ -35,7 +35,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let scenes = each_scene(context, &storyboard.scenes, &work).await?;
     let mut credits = BTreeMap::new();
     if work.external.as_ref().is_some_and(ExternalClient::chooses) {
-        let made = scenes.iter().map(|scene| (scene.id.clone(), scene.digest.clone()));
+        let made = scenes.iter().map(|scene| (scene.id.clone(), scene.digest.clone())).collect();
         credits = credits::of_scenes(context, made).await?;
     }
     let made = context.progress.report().unwrap_or_default().made;

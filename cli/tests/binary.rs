@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 24] = [
     "create",
     "list",
     "status",

@@ -9,7 +9,9 @@ use tokio::sync::Notify;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_providers::webhook::Announcement;
 use videofactory_providers::youtube::{Addition, Stored, Upload, VideoId};
-use videofactory_providers::{Animator, Artist, Connection, Narrator, ProviderError, ScriptWriter, Secret};
+use videofactory_providers::{
+    Animator, Connection, Illustrator, Narrator, ProviderError, ScriptWriter, Secret,
+};
 use videofactory_worker::context::Context;
 use videofactory_worker::outcome::{Made, StepError};
 use videofactory_worker::provider_factory::{ClientResult, ProviderFactory};
@@ -216,7 +218,7 @@ impl ProviderFactory for Site {
         Ok(None)
     }
 
-    fn artist(&self, _: Provider, _: Connection) -> ClientResult<dyn Artist> {
+    fn artist(&self, _: Provider, _: Connection) -> ClientResult<dyn Illustrator> {
         Ok(None)
     }
 

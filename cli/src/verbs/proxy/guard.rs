@@ -69,7 +69,7 @@ impl Guard {
                 return Err(not_let_in());
             }
             if is_read && request.uri().path() == SESSION {
-                return Ok(Admitted::Answer(self.notify()));
+                return Ok(Admitted::Answer(self.session_token()));
             }
         }
         let headers = request.headers_mut();
@@ -112,7 +112,7 @@ impl Guard {
     }
 
     /// Tells a page of its own the token, which it shows to change something: another page cannot ask.
-    fn print_results(&self) -> Response {
+    fn session_token(&self) -> Response {
         ([(CACHE_CONTROL, "no-store")], Json(json!({"token": self.session}))).into_response()
     }
 

@@ -216,6 +216,11 @@ async fn who_may_read_kept_logs_alone_sees_no_pods() {
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
 
+fn messages(events: &Value) -> Vec<&str> {
+    let items = events["items"].as_array().unwrap();
+    items.iter().map(|event| event["message"].as_str().unwrap()).collect()
+}
+
 #[tokio::test]
 async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are_told() {
     let harness = harness().await;
@@ -227,12 +232,7 @@ async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are
     };
     harness.cluster.events.lock().extend((0..1_400).rev().map(event));
     let reported = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
-    let messages: Vec<&str> = reported["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["message"].as_str().unwrap())
-        .collect();
+    let messages = messages(&reported);
     let expected: Vec<String> = (400..1_400).step_by(2).map(|number| number.to_string()).collect();
     assert_eq!(messages, expected);
     assert!(harness.cluster.longest_page.load(Ordering::Relaxed) <= 500);
@@ -255,12 +255,7 @@ async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
         event("Node", "n", "n", "05"),
     ]);
     let reported = harness.ask("GET", "/jobs/films/ocean/events", FILMS, &[]).await.json();
-    let messages: Vec<&str> = reported["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["message"].as_str().unwrap())
-        .collect();
+    let messages = messages(&reported);
     assert_eq!(messages, ["01", "02", "03"]);
     assert_eq!(reported["items"][0]["object"], "VideoJob/ocean");
 }

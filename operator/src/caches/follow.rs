@@ -15,12 +15,11 @@ use kube::runtime::reflector::{ObjectRef, store};
 use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
-use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::join;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use videofactory_api::changes::{Change, ChangeFeed};
+use videofactory_api::changes::Change;
 use videofactory_client::JobRef;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::labels::LAST_APPLIED;
@@ -30,10 +29,7 @@ use videofactory_crds::{Channel, StoragePolicy, VideoJob};
 use super::accounts::{on_account, wake_siblings};
 use super::merge::Merge;
 use super::scope::Scope;
-use super::{
-    Caches, ClaimIndex, Guarded, OwnWrites, Owned, OwnedCache, OwnerKey, PodRecord, Queue, Unwatched,
-    Watches, uids, version,
-};
+use super::{Caches, Guarded, Owned, OwnerKey, PodRecord, Watches, uids, version};
 use crate::config::Watched;
 use crate::restoring::is_restoring;
 use crate::videojob::facts::{job_facts, pod_facts};
@@ -48,25 +44,7 @@ pub fn start(client: &Client, watched: &Watched) -> (Arc<Caches>, Watches) {
     let (policies, policy_writer) = store();
     let (accounts, account_writer) = store();
     let (secrets, secret_writer) = store();
-    let caches = Arc::new(Caches {
-        videojobs,
-        changes: ChangeFeed::default(),
-        channels,
-        policies,
-        accounts,
-        secrets,
-        jobs: OwnedCache::default(),
-        pods: OwnedCache::default(),
-        unwatched: Unwatched::default(),
-        unended: Mutex::default(),
-        claims: ClaimIndex::default(),
-        written_jobs: OwnWrites::default(),
-        written_policies: OwnWrites::default(),
-        written_accounts: OwnWrites::default(),
-        videojob_queue: Queue::default(),
-        policy_queue: Queue::default(),
-        account_queue: Queue::default(),
-    });
+    let caches = Arc::new(Caches::new(videojobs, channels, policies, accounts, secrets));
     let (found, scope) = oneshot::channel();
     let (client, watched, kept) = (client.clone(), watched.clone(), Arc::clone(&caches));
     let keep = async move {

@@ -106,6 +106,35 @@ pub struct Watches {
 }
 
 impl Caches {
+    /// With these stores, and nothing else known yet.
+    fn new(
+        videojobs: Store<Guarded<VideoJob>>,
+        channels: Store<Guarded<Channel>>,
+        policies: Store<Guarded<StoragePolicy>>,
+        accounts: Store<Guarded<ProviderAccount>>,
+        secrets: Store<PartialObjectMeta<Secret>>,
+    ) -> Self {
+        Self {
+            videojobs,
+            changes: ChangeFeed::default(),
+            channels,
+            policies,
+            accounts,
+            secrets,
+            jobs: OwnedCache::default(),
+            pods: OwnedCache::default(),
+            unwatched: Unwatched::default(),
+            unended: Mutex::default(),
+            claims: ClaimIndex::default(),
+            written_jobs: OwnWrites::default(),
+            written_policies: OwnWrites::default(),
+            written_accounts: OwnWrites::default(),
+            videojob_queue: Queue::default(),
+            policy_queue: Queue::default(),
+            account_queue: Queue::default(),
+        }
+    }
+
     /// The caches of what is to be watched, and the work that keeps them. Namespaces that the operator may not read are left
     /// out, unless that is all of them.
     #[must_use]

@@ -20,25 +20,7 @@ fn caches() -> Arc<Caches> {
 /// Caches, and what writes the jobs into them.
 fn with_jobs() -> (Arc<Caches>, Writer<Guarded<VideoJob>>) {
     let (videojobs, writer) = store();
-    let caches = Caches {
-        videojobs,
-        changes: ChangeFeed::default(),
-        channels: store().0,
-        policies: store().0,
-        accounts: store().0,
-        secrets: store().0,
-        jobs: OwnedCache::default(),
-        pods: OwnedCache::default(),
-        unwatched: Unwatched::default(),
-        unended: Mutex::default(),
-        claims: ClaimIndex::default(),
-        written_jobs: OwnWrites::default(),
-        written_policies: OwnWrites::default(),
-        written_accounts: OwnWrites::default(),
-        videojob_queue: Queue::default(),
-        policy_queue: Queue::default(),
-        account_queue: Queue::default(),
-    };
+    let caches = Caches::new(videojobs, store().0, store().0, store().0, store().0);
     (Arc::new(caches), writer)
 }
 

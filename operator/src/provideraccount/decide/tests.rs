@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 use videofactory_crds::condition::{self, ConditionType};
 
 use super::super::demand::Settlement;
-use super::super::holders::Holders;
 use super::super::model::{Checked, Credentials};
-use super::super::testing::{at, demand, holder, with};
+use super::super::testing::{at, demand, holder, observed, with};
 use super::*;
 
 fn account(more: Value) -> ProviderAccount {
@@ -23,16 +22,6 @@ fn account(more: Value) -> ProviderAccount {
 
 fn asks(demand: Demand) -> Claim {
     Claim { demand, state: ClaimState::Asks }
-}
-
-fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
-    Observed {
-        account,
-        holders: Holders { claims, ..Holders::default() },
-        credentials: Credentials::Here,
-        duplicate: None,
-        health: Health::Unasked,
-    }
 }
 
 fn fine(moment: i64, milliseconds: u64) -> Checked {

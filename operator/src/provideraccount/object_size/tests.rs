@@ -5,10 +5,9 @@ use videofactory_crds::provideraccount::{LastTurn, Waiter};
 
 use super::super::decide::{Decision, decide};
 use super::super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
-use super::super::holders::Holders;
 use super::super::ledger::MAX_GRANTS;
-use super::super::model::{Credentials, Health, Observed};
-use super::super::testing::{at, demand, with};
+use super::super::model::Observed;
+use super::super::testing::{at, demand, observed, with};
 use super::*;
 
 /// The longest name of a job, and of a channel.
@@ -23,16 +22,6 @@ fn account(more: Value) -> ProviderAccount {
         "spec": spec, "status": {"observedGeneration": 3},
     }))
     .unwrap()
-}
-
-fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
-    Observed {
-        account,
-        holders: Holders { claims, ..Holders::default() },
-        credentials: Credentials::Here,
-        duplicate: None,
-        health: Health::Unasked,
-    }
 }
 
 /// As many quotas as a spec may have, with the longest names.

@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 use videofactory_crds::provideraccount::{Grant, Holder, Operation, ProviderAccountStatus};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::SpentUnits;
-use videofactory_crds::{ProviderAccountSpec, StepName};
+use videofactory_crds::{ProviderAccount, ProviderAccountSpec, StepName};
 
 use super::calendar::{end_of_period, plus};
 use super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
 use super::grant::{GrantBatch, grant};
+use super::holders::Holders;
 use super::last_turns;
 use super::ledger::Ledger;
+use super::model::{Credentials, Health, Observed};
 use super::window::Kind;
 
 /// A moment, in seconds of the test.
@@ -323,5 +325,16 @@ impl Harness {
             self.jobs[job].demand.holder.uid = uid;
             self.jobs[job].phase = Phase::Idle;
         }
+    }
+}
+
+/// An account with its Secret, of whose service nothing is known yet.
+pub fn observed(account: ProviderAccount, claims: Vec<Claim>) -> Observed {
+    Observed {
+        account,
+        holders: Holders { claims, ..Holders::default() },
+        credentials: Credentials::Here,
+        duplicate: None,
+        health: Health::Unasked,
     }
 }

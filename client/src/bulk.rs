@@ -1,4 +1,4 @@
-//! One request to many `VideoJob`s: each answers for itself.
+//! One request that acts on many `VideoJob`s: each answers for itself.
 
 use std::borrow::Cow;
 

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use videofactory_pipeline::clock;
 
 use crate::config::Config;
-use crate::context::LeaderFlag;
+use crate::leader_flag::LeaderFlag;
 use videofactory_client::call::{CallError, within};
 
 /// Annotation of the Lease: address and port of the holder's HTTP server.

@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Scope;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
-use crate::context::{Context, LeaderFlag};
+use crate::context::Context;
 use crate::leader::{Candidate, Leadership, Timing};
+use crate::leader_flag::LeaderFlag;
 use crate::{http, provideraccount, storagepolicy, traces, videojob};
 use videofactory_client::call::connect;
 
@@ -42,7 +43,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let client = connect(kube_config.clone(), AGENT).context("failed to make a client of the API server")?;
     let (traces, sending) = traces::start(&mut config, &network, |name| std::env::var(name).ok());
     let (context, work) = Context::start(client, config, network, traces);
-    let telling = tokio::spawn(work.events);
+    let publishing = tokio::spawn(work.events);
     let mut parts = Parts::default();
     parts.spawn("the watches", ending_well(work.watches.keep));
     parts.spawn(
@@ -72,8 +73,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     }
     // Whoever could tell of an Event or a span goes with the parts, and with them the work of who sends them ends.
     drop(parts);
-    let _ =
-        tokio::join!(tokio::time::timeout(LAST_EVENTS, telling), tokio::time::timeout(LAST_SPANS, sending));
+    let _ = tokio::join!(
+        tokio::time::timeout(LAST_EVENTS, publishing),
+        tokio::time::timeout(LAST_SPANS, sending)
+    );
     ended
 }
 

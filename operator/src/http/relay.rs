@@ -27,7 +27,7 @@ use videofactory_client::JobRef;
 use videofactory_pipeline::contract::Progress;
 
 use crate::caches::{Caches, OwnerKey};
-use crate::context::LeaderFlag;
+use crate::leader_flag::LeaderFlag;
 use crate::progress::Said;
 use crate::videojob::build::PROGRESS_PATH;
 

@@ -143,7 +143,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // For whoever tells it in another form.
+        // For whoever shows it in another form.
         response.extensions_mut().insert(self);
         response
     }

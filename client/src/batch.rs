@@ -16,7 +16,7 @@ use crate::job_action::{Hold, MAX_REASON_BYTES, TOGETHER};
 use crate::job_ref::JobRef;
 use crate::new_job::{NewJob, NewJobs, create, find, try_all};
 
-/// As much of a request's word as tells it from others.
+/// As much of a request's word as distinguishes it from others.
 const SHORT: usize = 8;
 
 /// Why jobs were not made, or do not begin.

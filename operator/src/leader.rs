@@ -135,8 +135,8 @@ impl Seen {
 
 impl Candidate {
     /// A candidate as the configuration says. Its identity is the pod's name: a container started again in the
-    /// same pod takes the Lease up again without waiting. While it waits, `leader_flag` is told where the holder answers, and
-    /// when the API server does.
+    /// same pod takes the Lease up again without waiting. While it waits, `leader_flag` is set to where the holder answers,
+    /// and when the API server does.
     #[must_use]
     pub fn new(client: Client, config: &Config, timing: Timing, leader_flag: LeaderFlag) -> Self {
         let api = Api::namespaced(client, &config.namespace);

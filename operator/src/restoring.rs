@@ -20,7 +20,7 @@ use crate::events::{Event, EventReason, Publisher};
 
 /// How long the status of an object may take that another tool has made.
 pub const STATUS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
-/// How long a restore may take before people are told how to go on.
+/// How long a restore may take before an Event says how to continue.
 const TOO_LONG: SignedDuration = SignedDuration::from_hours(1);
 /// Least time between two looks that nothing but the clock asks for.
 const MIN_WAIT: Duration = Duration::from_secs(1);

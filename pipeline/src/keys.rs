@@ -284,8 +284,9 @@ pub fn of_job(kind: ObjectKind, namespace: &str, name: &str, id: &str) -> String
 /// The folder of tombstones: one for each film that was deleted when its time to live had passed.
 pub const TOMBSTONES: &str = "tombstones/";
 
-/// The tombstone of a finished `VideoJob`: what tells a job that is applied again that its film was made before. `spec` is
-/// the digest of what its spec asks for, so that a changed spec is another film. No id: the job that asks has a new one.
+/// The tombstone of a finished `VideoJob`: what shows, to a job that is applied again, that its film was made before.
+/// `spec` is the digest of what its spec asks for, so that a changed spec is another film. No id: the job that asks has a
+/// new one.
 #[must_use]
 pub fn tombstone(namespace: &str, name: &str, spec: &Digest) -> String {
     format!("{TOMBSTONES}{namespace}/{name}/{spec}.json")

@@ -80,7 +80,7 @@ pub enum StepError {
         /// How many scenes there are.
         total: usize,
     },
-    /// The service refuses the content, as an earlier attempt was told.
+    /// The service refuses the content, as an earlier attempt has found.
     #[error("{0}")]
     KeepRefusal(String),
     /// Something was paid for, or may have been, and is not there: only a person decides whether it is paid for again.
@@ -95,7 +95,7 @@ pub enum StepError {
     /// It takes time, and nothing else; a whole sentence.
     #[error("{0}")]
     AwaitTime(String),
-    /// Nobody can tell whether the film was published to this target.
+    /// Nobody knows whether the film was published to this target.
     #[error(
         "the film may or may not have been published to target {target:?}: {} upload sessions are gone, and it was not \
          found on the site; look there, then request a retry, which uploads it once more", .unresolved.submissions
@@ -235,7 +235,7 @@ impl StepError {
         }
     }
 
-    /// Whether it ended because it was told to, and no person has to fix anything.
+    /// Whether it ended because it was asked to, and no person has to fix anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
             Self::Stop | Self::RunTwice { .. } | Self::RunSuperseded { .. } => true,
@@ -299,7 +299,7 @@ fn exit_of_film(error: &FilmError) -> ExitCode {
 }
 
 /// How an attempt with these failures ends. A grant that is used up is no trouble, only something left to do: a service
-/// that is down is told before it, a refusal after it.
+/// that is down is reported before it, a refusal after it.
 fn worst_of(failed: &[(String, StepError)]) -> ExitCode {
     let is_left = |error: &StepError| matches!(error, StepError::AwaitQuota);
     let troubles = failed.iter().filter(|(_, error)| !is_left(error)).map(|(_, error)| error.exit());
@@ -362,7 +362,7 @@ pub enum CutShort {
     Deadline,
 }
 
-/// The outcome of an attempt that ended like this. An attempt that was told to stop never says that
+/// The outcome of an attempt that ended like this. An attempt that was asked to stop never says that
 /// it is done: the next one finds what it made.
 #[must_use]
 pub fn of_attempt(

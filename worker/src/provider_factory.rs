@@ -23,7 +23,7 @@ pub trait ProviderFactory: Send + Sync {
     fn animator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Animator>;
     /// Where films are uploaded to.
     fn video_site(&self, provider: Provider, connection: Connection) -> ClientResult<dyn VideoSite>;
-    /// Who is told of films.
+    /// Who is informed of films.
     fn announcer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Announcer>;
 }
 

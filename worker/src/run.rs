@@ -26,7 +26,7 @@ use crate::progress::Progress;
 use crate::steps;
 use videofactory_film::ffmpeg::launch_by;
 
-/// How long a step that was told to stop may take to be given up after [`Grace`]. With the outcome's and the log's own
+/// How long a step that was asked to stop may take to be given up after [`Grace`]. With the outcome's and the log's own
 /// limits this stays within what the pod is given beyond that.
 const ABORT_TAKES: Duration = Duration::from_secs(2);
 /// How often it is looked whether anything that was paid for is still under way.

@@ -1,7 +1,7 @@
 //! One speech of several texts in a row, taken apart: where each text begins and ends in the sound, and when each of
 //! its words is heard. Where the speech is like a reading of the same texts, whose words are known, the words are
 //! those of the reading (`Aligned`); where it is not, they are guessed by pauses and syllables (`Estimated`). An engine
-//! that tells the words' times with the sound needs neither (`Exact`).
+//! that reports the words' times with the sound needs neither (`Exact`).
 
 #![expect(
     clippy::cast_possible_truncation,

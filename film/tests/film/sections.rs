@@ -1,4 +1,4 @@
-//! Films of more than twelve scenes: rendered in sections, joined so that nobody can tell.
+//! Films of more than twelve scenes: rendered in sections, joined so that no joint is seen or heard.
 
 use std::time::{Duration, Instant};
 

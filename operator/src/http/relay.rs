@@ -34,7 +34,7 @@ use crate::videojob::build::PROGRESS_PATH;
 /// Stands in what a replica passes on: that is passed on no further, whoever leads meanwhile.
 pub const RELAYED: HeaderName = HeaderName::from_static("videofactory-relayed");
 
-/// How long an answer is good for: whoever asks more often is told the same.
+/// How long an answer is good for: whoever asks more often gets the same one.
 pub(super) const TTL: Duration = Duration::from_secs(1);
 /// How long a leader that gave no answer is not asked again, so that nobody waits for it each time.
 const SPARED_FOR: Duration = Duration::from_secs(5);
@@ -156,7 +156,7 @@ impl Relay {
                 before = Arc::default();
                 continue;
             }
-            // Of what it hears itself, the leader tells at once.
+            // What it hears itself, the leader sends at once.
             let said = if self.leader_flag.is_leading() { Arc::default() } else { self.said().await };
             publish(caches, &differing(&before, &said));
             before = said;

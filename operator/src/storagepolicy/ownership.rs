@@ -22,7 +22,7 @@ use videofactory_client::call::{CallError, within};
 
 /// Key of the ownership marker.
 pub const MARKER_KEY: &str = "videofactory-cluster.json";
-/// How many files of a folder are looked at to find one of a job; where there are more, nobody can tell.
+/// How many files of a folder are looked at to find one of a job; where there are more, it is not known.
 const MAX_KEYS_CHECKED: usize = 5_000;
 
 /// Which cluster owns a location.
@@ -39,7 +39,7 @@ pub enum Ownership {
 pub struct OwnedLocation {
     /// The cluster's UID.
     pub cluster: String,
-    /// What tells the place from every other one; none where there was no room for a mark.
+    /// What distinguishes the place from every other one; none where there was no room for a mark.
     pub marker: Option<String>,
 }
 

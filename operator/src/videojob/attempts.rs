@@ -36,7 +36,7 @@ pub enum Attempt {
     /// Nothing of it is there and nothing was recorded: it never began, or its Job was deleted before its worker could
     /// begin with anything that is paid for.
     Absent,
-    /// It cannot be told before the bucket answers; why not.
+    /// It is not known before the bucket answers; why not.
     Unknown(String),
 }
 

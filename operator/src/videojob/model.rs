@@ -62,7 +62,7 @@ pub struct Refusal {
     pub unmade: bool,
 }
 
-/// Whether a tombstone tells that what a spec asks for was made before under this name.
+/// Whether a tombstone says that what a spec asks for was made before under this name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Made {
     /// Nobody had to ask, or could.
@@ -285,7 +285,7 @@ pub struct Decision {
     pub status: VideoJobStatus,
     /// Then these, in order. Each can be repeated.
     pub actions: Vec<Action>,
-    /// What has ended, to be told to the metrics once the status is written.
+    /// What has ended, to be given to the metrics once the status is written.
     pub measured: Vec<Measured>,
     /// When to look again although nothing changed.
     pub wake_at: Option<Timestamp>,
@@ -333,7 +333,7 @@ pub enum Measured {
     Job {
         /// How.
         outcome: JobOutcome,
-        /// Since it began to go on by itself.
+        /// Since it began to continue by itself.
         took: Duration,
     },
 }

@@ -1,4 +1,4 @@
-//! What one attempt is told.
+//! What one attempt is given.
 
 use std::collections::BTreeMap;
 

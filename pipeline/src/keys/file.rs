@@ -131,7 +131,7 @@ impl PublishedFile {
     }
 }
 
-/// What of a submission slot a file tells.
+/// What a file says of a submission slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotPart {
     /// That it was begun.

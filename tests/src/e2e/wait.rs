@@ -63,7 +63,7 @@ where
                 all.remove(&object.name_any());
             }
             Ok(Event::InitDone) => complete = true,
-            // The watcher goes on by itself.
+            // The watcher continues by itself.
             Err(error) => eprintln!("a watch broke off and goes on: {error}"),
         }
         if complete && let Some(found) = so(all) {

@@ -55,7 +55,7 @@ pub struct Submission {
     /// Length of the clip that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u32>,
-    /// Whether the result was handed over, as far as the server can tell.
+    /// Whether the result was handed over, as far as the server knows.
     pub delivered: bool,
 }
 

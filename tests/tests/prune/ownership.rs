@@ -10,7 +10,7 @@ use videofactory_tests::r2_proxy::{Effect, Fault};
 use super::servers::Server;
 use super::{HOUR, Site, clip};
 
-/// What a cluster is told that would use this place; nothing if it may.
+/// What a cluster is answered that would use this place; nothing if it may.
 async fn reported(site: &Site, cluster: &str) -> Option<String> {
     reported_by(site, cluster, &site.policy()).await
 }

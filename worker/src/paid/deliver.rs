@@ -128,7 +128,7 @@ impl Account {
         // One that brings something holds its place until that is stored: so only a few are in memory. Never closed.
         let _place = self.or_stop(self.polls.acquire()).await?;
         span.round();
-        // The look that brings something is told as a download.
+        // The poll that brings something is reported as a download.
         let download = self.session.config.traces.call("download", &self.name);
         let answer = self.or_stop(request.poll(&taken.id)).await;
         match &answer {

@@ -353,7 +353,7 @@ impl Account {
             tracing::info!(account = self.name, %error, "submitted again later");
             return Ok(Submitted::Retry);
         }
-        // That nobody can tell any more is for the next attempt to say, which goes on with what this one leaves.
+        // That nobody knows any more is for the next attempt to say, which continues with what this one leaves.
         Err(error.into())
     }
 

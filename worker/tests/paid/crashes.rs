@@ -1,4 +1,4 @@
-//! Every point at which an attempt can die, or go on although it was given up.
+//! Every point at which an attempt can die, or continue although it was given up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::service::{Fault, Kind};
 /// More waits than any attempt here has.
 const MANY: u32 = 200;
 
-/// Cuts an attempt off at its n-th wait, surveys, and goes on until all is there. Whether it was cut off.
+/// Cuts an attempt off at its n-th wait, surveys, and continues until all is there. Whether it was cut off.
 async fn cut_off_at(kind: Kind, wait: u32) -> bool {
     let (harness, requests) = (Harness::new(kind), digests(1));
     let cut = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::crash_at(wait)).await.is_none();
@@ -73,7 +73,7 @@ enum Held {
     Both,
 }
 
-/// An attempt is held at one of its waits, and its successor at one of its own; then the first goes on, and after it
+/// An attempt is held at one of its waits, and its successor at one of its own; then the first continues, and after it
 /// the second.
 async fn held_at(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
     let (harness, requests) = (Harness::new(kind), digests(2));
@@ -243,7 +243,7 @@ async fn an_attempt_that_is_stopped_submits_nothing_more_and_keeps_the_id_of_wha
     assert!(ended.results.iter().any(|result| matches!(result, Err(StepError::Stop))));
 }
 
-/// An execution of an attempt is held at one of its waits while another of the same attempt runs, and goes on beside or
+/// An execution of an attempt is held at one of its waits while another of the same attempt runs, and continues beside or
 /// after it; then a survey accounts for the attempt. Whether the first was held.
 async fn twice(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
     let (harness, requests) = (Harness::new(kind), digests(2));

@@ -64,7 +64,7 @@ fn what_was_spent_goes_into_each_quota_that_counts_it_and_the_rest_is_free() {
     let sea = Some("sea".to_owned());
     assert!(status.grants.is_empty());
     assert_eq!(entries(&status, "clips"), [(40, 2, sea.clone()), (50, 1, sea.clone())]);
-    // 17 seconds were told, and ten expected of the other; all in one bucket, at the later time.
+    // 17 seconds were reported, and ten expected of the other; all in one bucket, at the later time.
     assert_eq!(entries(&status, "gpu"), [(50, 27, sea)]);
     assert_eq!(entries(&status, "pictures"), []);
     let clips = quota(&status, "clips");

@@ -32,7 +32,7 @@ pub struct OwnershipMarker {
 }
 
 impl OwnershipMarker {
-    /// What tells its place from every other one, whatever people call it: no two marks are the same.
+    /// What distinguishes its place from every other one, whatever people call it: no two marks are the same.
     #[must_use]
     pub fn identity(&self) -> String {
         let Self { cluster, policy, since, nonce } = self;
@@ -75,7 +75,7 @@ pub enum Judgement {
     MarkItIfEmpty,
     /// It is another cluster's.
     Theirs(OwnershipMarker),
-    /// Nobody can tell.
+    /// It is not known.
     Unreadable,
 }
 

@@ -172,7 +172,7 @@ impl Draft<'_> {
         self.open.retain(|index| matches!(verdicts[*index as usize], Verdict::Kept(_)));
     }
 
-    /// From when on a rule counts an object's age. Nobody can tell whether a job that is gone had finished, and whether
+    /// From when on a rule counts an object's age. Nobody knows whether a job that is gone had finished, and whether
     /// it stays gone: its files are as young as the newest of them, and not older than the policy that lets us see its
     /// namespace, since jobs may be restored after it.
     fn since(&self, object: &Object, finished: &[Option<i64>]) -> i64 {
@@ -218,7 +218,7 @@ impl Draft<'_> {
     fn down_to(&self, rule: &PruneRule) -> Option<u64> {
         let mark = rule.when_above.filter(|_| self.run_request.older_than.is_none())?;
         let bytes = |mark: WaterMark| u64::try_from(self.rules.mark(mark)).unwrap_or_default();
-        // Once above its mark it goes on to target, so that the next few files do not bring it back.
+        // Once above its mark it continues to target, so that the next few files do not bring it back.
         Some(if self.left > bytes(mark) { bytes(WaterMark::Target) } else { u64::MAX })
     }
 

@@ -33,7 +33,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// How long taking marks back may last after a stop.
 const WHEN_STOPPED: Duration = Duration::from_secs(5);
 
-/// What is told where marks stay.
+/// What is logged where marks stay.
 const LEFT: &str = "some jobs say that files were pruned that are still there";
 
 /// How many files and bytes a prune run has deleted and kept so far, and what went wrong.
@@ -100,7 +100,7 @@ pub(super) struct Deletion<'a> {
 }
 
 impl Deletion<'_> {
-    /// Deletes, and tells what came of it.
+    /// Deletes, and returns what came of it.
     pub(super) async fn run(&self, mut guard: JobGuard<'_>) -> DeletionTotals {
         let mut totals = DeletionTotals::default();
         let mut touched = HashSet::new();
@@ -138,7 +138,7 @@ impl Deletion<'_> {
             totals.stays(Why::NotReached, self.object(*index));
         }
         self.account_for_all(&mut totals);
-        // Who is told to stop has little time left.
+        // Who is asked to stop has little time left.
         let time_limit = if totals.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
         match tokio::time::timeout(time_limit, guard.take_back(&touched)).await {
             Ok(Ok(())) => {}

@@ -1,4 +1,4 @@
-//! One prune run against a bucket: list, plan, mark the jobs, delete, tell the truth.
+//! One prune run against a bucket: list, plan, mark the jobs, delete, report the truth.
 //!
 //! It knows nothing of the controller: whoever calls it has opened the bucket and says which namespaces' jobs count.
 
@@ -103,7 +103,7 @@ pub async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
 /// Why a run went no further.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
-    /// It was told to stop.
+    /// It was asked to stop.
     Stopped,
     /// Going on would have failed too, or could not be answered for.
     Failed(String),
@@ -359,7 +359,7 @@ impl<'a> Run<'a> {
             Err(StorageError::Other { code, .. }) if is_unsupported(&code) => {
                 self.notes.push("the server cannot list unfinished uploads, so none were aborted".to_owned());
             }
-            // All else has been done: a permission that is missing for this is told, and no failure.
+            // All else has been done: a permission that is missing for this is reported, and no failure.
             Err(error @ StorageError::Credentials { .. }) => self.notes.push(format!(
                 "unfinished uploads were not aborted, for which the access key needs s3:ListBucketMultipartUploads and \
                  s3:AbortMultipartUpload: {error}"

@@ -1,4 +1,4 @@
-//! What a run tells of itself: the truth, however it ended.
+//! What a run reports of itself: the truth, however it ended.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

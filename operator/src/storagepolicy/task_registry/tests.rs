@@ -107,7 +107,7 @@ fn a_bucket_that_was_exchanged_is_known_until_the_new_one_was_listed() {
     let is_other = |prefix: &str| registry.snapshot(P, under(prefix)).other_bucket;
     let listed = || Some(Report::Measured(Some(StorageUsage::default())));
     assert!(!is_other(""));
-    // What was begun for the old one tells nothing of the new one.
+    // What was begun for the old one says nothing of the new one.
     registry.begin(P, RunningTask::Measuring, CancellationToken::new(), &[]);
     assert!(is_other("films/"));
     registry.ended(P, listed(), now);
@@ -147,7 +147,7 @@ fn policies_of_one_place_are_listed_once_for_all() {
     assert_eq!(reported.report, Some(Report::Measured(Some(usage))));
     assert_eq!(reported.changes, bytes(3));
     assert!(!reported.is_listed && !reported.outdated);
-    // A run tells the same, and so nobody lists again after it.
+    // A run reports the same, and so nobody lists again after it.
     registry.acknowledge("other", &reported, true, true, now);
     registry.begin(P, RunningTask::Pruning(Some(3)), CancellationToken::new(), &sharing);
     let run_request = RunRequest { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };

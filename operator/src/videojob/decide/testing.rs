@@ -55,11 +55,11 @@ pub struct Harness {
     pub begun: Vec<(StepName, i32)>,
     /// What was counted for the bucket's policy.
     pub counted: Vec<Changes>,
-    /// How often it was told that its server has no room.
+    /// How often it was reported that its server has no room.
     pub reported_full: usize,
-    /// What the metrics were told.
+    /// What the metrics were given.
     pub measured: Vec<Measured>,
-    /// What was told of in traces.
+    /// What was reported in traces.
     pub traced: Vec<Span>,
     pub last: Option<Decision>,
 }
@@ -141,7 +141,7 @@ impl Harness {
             let after =
                 (self.observed.job.status.clone(), self.observed.jobs.clone(), self.observed.pods.clone());
             if before == after {
-                // What is not followed is told at every look: its Event is made once, by its name.
+                // What is not followed is reported at every look: its Event is made once, by its name.
                 let of_requests = [EventReason::RequestUnreadable, EventReason::RequestIgnored];
                 let repeats = |action: &Action| matches!(action, Action::Event(event) if of_requests.contains(&event.reason));
                 let mut wanted = decision.actions;
@@ -183,8 +183,8 @@ impl Harness {
         self.events.clear();
     }
 
-    /// It is backed up, deleted and restored under another UID. What was at work for it is gone with it, and has told the
-    /// bucket so, or not. `uids`: those of today by those of the backup.
+    /// It is backed up, deleted and restored under another UID. What was at work for it is gone with it, and has reported
+    /// to the bucket so, or not. `uids`: those of today by those of the backup.
     pub fn restore(&mut self, uid: &str, reports: bool, uids: &Uids) {
         while let Some(step) = self.at_work().first().copied().filter(|_| reports) {
             self.interrupt_pod(step);
@@ -251,7 +251,7 @@ impl Harness {
         pruned.dedup();
     }
 
-    /// What decides how it goes on, but for the time and what is read again at each look.
+    /// What decides how it continues, but for the time and what is read again at each look.
     pub fn key(&self) -> String {
         let Observed { job, jobs, pods, .. } = &self.observed;
         let bucket = (&self.bucket, &self.tombstones, &self.fences, &self.observed.refused);

@@ -209,7 +209,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .await
 }
 
-/// What needs a person who has read why may be asked to go on.
+/// What needs a person who has read why may be asked to continue.
 async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
     let waits = [
         "Phase:   Waiting (ConfigurationInvalid)\n",

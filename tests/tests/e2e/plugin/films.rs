@@ -74,8 +74,8 @@ async fn probed_length(env: &TestEnv) -> anyhow::Result<f64> {
     artifacts.video.and_then(|video| video.duration).context("no length")
 }
 
-/// Each step's end is told, in order, and nothing else but the steps' beginnings, their scenes, and the film's own end. Of
-/// what happens between two looks, the last alone is seen.
+/// Each step's end is reported, in order, and nothing else but the steps' beginnings, their scenes, and the film's own end.
+/// Of what happens between two looks, the last alone is seen.
 fn tells_how_it_comes_about(plugin: &Plugin, reported: &str) {
     let reported = plugin.masked(reported);
     let mut lines: Vec<&str> = reported.lines().collect();

@@ -111,7 +111,7 @@ fn harness() -> impl Strategy<Value = Harness> {
     )
 }
 
-/// Why an object must never be in a plan, told without any of the code that plans.
+/// Why an object must never be in a plan, said without any of the code that plans.
 fn untouchable(harness: &Harness, planned: &Planned, key: &str) -> Option<&'static str> {
     let Some(parts) = KeyParts::of(key) else { return Some("no key of ours") };
     if !harness.namespaces.contains(parts.namespace) {

@@ -6,7 +6,7 @@ use videofactory_crds::StepName;
 use videofactory_pipeline::contract::SpanId;
 use videofactory_traces::Span;
 
-/// What holds of the spans of every look: a part lies within its whole, which is told with it or is the run.
+/// What holds of the spans of every look: a part lies within its whole, which is reported with it or is the run.
 pub fn check(spans: &[Span]) {
     for span in spans {
         assert!(span.from <= span.to, "{span:?} ends before it begins");

@@ -1,4 +1,4 @@
-//! What is granted and not begun with goes back: a job that cannot go on holds nothing of an account.
+//! What is granted and not begun with goes back: a job that cannot continue holds nothing of an account.
 
 use serde_json::json;
 use videofactory_crds::condition::{ConditionType, Phase, StepState};

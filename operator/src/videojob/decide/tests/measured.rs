@@ -1,4 +1,4 @@
-//! What the metrics are told, as sentences.
+//! What the metrics are given, as sentences.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is left behind, late, refused or cut short: it is told, and wedges nothing.
+//! What is left behind, late, refused or cut short: it is reported, and blocks nothing.
 
 use jiff::Timestamp;
 use serde_json::json;

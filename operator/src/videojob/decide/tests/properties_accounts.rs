@@ -138,7 +138,7 @@ impl Pair {
         assert!(counted >= least, "{counted} of {least} units are counted: {:?}", self.account.status);
     }
 
-    /// The units that are spent, or that an attempt which has begun may have spent; of one that tells, that is known.
+    /// The units that are spent, or that an attempt which has begun may have spent; of one that reports, that is known.
     fn counted_at_least(&self, reports: bool) -> i64 {
         let used = self.account.status.as_ref().unwrap().quotas.first().and_then(|quota| quota.used);
         let steps = self.harness.observed.job.status.iter().flat_map(|status| &status.steps);
@@ -177,7 +177,7 @@ impl Pair {
         }
     }
 
-    /// Somebody looks again, or a person is told what to do, and either has a name.
+    /// Somebody looks again, or a person reads what to do, and either has a name.
     fn assert_has_a_future(&self) {
         let harness = &self.harness;
         let decision = harness.last.as_ref().unwrap();

@@ -2,8 +2,8 @@
 //!
 //! Every write carries the resourceVersion that was read, so that of two candidates one gets a conflict. Whether
 //! a holder is alive is judged by how long its Lease was seen unchanged here, never by comparing clocks. A Lease
-//! does not fence: what the operator writes is safe by its own preconditions. An annotation of the Lease says where its
-//! holder answers HTTP, for what only the leader knows.
+//! is no fencing token: what the operator writes is safe by its own preconditions. An annotation of the Lease says where
+//! its holder answers HTTP, for what only the leader knows.
 //!
 //! How long nobody leads: after a crash `duration`, one look and two calls ([`AFTER_A_CRASH`]); after an orderly end, which
 //! empties the Lease, one look and two calls ([`AFTER_AN_END`], the last looks included). The others look by a GET instead

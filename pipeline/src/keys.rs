@@ -101,23 +101,23 @@ impl Keys {
         }
     }
 
-    /// What the fences of all attempts of a step begin with; the attempt's number follows.
+    /// What the fencing tokens of all attempts of a step begin with; the attempt's number follows.
     #[must_use]
-    pub fn fences(&self, step: StepName) -> String {
+    pub fn fencing_tokens(&self, step: StepName) -> String {
         format!("work/{}/attempts/{step}-", self.owner)
     }
 
-    /// The fence of an attempt: once it is there, earlier attempts submit nothing more.
+    /// The fencing token of an attempt: once it is there, earlier attempts submit nothing more.
     #[must_use]
-    pub fn fence(&self, step: StepName, attempt: i32) -> String {
-        self.key(File::Fence(step, attempt))
+    pub fn fencing_token(&self, step: StepName, attempt: i32) -> String {
+        self.key(File::FencingToken(step, attempt))
     }
 
-    /// The attempt of a step whose fence this key is.
+    /// The attempt of a step whose fencing token this key is.
     #[must_use]
-    pub fn read_fence(&self, step: StepName, key: &str) -> Option<i32> {
+    pub fn read_fencing_token(&self, step: StepName, key: &str) -> Option<i32> {
         match self.read(ObjectKind::Work, key)? {
-            File::Fence(of, attempt) if of == step => Some(attempt),
+            File::FencingToken(of, attempt) if of == step => Some(attempt),
             _ => None,
         }
     }

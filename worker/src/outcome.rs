@@ -408,8 +408,9 @@ pub fn of_attempt(
     outcome.spent = usage.spent(clock::now());
     outcome.accounted = usage.is_surveyed();
     outcome.latest = latest.filter(|latest| *latest > input.attempt);
-    // Where an execution may have gone before this one, only who has raised the fence knows what was spent.
-    outcome.did_nothing = is_other || (input.again && !input.accounts.is_empty() && !usage.holds_fence());
+    // Where an execution may have gone before this one, only who has acquired the fencing token knows what was spent.
+    outcome.did_nothing =
+        is_other || (input.again && !input.accounts.is_empty() && !usage.holds_fencing_token());
     if outcome.exit != ExitCode::Done {
         outcome.rate_limit = usage.rate_limit();
         outcome.resume_at = usage.resume_at();

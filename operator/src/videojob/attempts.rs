@@ -182,7 +182,7 @@ pub fn attempt_state(observed: &Observed, step: StepName, attempt: i32, now: Tim
         },
         Some(None) => match without_a_word(job, ends.first().copied()) {
             // It may have spent something, or do so yet: the next attempt finds out.
-            Attempt::Absent if observed.fenced.contains(&(step, attempt)) => Attempt::Ended {
+            Attempt::Absent if observed.fencing_tokens.contains(&(step, attempt)) => Attempt::Ended {
                 end: End::Interrupted("its Job and its pod are gone, and it had begun".to_owned()),
                 at: None,
             },

@@ -33,8 +33,9 @@ pub struct Observed {
     pub pods: Vec<PodFacts>,
     /// Outcomes that were looked up in the bucket, because no pod holds them. `None`: there is none.
     pub recorded: BTreeMap<(StepName, i32), Option<StepOutcome>>,
-    /// Attempts without an outcome that have begun: their fence stands in the bucket, so nothing is started under it.
-    pub fenced: BTreeSet<(StepName, i32)>,
+    /// Attempts without an outcome that have begun: their fencing token stands in the bucket, so nothing is started under
+    /// it.
+    pub fencing_tokens: BTreeSet<(StepName, i32)>,
     /// The bucket could not be asked for an outcome that is needed; why.
     pub bucket_trouble: Option<String>,
     /// Progress that is due to enter the status.

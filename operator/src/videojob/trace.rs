@@ -1,4 +1,4 @@
-//! The spans of attempts and runs in a trace, once they have ended: spans made of the times on record. Pure.
+//! The spans of attempts and runs that have ended, made of the times on record. Pure.
 //!
 //! A run may last for days, and operators come and go meanwhile, so that no span is kept open. An attempt is reported when
 //! the status that records its end is written, with its waits apart; a run when it is over. Ids follow from what an attempt

@@ -289,7 +289,7 @@ impl Account {
 
     /// Whether the slot that was taken may be used: not if a later attempt has acquired its fencing token by then.
     async fn may_submit(&self) -> Result<(), StepError> {
-        if self.session.fence.is_superseded().await? {
+        if self.session.fencing_token.is_superseded().await? {
             self.session.config.stop.cancel();
         }
         if self.session.config.stop.is_cancelled() || self.halted.is_cancelled() {
@@ -380,7 +380,7 @@ impl Account {
 
     /// Whether a later attempt has begun, which takes over everything.
     pub async fn is_superseded(&self) -> Result<bool, StepError> {
-        self.session.fence.is_superseded().await
+        self.session.fencing_token.is_superseded().await
     }
 
     /// Whether the account itself refuses for a while.

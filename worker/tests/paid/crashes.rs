@@ -358,7 +358,7 @@ async fn sleeps_at(kind: Kind, wait: u32) -> Option<bool> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_who_sleeps_between_the_look_at_the_fences_and_the_request_pays_beside_its_successor_and_is_counted()
+async fn only_who_sleeps_between_the_look_at_the_fencing_tokens_and_the_request_pays_beside_its_successor_and_is_counted()
  {
     for kind in [Kind::AtOnce, Kind::Later] {
         let mut both = 0;

@@ -46,7 +46,7 @@ pub(super) trait Transitions {
     /// An attempt begins; one that has begun before, and is begun again, keeps its time.
     fn start(&mut self, start: Start<'_>, now: Timestamp);
     /// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next
-    /// one comes after them, or it would stop at each of their fences.
+    /// one comes after them, or it would stop at each of their fencing tokens.
     fn skip_begun(&mut self, latest: Option<i32>);
     /// What its worker says while it works.
     fn report(&mut self, progress: &Progress);

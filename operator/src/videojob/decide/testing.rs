@@ -48,7 +48,7 @@ pub struct Harness {
     /// Tombstones in the bucket, by their keys.
     pub tombstones: BTreeMap<String, Tombstone>,
     /// Attempts that have begun with something that is paid for.
-    pub fences: BTreeSet<(StepName, i32)>,
+    pub fencing_tokens: BTreeSet<(StepName, i32)>,
     /// All notes of Events, in order.
     pub events: Vec<String>,
     /// Attempts that were begun, in order.
@@ -82,7 +82,7 @@ impl Harness {
             jobs: Vec::new(),
             pods: Vec::new(),
             recorded: BTreeMap::new(),
-            fenced: BTreeSet::new(),
+            fencing_tokens: BTreeSet::new(),
             bucket_trouble: None,
             live: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -99,7 +99,7 @@ impl Harness {
             spent: BTreeMap::new(),
             bucket: BTreeMap::new(),
             tombstones: BTreeMap::new(),
-            fences: BTreeSet::new(),
+            fencing_tokens: BTreeSet::new(),
             events: Vec::new(),
             begun: Vec::new(),
             counted: Vec::new(),
@@ -156,7 +156,7 @@ impl Harness {
 
     pub fn look_up(&mut self) {
         let reachable = matches!(self.observed.storage, Storage::Ready { .. });
-        self.observed.fenced = if reachable { self.fences.clone() } else { BTreeSet::new() };
+        self.observed.fencing_tokens = if reachable { self.fencing_tokens.clone() } else { BTreeSet::new() };
         let status = self.observed.job.status.clone().unwrap_or_default();
         self.observed.recorded = outcomes_to_look_up(&status, &self.observed.jobs, &self.observed.pods)
             .into_iter()
@@ -254,7 +254,7 @@ impl Harness {
     /// What decides how it continues, but for the time and what is read again at each look.
     pub fn key(&self) -> String {
         let Observed { job, jobs, pods, .. } = &self.observed;
-        let bucket = (&self.bucket, &self.tombstones, &self.fences, &self.observed.refused);
+        let bucket = (&self.bucket, &self.tombstones, &self.fencing_tokens, &self.observed.refused);
         format!(
             "{:?}",
             (&job.metadata, &job.status, jobs, pods, &self.inputs, &self.spent, bucket, &self.begun)

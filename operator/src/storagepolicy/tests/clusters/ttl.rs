@@ -48,7 +48,7 @@ fn goes(job: &JobReference, protected: bool, now: Timestamp) -> bool {
         jobs: Vec::new(),
         pods: Vec::new(),
         recorded: BTreeMap::new(),
-        fenced: BTreeSet::new(),
+        fencing_tokens: BTreeSet::new(),
         bucket_trouble: None,
         live: BTreeMap::new(),
         refused: BTreeMap::new(),

@@ -20,11 +20,11 @@ impl Harness {
         let others = self.alive(step);
         assert_eq!(others, 0, "{step}: attempt {attempt} begins beside {others} live pods");
         assert!(
-            !self.fences.contains(&(step, attempt)),
-            "{step}: attempt {attempt} begins under its own fence"
+            !self.fencing_tokens.contains(&(step, attempt)),
+            "{step}: attempt {attempt} begins under its own fencing token"
         );
         if !input.accounts.is_empty() {
-            self.fences.insert((step, attempt));
+            self.fencing_tokens.insert((step, attempt));
         }
         self.inputs.insert((step, attempt), input.clone());
         self.begun.push((step, attempt));

@@ -364,7 +364,7 @@ mod tests {
         for (stop, reason) in
             [(Request::of_named(bill, at), "the bill"), (Request::stop_all(at, None), "stop-all")]
         {
-            let Plan::Patch(patch) = stop.plan(&job) else { panic!("it goes on when all are there") };
+            let Plan::Patch(patch) = stop.plan(&job) else { panic!("it continues when all are there") };
             assert_eq!(patch["metadata"]["annotations"][requests::HOLD], json!(reason));
         }
         let unnamed = Request::of_many(Action::resume(None), at);

@@ -192,7 +192,7 @@ mod tests {
         let held_at = |second| held(&restoring(MADE), at(second)).unwrap();
         assert_eq!((held_at(0).event, held_at(0).wake_at), (None, Some(at(3_600))));
         let late = held_at(3_600);
-        assert_eq!(late.wake_at, None, "it is told once");
+        assert_eq!(late.wake_at, None, "it is reported once");
         let event = late.event.unwrap();
         assert!(
             event.warning && event.note.contains("kubectl -n films annotate videojobs ocean"),

@@ -271,7 +271,7 @@ mod tests {
         }
         let taken = String::from_utf8(waiting.take()).unwrap();
         assert!(taken.len() < MAX_WAITING_BYTES + 200);
-        assert!(taken.contains("3 lines are missing here"), "no line tells of the loss");
+        assert!(taken.contains("3 lines are missing here"), "no line reports the loss");
         assert!(waiting.take().is_empty());
     }
 }

@@ -87,7 +87,7 @@ pub enum StepError {
     #[error("{0}")]
     AskPerson(Box<Question>),
     /// Nothing more may be submitted with this grant.
-    #[error("no submission is left in this grant; the next one goes on from here")]
+    #[error("no submission is left in this grant; the next one continues from here")]
     AwaitQuota,
     /// Not begun, because something else has failed that stops this too.
     #[error("not begun, because the account has failed before")]
@@ -131,13 +131,13 @@ pub enum StepError {
         latest: i32,
     },
     /// A later attempt than this one has begun.
-    #[error("attempt {latest} has begun before this one, which stops; the next one goes on from there")]
+    #[error("attempt {latest} has begun before this one, which stops; the next one continues from there")]
     RunSuperseded {
         /// It, or one after it.
         latest: i32,
     },
     /// Told to stop, with work left.
-    #[error("stopped from outside before the step was done; the next attempt goes on from here")]
+    #[error("stopped from outside before the step was done; the next attempt continues from here")]
     Stop,
     /// Time is up.
     #[error("failed to end within {0} s; give the step more in compute.steps, or more CPU")]
@@ -321,7 +321,7 @@ fn summarize(what: &str, failed: &[(String, StepError)], total: usize) -> String
     let waiting = failed.iter().filter(|(_, error)| matches!(error, StepError::AwaitQuota)).count();
     if matches!(reported, Some((_, StepError::AwaitQuota))) {
         return format!(
-            "{waiting} of {total} {what}s are still to be submitted; the next grant goes on with them"
+            "{waiting} of {total} {what}s are still to be submitted; the next grant continues with them"
         );
     }
     let text = match reported {

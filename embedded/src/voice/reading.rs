@@ -46,7 +46,10 @@ pub(crate) async fn read(texts: &[String], language: &str) -> Result<Speech, Pro
     let found = starts(&plain.samples, &marked.samples, window, all.len());
     let count = found.iter().flatten().count();
     if count * 100 < all.len() * FEWEST {
-        return Err(unexpected(format!("{ESPEAK} lets only {count} of {} words be told apart", all.len())));
+        return Err(unexpected(format!(
+            "{ESPEAK} lets only {count} of {} words be distinguished",
+            all.len()
+        )));
     }
     let heard = |sample: &i16| f64::from(*sample).abs() > QUIET;
     let end = plain.samples.iter().rposition(heard).map_or(0, |last| last + 1);

@@ -276,7 +276,7 @@ mod tests {
             index.turns(&grok("films"), status).into_iter().collect()
         };
         assert_eq!(turn(&status(&["b", "c"])), ["b", "d"]);
-        assert_eq!(turn(&status(&["b"])), ["b", "c"], "d was told already");
+        assert_eq!(turn(&status(&["b"])), ["b", "c"], "d was notified already");
         index.account_is_gone(&grok("films"));
         let unopened = ProviderAccountStatus { observed_generation: Some(-1), ..status(&["a"]) };
         assert_eq!(turn(&unopened), ["a"], "it has no ledger yet: nothing is recorded");

@@ -170,7 +170,7 @@ impl LocationView<'_> {
 
     fn unmarked(&self) -> String {
         format!(
-            "{} holds files that are, or may be, those of VideoJobs, and nothing tells of which cluster: give this policy a bucket or prefix of its \
+            "{} holds files that are, or may be, those of VideoJobs, and nothing says of which cluster: give this policy a bucket or prefix of its \
              own; or, if no other cluster uses this one: {}",
             self.words(),
             self.command(&self.nobody)

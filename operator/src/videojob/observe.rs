@@ -91,7 +91,7 @@ async fn unsettled(context: &Context, policy: Option<&Result<StoragePolicy, Stri
     policy.status.as_ref()?.place.as_ref()?;
     match context.cluster.uid(&context.client).await {
         Ok(cluster) => foreign(policy, cluster),
-        Err(error) => Some(format!("StoragePolicy {name:?}: whose its place is cannot be told: {error}")),
+        Err(error) => Some(format!("StoragePolicy {name:?}: whose its place is is not known: {error}")),
     }
 }
 

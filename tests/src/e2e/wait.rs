@@ -64,7 +64,7 @@ where
             }
             Ok(Event::InitDone) => complete = true,
             // The watcher continues by itself.
-            Err(error) => eprintln!("a watch broke off and goes on: {error}"),
+            Err(error) => eprintln!("a watch broke off and continues: {error}"),
         }
         if complete && let Some(found) = so(all) {
             return Ok(found);

@@ -181,7 +181,7 @@ async fn bench_stop_all_of_a_hundred() {
             film.phase(Phase::Suspended).await?;
         }
         println!(
-            "force-stop-all of {FILMS} jobs: answered after {answered:.1} s, every pod told to end after {took:.1} s (at \
+            "force-stop-all of {FILMS} jobs: answered after {answered:.1} s, every pod asked to end after {took:.1} s (at \
              most {MAX_SECONDS}); the node had ended them, and each job was Suspended, after {:.1} s",
             begun.elapsed().as_secs_f64()
         );
@@ -196,7 +196,7 @@ async fn bench_stop_all_of_a_hundred() {
             let status = film.phase(Phase::Suspended).await?;
             ensure!(
                 attempts(&status, StepName::AnimateScenes) == 1,
-                "{} goes on although it is held",
+                "{} continues although it is held",
                 film.name
             );
         }

@@ -74,7 +74,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
             ensure!(priority == 5, "what was applied has not come: {priority}");
             let status = film.phase(Phase::Suspended).await?;
             ensure!(film.says(VideoJobReason::Held).await?.contains("held: stop-all"));
-            ensure!(attempts(&status, step) == 1, "{step} goes on although it is held");
+            ensure!(attempts(&status, step) == 1, "{step} continues although it is held");
         }
 
         env.faults(Vec::new()).await?;

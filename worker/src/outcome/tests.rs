@@ -137,7 +137,7 @@ fn a_refusal_waits_until_nothing_else_is_left_to_do() {
 fn a_grant_that_is_used_up_is_told_with_what_is_left_and_hides_no_other_reason_to_wait() {
     let left = ends(Err(scenes(vec![StepError::AwaitQuota, refused(), StepError::AwaitQuota])), CutShort::No);
     assert_eq!((left.exit, left.interrupted), (ExitCode::TryLater, false));
-    assert_eq!(left.message, "2 of 6 scenes are still to be submitted; the next grant goes on with them");
+    assert_eq!(left.message, "2 of 6 scenes are still to be submitted; the next grant continues with them");
     let limited = ProviderError::RateLimited {
         provider: "A service",
         message: "busy".to_owned(),

@@ -239,7 +239,7 @@ impl Work<'_> {
                     self.ask(&address, session.size).await?
                 }
                 Ok(Stored::Bytes(_)) if stuck > MAX_TRIES => {
-                    let message = "the upload gets no further; it goes on later".to_owned();
+                    let message = "the upload gets no further; it continues later".to_owned();
                     Err(ProviderError::Unavailable { provider: "The site", message })
                 }
                 other => other,

@@ -23,7 +23,7 @@ async fn cut_off_at(kind: Kind, wait: u32) -> bool {
     let (unknown, known) = harness.slots(&requests[0]);
     if cut {
         let spent = usize::try_from(survey.submissions()).unwrap();
-        assert!(spent >= taken_before, "wait {wait}: {spent} told, {taken_before} taken");
+        assert!(spent >= taken_before, "wait {wait}: {spent} reported, {taken_before} taken");
         assert_eq!(survey.submissions(), unknown + known, "wait {wait}");
     }
     let next = harness.attempt(&Attempt::new(3, &requests), &CrashPoint::none()).await.unwrap();
@@ -206,7 +206,7 @@ async fn a_refusal_is_remembered_and_never_asked_for_again() {
     let (harness, requests) = (Harness::new(Kind::Later), digests(2));
     harness.service().faults.push_back(Fault::Refuse);
     let first = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap();
-    assert_eq!(first.results.iter().filter(|result| result.is_ok()).count(), 1, "the other scene goes on");
+    assert_eq!(first.results.iter().filter(|result| result.is_ok()).count(), 1, "the other scene continues");
     assert_eq!(first.submissions(), 2, "a refusal costs");
     let second = harness.attempt(&Attempt::new(2, &requests), &CrashPoint::none()).await.unwrap();
     assert!(matches!(second.error(), StepError::KeepRefusal(why) if why.contains("as ordered")));
@@ -353,7 +353,7 @@ async fn sleeps_at(kind: Kind, wait: u32) -> Option<bool> {
     sleeper.await.unwrap();
     let taken = harness.taken(&requests[0]);
     let reported = usize::try_from(survey.submissions() + successor.submissions()).unwrap();
-    assert!(taken <= 2 && reported >= taken, "{wait}: {taken} taken, {reported} told");
+    assert!(taken <= 2 && reported >= taken, "{wait}: {taken} taken, {reported} reported");
     Some(before == 0 && taken == 2)
 }
 

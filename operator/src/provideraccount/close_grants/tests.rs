@@ -214,7 +214,7 @@ fn closed(opened: i64, holder_state: HolderState) -> ClosedGrants {
     ledger.grants = vec![grant.clone()];
     let closed_grants = ledger.close_grants(&[(grant.clone(), holder_state.clone())], at(opened + 200));
     let again = ledger.close_grants(&[(grant, holder_state)], at(opened + 300));
-    assert_eq!(again, ClosedGrants::default(), "what was told is told once");
+    assert_eq!(again, ClosedGrants::default(), "what was reported is reported once");
     closed_grants
 }
 

@@ -215,7 +215,7 @@ impl Once {
         let new = self.seen.get_or_insert_default().insert(hash);
         self.repeated = if new { 0 } else { self.repeated + 1 };
         if self.repeated >= MAX_REPEATED {
-            return Err(bad_listing(bucket, folder, "the server tells of the same keys again and again"));
+            return Err(bad_listing(bucket, folder, "the server lists the same keys again and again"));
         }
         Ok(new)
     }

@@ -144,6 +144,6 @@ mod tests {
         let keys = ["plans/f/a/notes.txt", "plans/f/a/20261101T030000Z.jsonl.gz.bak", due, resumed];
         let listing = listing_of(keys.iter().map(|key| (*key, 1, 1)));
         assert_eq!(too_many(&listing, "f/a", Some(resumed), 1), [due]);
-        assert_eq!(too_many(&listing, "f/a", None, 1), [due], "a run goes on later than it began");
+        assert_eq!(too_many(&listing, "f/a", None, 1), [due], "a run continues later than it began");
     }
 }

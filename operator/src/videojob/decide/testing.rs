@@ -147,7 +147,7 @@ impl Harness {
                 let mut wanted = decision.actions;
                 wanted.retain(|action| !repeats(action));
                 assert_eq!(wanted, Vec::new(), "a settled object still wants something");
-                assert_eq!(decision.measured, Vec::new(), "what has ended is told again");
+                assert_eq!(decision.measured, Vec::new(), "what has ended is reported again");
                 return;
             }
         }

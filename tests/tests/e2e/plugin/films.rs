@@ -90,7 +90,7 @@ fn tells_how_it_comes_about(plugin: &Plugin, reported: &str) {
     if done != all.iter().map(String::as_str).collect()
         || lines != ["videojob.videofactory.dev/film created", "NS/film: Succeeded: published"]
     {
-        plugin.differs(format!("create --wait tells on standard error:\n{reported}"));
+        plugin.differs(format!("create --wait reports on standard error:\n{reported}"));
     }
 }
 

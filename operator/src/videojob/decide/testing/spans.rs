@@ -13,7 +13,7 @@ pub fn check(spans: &[Span]) {
         let Some(whole) =
             spans.iter().find(|whole| span.trace == whole.trace && span.parent == Some(whole.id))
         else {
-            assert!(is_step(span) || is_run(span), "nothing is told of the parent of {span:?}");
+            assert!(is_step(span) || is_run(span), "nothing is reported of the parent of {span:?}");
             continue;
         };
         let within = whole.from <= span.from && span.to <= whole.to;

@@ -49,7 +49,7 @@ fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
     harness.converge();
     // A script, three pictures at the account's own price, 15 seconds of speech, three clips of six seconds.
     assert_eq!(estimated(&harness).as_deref(), Some("1.62081"));
-    assert_eq!(tried(&harness), "1.62081", "whoever only tries it is told the same");
+    assert_eq!(tried(&harness), "1.62081", "whoever only tries it gets the same");
 }
 
 /// What is reported of the job before there is one.

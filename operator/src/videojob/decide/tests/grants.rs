@@ -91,7 +91,7 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
         job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
     });
     harness.converge();
-    assert_eq!(demand(&harness).settled, Some(true), "nobody can tell, so it counts as spent, and is free");
+    assert_eq!(demand(&harness).settled, Some(true), "nobody knows, so it counts as spent, and is free");
 }
 
 #[test]

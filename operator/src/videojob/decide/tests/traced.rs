@@ -234,7 +234,7 @@ fn what_is_stopped_on_request_has_not_failed() {
     let spans = of_step(&harness, SCRIPT);
     let step = spans.iter().find(|span| is_step(span)).unwrap();
     assert_eq!((attribute(step, "videofactory.outcome").as_str(), step.failed), ("stopped", false));
-    assert_eq!(runs(&harness), [], "the run goes on when the hold ends");
+    assert_eq!(runs(&harness), [], "the run continues when the hold ends");
 }
 
 /// A film of all six steps, with a service that animates, traced from its creation on.

@@ -466,7 +466,7 @@ impl Model {
         if counted <= recorded && recorded <= reported {
             return Ok(());
         }
-        Err(format!("{counted} counted, {recorded} recorded, {reported} told"))
+        Err(format!("{counted} counted, {recorded} recorded, {reported} reported"))
     }
 
     /// Holds end, and time passes.

@@ -6,7 +6,7 @@
 
 /// What becomes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum FileVerdict {
     /// It is deleted by this rule, counted from 0.
     Deleted(u8),
     /// It stays.

@@ -97,7 +97,7 @@ impl Problem {
     /// An internal error; what it is stands in the log alone.
     #[must_use]
     pub fn internal(what: &str, error: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%error, "{what}");
+        tracing::error!(%error, what, "a request failed within the operator");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{what}; see the operator's log"))
     }
 }

@@ -51,7 +51,7 @@ impl Traces {
             return Self::default();
         };
         let settings = Settings::read(&variable).unwrap_or_else(|why| {
-            tracing::warn!("{why}; no spans are sent");
+            tracing::warn!(error = %why, "no spans are sent");
             None
         });
         let Some(settings) = settings.filter(|_| within.sampled) else { return Self::default() };
@@ -114,10 +114,10 @@ impl Traces {
         };
         match timeout(SENDING_TAKES, exported).await {
             Ok(Ok(())) if dropped > 0 => {
-                tracing::warn!("{dropped} spans were dropped: there were too many");
+                tracing::warn!(dropped, "spans were dropped: there were too many");
             }
             Ok(Ok(())) => {}
-            Ok(Err(why)) => tracing::warn!("{why}; they are dropped"),
+            Ok(Err(why)) => tracing::warn!(error = %why, "spans are dropped"),
             Err(_) => tracing::warn!("spans are dropped: the collector did not answer in time"),
         }
     }

@@ -123,7 +123,10 @@ async fn read(speech: &Speech, texts: &[String], language: &str) -> Option<Speec
             None
         }
         Err(_) => {
-            tracing::warn!("word times are estimated: reading took more than {} s", READING_LIMIT.as_secs());
+            tracing::warn!(
+                limit_seconds = READING_LIMIT.as_secs(),
+                "word times are estimated: reading took too long"
+            );
             None
         }
     }
@@ -170,7 +173,7 @@ fn aligned(
     }
     let found = align::compare(speech, activity, reading, &ends)?;
     if let Err(doubt) = found.evidence.weigh() {
-        tracing::info!("word times are estimated: {doubt}");
+        tracing::info!(%doubt, "word times are estimated: the comparison is in doubt");
         return None;
     }
     tracing::debug!(?found.evidence, "word times are aligned");

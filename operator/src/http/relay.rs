@@ -80,7 +80,7 @@ impl Relay {
         let (said, good_for) = match self.ask(leader).await {
             Ok(said) => (Arc::new(said), TTL),
             Err(error) => {
-                tracing::debug!(%leader, "the leader does not tell what workers say: {error:#}");
+                tracing::debug!(%leader, error = %format_args!("{error:#}"), "the leader does not send what workers report");
                 (Arc::default(), SPARED_FOR)
             }
         };
@@ -105,7 +105,7 @@ impl Relay {
             Ok((status, _)) if status.is_success() => Ok(status),
             Ok((status, _)) => Err(Problem::new(status, "the replica that leads did not take this")),
             Err(error) => {
-                tracing::debug!(%leader, "the leader does not take what a worker says: {error:#}");
+                tracing::debug!(%leader, error = %format_args!("{error:#}"), "the leader does not take a report of a worker");
                 Err(away())
             }
         }

@@ -245,7 +245,7 @@ impl Account {
             (&answer, request.id_of(&ticket))
         {
             // If it was taken at all, it is known by this id.
-            tracing::info!(account = self.name, number, "{error}; it is looked up");
+            tracing::info!(account = self.name, number, %error, "the answer is lost; the request is looked up");
             self.taken(request, permit, entry);
             let taken = Taken { number, id, attempt, is_presumed: true };
             return Ok(Submitted::Accepted(TrackedRequest { taken, entry: Some(entry) }));

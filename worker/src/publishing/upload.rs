@@ -276,7 +276,7 @@ impl Work<'_> {
     }
 
     async fn end(&self, number: u32, why: Gone) -> Result<(), StepError> {
-        tracing::warn!(to = self.film.target, number, "an upload session is given up: {why:?}");
+        tracing::warn!(to = self.film.target, number, cause = ?why, "an upload session is given up");
         let ended = Ended { why, at: self.context.clock.now() };
         self.context.bucket.put_json_once(&self.key(PublishedFile::SessionEnd(number)), &ended).await?;
         Ok(())

@@ -75,7 +75,7 @@ pub(super) async fn to_site(
         notes.push(format!("{}: {note}", target.name));
     }
     for note in add(context, &*site, &id, target, film, film_text).await? {
-        tracing::warn!(to = target.name, "{note}");
+        tracing::warn!(to = target.name, note, "the publication lacks something");
         notes.push(format!("{}: {note}", target.name));
     }
     let scheduled = publish_at.is_some_and(|at| at > context.clock.now());

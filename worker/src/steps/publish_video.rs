@@ -41,7 +41,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
                 publications.push(publication);
             }
             Err(error) => {
-                tracing::error!(to = target.name, "{error}");
+                tracing::error!(to = target.name, %error, "failed to publish");
                 if matches!(error, StepError::LosePublication { .. }) {
                     context.usage.record_publication(unknown(target));
                 }

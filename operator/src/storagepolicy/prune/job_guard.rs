@@ -247,7 +247,7 @@ async fn mark(
                 _ => return Ok(None),
             },
             Err(error) if error.is_rejected() => {
-                tracing::warn!(%error, "the files of this job stay: it cannot be told that they would be gone");
+                tracing::warn!(%error, "the files of this job stay: its status cannot say that they are pruned");
                 return Ok(None);
             }
             Err(error) => return Err(error),

@@ -105,7 +105,7 @@ async fn follow(
             let_go(context, job).await
         }
         After::LetGoWithout(event) => {
-            tracing::warn!("{}", event.note);
+            tracing::warn!(note = event.note, "the job goes without its files");
             context.events.publish(job.object_ref(&()), event);
             let_go(context, job).await
         }

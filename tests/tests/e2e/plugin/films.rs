@@ -195,8 +195,8 @@ captions.vtt   SIZE   -   captions/NS/film-HEX/r1/HEX.vtt
 
 async fn logs(plugin: &Plugin) -> anyhow::Result<()> {
     let script = [
-        "TIME INFO write-script-1 write-script begins input=HEX\n",
-        "TIME INFO write-script-1 write-script is done: the storyboard has 1 scenes",
+        "TIME INFO write-script-1 the attempt begins input=HEX\n",
+        "TIME INFO write-script-1 the step is done outcome=the storyboard has 1 scenes",
     ];
     plugin.shows("logs film --step write-script", 0, &script, &[]).await?;
     let whole = plugin.run("logs film").await?;

@@ -90,7 +90,7 @@ pub struct State {
     pub stores: Stores,
     /// What only the process can say or do.
     pub process: Arc<dyn Process>,
-    /// Who calls.
+    /// Checks callers' tokens.
     pub tokens: Arc<TokenReviewer>,
     /// What they may.
     pub authorizer: Arc<Authorizer>,

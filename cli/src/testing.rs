@@ -190,7 +190,7 @@ pub fn policy(status: impl Into<Value>) -> Value {
 /// What a command wrote, and how it ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// How.
+    /// The exit code.
     pub exit: Exit,
     /// What went to standard output.
     pub out: String,

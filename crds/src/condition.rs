@@ -162,11 +162,11 @@ impl StepState {
 /// What a condition of a kind with these reasons is to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionState<R> {
-    /// Which condition.
+    /// The condition's type.
     pub kind: ConditionType,
     /// Whether it holds.
     pub status: ConditionStatus,
-    /// Why.
+    /// The condition's reason.
     pub reason: R,
     /// What, how long, and what a person can do.
     pub message: String,

@@ -28,7 +28,7 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 /// Events that may wait to be written.
 const QUEUE: usize = 1000;
 
-/// Who reports.
+/// `reportingController` of every Event.
 pub const CONTROLLER: &str = "videofactory.dev/operator";
 
 /// An Event for people.
@@ -36,7 +36,7 @@ pub const CONTROLLER: &str = "videofactory.dev/operator";
 pub struct Event {
     /// `Normal` or `Warning`.
     pub warning: bool,
-    /// Why.
+    /// The Event's reason.
     pub reason: EventReason,
     /// What is being done: the step's name, or `Reconcile`.
     pub action: String,

@@ -261,7 +261,7 @@ pub struct ScriptScene {
     pub narration: String,
     /// What is seen, in English whatever the narration's language, because image services read it best.
     pub image_prompt: String,
-    /// What moves.
+    /// The movement in the scene, as a prompt.
     pub motion_prompt: String,
     /// The shortest time in seconds that the scene should stay, if the writer cares.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -286,7 +286,7 @@ pub struct PictureRequest {
     pub height: u32,
     /// Another number, another picture of the same prompt; services without a seed ignore it.
     pub seed: u64,
-    /// Who appears.
+    /// The characters in the picture.
     pub characters: Vec<Character>,
 }
 

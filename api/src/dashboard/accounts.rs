@@ -74,7 +74,7 @@ struct Return {
     units: i64,
 }
 
-/// Who waits.
+/// A step that waits for an account.
 struct WaiterView {
     job: String,
     step: &'static str,

@@ -40,7 +40,7 @@ pub struct CompletionArgs {
     shell: Shell,
 }
 
-/// Who completes.
+/// The shell that completes, or kubectl for it.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Shell {
     Bash,

@@ -54,7 +54,7 @@ pub fn is_unopened(status: &ProviderAccountStatus) -> bool {
 /// A quota and its window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tally {
-    /// What counts.
+    /// The limit that this counts for.
     pub quota: Quota,
     /// What was counted.
     pub window: Window,

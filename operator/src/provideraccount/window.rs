@@ -60,7 +60,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// For which channel.
     pub channel: Option<String>,
-    /// How many.
+    /// Units of the quota.
     pub units: i64,
 }
 
@@ -71,7 +71,7 @@ pub struct Reserved {
     pub from: Timestamp,
     /// For which channel.
     pub channel: Option<String>,
-    /// How many.
+    /// Units of the quota.
     pub units: i64,
 }
 

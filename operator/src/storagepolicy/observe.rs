@@ -37,7 +37,7 @@ pub enum Finding {
     Fit,
     /// It is not.
     Unfit {
-        /// Why.
+        /// The reason of the condition Ready.
         reason: StoragePolicyReason,
         /// Whether a server answered; unknown if none was asked.
         answered: Option<bool>,
@@ -105,7 +105,6 @@ pub struct Inspector<'a> {
     pub network: &'a Network,
     /// UID of the cluster.
     pub cluster: &'a str,
-    /// How thoroughly.
     pub how: Thoroughness,
 }
 

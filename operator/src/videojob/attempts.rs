@@ -28,7 +28,6 @@ pub enum Attempt {
     /// Its Job is on its way out; what comes of it is not yet known.
     Terminating,
     Ended {
-        /// How.
         end: End,
         /// When, as far as anybody knows.
         at: Option<Timestamp>,

@@ -332,7 +332,6 @@ pub enum Measured {
     Published(PublishOutcome, u64),
     /// The whole job, until somebody asks for more.
     Job {
-        /// How.
         outcome: JobOutcome,
         /// Since it began to continue by itself.
         took: Duration,

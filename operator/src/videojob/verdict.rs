@@ -50,7 +50,7 @@ pub enum Verdict {
     },
     /// It continues by itself.
     Waiting {
-        /// Why.
+        /// The reason of the job's conditions.
         reason: VideoJobReason,
         /// For people.
         message: Message,
@@ -61,7 +61,7 @@ pub enum Verdict {
     },
     /// It continues when a person has changed something.
     Stalled {
-        /// Why.
+        /// The reason of the job's conditions.
         reason: VideoJobReason,
         /// What to do.
         message: Message,

@@ -75,7 +75,7 @@ pub struct Upstream {
 pub struct StepInput {
     /// [`VERSION`].
     pub version: u32,
-    /// Which video.
+    /// The `VideoJob` and its run.
     pub job: JobRef,
     /// What is to be made.
     pub step: StepName,
@@ -181,7 +181,7 @@ pub struct Allowance {
 pub struct Opening {
     /// From when on.
     pub at: Timestamp,
-    /// How many.
+    /// Number of submissions.
     pub submissions: u32,
 }
 

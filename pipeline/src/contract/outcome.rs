@@ -108,7 +108,7 @@ pub struct Spent {
     pub account: String,
     /// When the last of them was answered: an upper bound of when the service counted it.
     pub at: Timestamp,
-    /// How many.
+    /// Number of submissions.
     pub submissions: u32,
     /// Seconds of the provider's time that they took, as far as is known.
     #[serde(default, skip_serializing_if = "is_zero")]

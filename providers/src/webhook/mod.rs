@@ -18,7 +18,7 @@ use crate::http::{Answer, Body, Call, Http};
 
 /// How this provider is called in messages.
 const PROVIDER: &str = "The webhook";
-/// What happened.
+/// The event's name in the call's body.
 const EVENT: &str = "video.published";
 /// How long the receiver may take.
 const CALL_TAKES: Duration = Duration::from_secs(30);

@@ -68,7 +68,7 @@ pub struct Refusal {
     pub operation: Operation,
     /// The account's key, masked.
     pub key: String,
-    /// When.
+    /// The time of the refusal.
     #[serde(serialize_with = "in_milliseconds")]
     pub at: Timestamp,
     /// HTTP status; 0 if there was no answer.
@@ -140,7 +140,7 @@ pub struct Captions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// When.
+    /// The time of the delivery.
     #[serde(serialize_with = "in_milliseconds")]
     pub at: Timestamp,
     /// The header `Idempotency-Key`; empty without it.

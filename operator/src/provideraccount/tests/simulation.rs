@@ -43,7 +43,7 @@ fn film(channel: usize, scenes: i64, comes: i64) -> Film {
 struct Simulation {
     films: Vec<Film>,
     status: ProviderAccountStatus,
-    /// Who waits.
+    /// Demands that wait.
     demands: Vec<Demand>,
     /// Jobs that are at work, by their number.
     at_work: BTreeMap<usize, Demand>,

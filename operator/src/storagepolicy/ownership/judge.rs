@@ -24,7 +24,7 @@ pub struct OwnershipMarker {
     pub cluster: String,
     /// Namespace and name of the policy that left it.
     pub policy: String,
-    /// When.
+    /// The time at which the marker was written.
     pub since: Timestamp,
     /// By chance, because one policy may leave two marks within a second.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -49,7 +49,7 @@ pub enum FoundMarker {
     SomethingElse,
 }
 
-/// Who looks.
+/// The cluster and policy that would use a location.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimant<'a> {
     /// The cluster's UID.

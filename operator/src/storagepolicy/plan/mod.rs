@@ -27,7 +27,7 @@ pub use run_request::{RunRequest, SLOT, of_plan};
 /// Files and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many.
+    /// Number of files.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,

@@ -76,7 +76,7 @@ impl From<NoPlace> for Obstacle {
 /// Files that stayed in the folders of a job that goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// How many.
+    /// Number of files.
     pub count: usize,
     /// The first of them.
     pub examples: Vec<String>,

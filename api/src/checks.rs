@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-/// How long an answer is good for: whoever asks more often is told the same, and asks the API server nothing.
+/// How long an answer is good for: whoever asks more often gets the same one, and the API server is not asked.
 const TTL: Duration = Duration::from_secs(5);
 
 // Scripts read its fields by the names that the system before this one gave them, so they are in snake case.

@@ -65,7 +65,7 @@ use crate::unwatched::Unwatched;
 /// How the API introduces itself to the API server when it writes for others.
 pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERSION"));
 
-/// The port at which operators serve, and a proxy on somebody's machine, unless they are told another one.
+/// The port at which operators serve, and a proxy on somebody's machine, unless another one is configured.
 pub const PORT: u16 = 8000;
 
 /// What anybody may see, at any time: it says no more than whether this process works.

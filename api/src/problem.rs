@@ -97,7 +97,7 @@ impl Problem {
     /// An internal error; what it is stands in the log alone.
     #[must_use]
     pub fn internal(what: &str, error: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%error, "{what}");
+        tracing::error!(%error, what, "a request failed within the operator");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{what}; see the operator's log"))
     }
 }
@@ -143,7 +143,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // For whoever tells it in another form.
+        // For whoever shows it in another form.
         response.extensions_mut().insert(self);
         response
     }

@@ -90,7 +90,7 @@ pub struct State {
     pub stores: Stores,
     /// What only the process can say or do.
     pub process: Arc<dyn Process>,
-    /// Who calls.
+    /// Checks callers' tokens.
     pub tokens: Arc<TokenReviewer>,
     /// What they may.
     pub authorizer: Arc<Authorizer>,
@@ -102,7 +102,7 @@ pub struct State {
     pub checks: Arc<Checks>,
     /// Result documents that were read lately.
     pub documents: Arc<Documents>,
-    /// What goes on to its end once it has begun.
+    /// What continues to its end once it has begun.
     pub tasks: Tasks,
     /// Cancelled when the process is about to end.
     pub stop: CancellationToken,

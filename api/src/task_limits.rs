@@ -10,7 +10,7 @@ use crate::problem::Problem;
 const RETRY_AFTER: u32 = 5;
 /// Requests that make jobs: each has a manifest in memory.
 const MAX_CREATIONS: usize = 32;
-/// Requests to many jobs: each holds a list of them.
+/// Requests that act on many jobs: each holds a list of them.
 const MAX_ACTIONS: usize = 2;
 /// Stops of all jobs, which no other request keeps waiting.
 const MAX_STOPS: usize = 4;
@@ -65,8 +65,8 @@ impl Default for TaskLimits {
     fn default() -> Self {
         Self {
             creations: TaskLimit::new(MAX_CREATIONS, "requests to make jobs"),
-            actions: TaskLimit::new(MAX_ACTIONS, "requests to many jobs"),
-            stops: TaskLimit::new(MAX_STOPS, "requests to many jobs"),
+            actions: TaskLimit::new(MAX_ACTIONS, "requests that act on many jobs"),
+            stops: TaskLimit::new(MAX_STOPS, "requests to stop all jobs"),
             cleanups: TaskLimit::new(MAX_CLEANUPS, "requests to prune"),
             backups: TaskLimit::new(MAX_BACKUPS, "backups or restores"),
         }
@@ -95,7 +95,9 @@ mod tests {
     fn how_many_are_at_work_at_a_time_is_documented() {
         documented::limit(&format!("Requests that make jobs (`POST /jobs`) | {MAX_CREATIONS} at a time |"));
         let (paths, stops) = ("`/jobs/actions`; `/jobs/force-stop-all`", format!("{MAX_STOPS} at a time"));
-        documented::limit(&format!("Requests to many jobs: {paths} | {MAX_ACTIONS} at a time; {stops} |"));
+        documented::limit(&format!(
+            "Requests that act on many jobs: {paths} | {MAX_ACTIONS} at a time; {stops} |"
+        ));
         documented::limit(&format!(
             "Requests to prune (`POST /storage/cleanup`) | {MAX_CLEANUPS} at a time |"
         ));

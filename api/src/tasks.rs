@@ -1,5 +1,5 @@
-//! Work that goes on to its end once it has begun: neither a caller who hangs up nor a stop of the process cuts a batch of
-//! writes in half.
+//! Work that continues to its end once it has begun: neither a caller who hangs up nor a stop of the process cuts a batch
+//! of writes in half.
 
 use tokio_util::task::TaskTracker;
 

@@ -1,4 +1,4 @@
-//! The commands that people are shown: pasted, they act on the cluster that this one was told, and as the same person. Pure.
+//! The commands that people are shown: pasted, they act on the cluster that this one acts on, and as the same person. Pure.
 
 use crate::cluster::ClusterFlags;
 

@@ -75,7 +75,7 @@ impl Context {
         output::sentence(name, became, namespace, &self.cluster.namespace)
     }
 
-    /// A text as people are told it.
+    /// A text as people read it.
     #[must_use]
     pub fn reported(&self, text: &str) -> String {
         self.commands.complete(&printable(text))

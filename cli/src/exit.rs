@@ -8,7 +8,7 @@ use videofactory_client::batch::CreateError;
 use videofactory_client::storage_action::AskError;
 use videofactory_client::{CallError, JobRef, RequestError};
 
-/// The exit codes, as `--help` tells them.
+/// The exit codes, as `--help` shows them.
 pub const HELP: &str = "\
 Exit codes:
   0    done
@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// The codes and their meanings, as `--help` tells them.
+    /// The codes and their meanings, as `--help` shows them.
     fn reported() -> Vec<(u8, String)> {
         let mut reported: Vec<(u8, String)> = Vec::new();
         for line in HELP.lines().skip(1) {
@@ -251,7 +251,7 @@ mod tests {
             if let Ok(code) = first.parse() {
                 reported.push((code, rest.trim().to_owned()));
             } else if let Some((_, meaning)) = reported.last_mut() {
-                // The meaning goes on in the next line.
+                // The meaning continues in the next line.
                 *meaning = format!("{meaning} {}", line.trim());
             }
         }

@@ -1,4 +1,4 @@
-//! An API server that says what a test tells it, and a command line that is run against it.
+//! An API server that answers as a test says, and a command line that is run against it.
 
 use std::collections::HashMap;
 use std::io::{Cursor, Write};
@@ -42,13 +42,13 @@ struct Recorded {
     seen: Vec<Seen>,
 }
 
-/// An API server that says what a test tells it. Cheap to clone.
+/// An API server that answers as a test says. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Fake(Arc<Mutex<Recorded>>);
 
 impl Fake {
     /// Answers a call, such as `GET /apis/…`, with this object. Told several times, it says one after the other, and the
-    /// last one for ever. A watch is asked for as `WATCH /apis/…`; where nothing is told of that, as the list.
+    /// last one for ever. A watch is asked for as `WATCH /apis/…`; where no answer is given for that, as the list.
     #[must_use]
     pub fn on(self, what: &str, answer: impl Into<Value>) -> Self {
         self.says(what, StatusCode::OK, answer.into().to_string())
@@ -91,7 +91,7 @@ impl Fake {
         Client::new(service, "default")
     }
 
-    /// Answers a call, after all that it was told before, with a body that never ends.
+    /// Answers a call, after all answers that were given before, with a body that never ends.
     #[must_use]
     pub fn hangs(self, what: &str) -> Self {
         self.says(what, StatusCode::OK, HANGS.to_owned())
@@ -190,7 +190,7 @@ pub fn policy(status: impl Into<Value>) -> Value {
 /// What a command wrote, and how it ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// How.
+    /// The exit code.
     pub exit: Exit,
     /// What went to standard output.
     pub out: String,

@@ -39,7 +39,7 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
 async fn a_kubeconfig_without_a_token_gets_one_for_readers() {
     let harness = Harness::begin("{}").await;
     let ended = harness.run(&["download", "ocean", "--file", "-"]).await;
-    // Standard output cannot be gone on with: what came is the beginning, and the error says that it broke off.
+    // Standard output cannot be continued: what came is the beginning, and the error says that it broke off.
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("broke off"), "{}", ended.err);
     let asked = harness.operator.asked();

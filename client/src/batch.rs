@@ -16,7 +16,7 @@ use crate::job_action::{Hold, MAX_REASON_BYTES, TOGETHER};
 use crate::job_ref::JobRef;
 use crate::new_job::{NewJob, NewJobs, create, find, try_all};
 
-/// As much of a request's word as tells it from others.
+/// As much of a request's word as distinguishes it from others.
 const SHORT: usize = 8;
 
 /// Why jobs were not made, or do not begin.
@@ -364,7 +364,7 @@ mod tests {
         for (stop, reason) in
             [(Request::of_named(bill, at), "the bill"), (Request::stop_all(at, None), "stop-all")]
         {
-            let Plan::Patch(patch) = stop.plan(&job) else { panic!("it goes on when all are there") };
+            let Plan::Patch(patch) = stop.plan(&job) else { panic!("it continues when all are there") };
             assert_eq!(patch["metadata"]["annotations"][requests::HOLD], json!(reason));
         }
         let unnamed = Request::of_many(Action::resume(None), at);

@@ -1,4 +1,4 @@
-//! One request to many `VideoJob`s: each answers for itself.
+//! One request that acts on many `VideoJob`s: each answers for itself.
 
 use std::borrow::Cow;
 
@@ -219,8 +219,8 @@ fn is_applied(patch: &Value, job: &VideoJob) -> bool {
         && suspend == job.spec.suspend
 }
 
-/// What it means that a request was not answered: each one for a new run, or to go on, is one more for the operator, which
-/// cannot know that the same was meant.
+/// What it means that a request was not answered: each one for a new run, or to continue, is one more for the operator,
+/// which cannot know that the same was meant.
 fn unheard(request: &Request, job: &VideoJob, source: CallError) -> RequestError {
     let name = JobRef::of(job);
     let run = job.status.as_ref().and_then(|status| status.run).unwrap_or(0) + 1;

@@ -47,7 +47,7 @@ pub enum CallError {
     Failed {
         /// What was tried, on what.
         what: String,
-        /// Why.
+        /// The API server's answer, or the fault on the way to it.
         source: Arc<kube::Error>,
     },
     /// No answer came.

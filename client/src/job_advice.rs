@@ -6,7 +6,7 @@ use videofactory_crds::{Phase, VideoJob, requests};
 
 use crate::job_action::{asks_whether_to_pay, phase, ready};
 
-/// Why a job does not go on before a person does something.
+/// Why a job does not continue before a person does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Attention {
     Failed,
@@ -69,7 +69,7 @@ pub enum Advice {
 pub fn advice(job: &VideoJob) -> Advice {
     let Some(reason) = reason(job) else { return Advice::ReadMessage };
     match of(reason) {
-        // What is told first need not be all: a retry would pay for what another step asks about.
+        // What is reported first need not be all: a retry would pay for what another step asks about.
         Advice::FollowMessage | Advice::FixThenRetry if asks_whether_to_pay(job) => Advice::PayAgain,
         advice => advice,
     }
@@ -88,7 +88,7 @@ pub fn reason(job: &VideoJob) -> Option<VideoJobReason> {
     condition::reason(ready(job)?)
 }
 
-// Without a wildcard, so that whoever adds a reason decides what people are told.
+// Without a wildcard, so that whoever adds a reason decides what people read.
 const fn of(reason: VideoJobReason) -> Advice {
     match reason {
         VideoJobReason::OutcomeUnknown | VideoJobReason::ArtifactsPruned => Advice::PayAgain,

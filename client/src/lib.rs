@@ -2,7 +2,7 @@
 //!
 //! What people ask (retry, hold, approve, prune now) is an annotation that the controllers read. This crate makes the
 //! patch of it, purely, and says where asking makes no sense; the HTTP API and the kubectl plugin send it. Backups are
-//! written and read here, and restored. What films would cost is told here, too.
+//! written and read here, and restored. What films would cost is calculated here, too.
 
 pub mod access;
 pub mod backup;

@@ -82,7 +82,7 @@ impl NewJobs {
     }
 }
 
-/// A name that tells the topic, as far as a name can: its letters and digits, and a suffix that makes it the only one.
+/// A name that shows the topic, as far as a name can: its letters and digits, and a suffix that makes it the only one.
 #[must_use]
 pub fn name_of(topic: &str, suffix: &str) -> String {
     let suffix: String = suffix.chars().take(6).collect();
@@ -150,7 +150,7 @@ pub async fn try_all(
         match create(client, &new.reference(job), &new.manifest(job), true, manager).await {
             Ok(tried) => take(tried),
             Err(error) if new.is_repeatable && error.is_already_exists() => {}
-            // A quota that the first request has filled is told before that the job is there.
+            // A quota that the first request has filled is reported before that the job is there.
             Err(error) => {
                 let is_there = new.is_repeatable && find(client, new, &new.reference(job)).await?.is_some();
                 if !is_there {

@@ -34,7 +34,7 @@ pub fn cleanup(at: Timestamp, older_than: Option<Duration>, dry_run: bool) -> Va
 }
 
 /// The time for a request to prune: now, but at least a second after each run and request that the policy knows. Runs are
-/// told apart by the second. One that a clock which was wrong has put far ahead counts for nothing: the request would be
+/// distinguished by the second. One that a clock which was wrong has put far ahead counts for nothing: the request would be
 /// one from the future.
 #[must_use]
 pub fn cleanup_time(policy: &StoragePolicy, now: Timestamp) -> Timestamp {

@@ -34,7 +34,7 @@ create_group() {
       [[ $(stat -fc %T "$root") == cgroupfs ]] || continue
       mkdir -p "$root/$1"
     done < <(cgroup_roots)
-    # A group of v1 takes no process before it is told its processors and memory.
+    # A group of v1 takes no process before its processors and memory are set.
     for file in cpuset.cpus cpuset.mems; do
       cat "/sys/fs/cgroup/cpuset/$file" >"/sys/fs/cgroup/cpuset/$1/$file"
     done

@@ -26,7 +26,7 @@ use_network() {
 # slot_address SLOT N: the N-th address of a slot's range.
 slot_address() { echo "198.19.$((128 + $1 / 64)).$(($1 % 64 * 4 + $2))"; }
 
-# Begins at a slot that the name determines and goes on to the first that is free.
+# Begins at a slot that the name determines and continues to the first that is free.
 choose_slot() (
   lock "$STATE_ROOT/.slots"
   first=$(cksum <<<"$NAME" | cut -d' ' -f1)

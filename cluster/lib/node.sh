@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The node: containerd, kubelet, kube-proxy, and CoreDNS beside them.
 # containerd and the kubelet share a mount namespace in which the folders that Kubernetes' programs
-# take for their own whatever they are told are the instance's. So two instances, or an instance
+# take for their own whatever they are given are the instance's. So two instances, or an instance
 # and a real kubelet, do not touch each other's, and every mount is gone when they are.
 #
 # A second node is another pair of containerd and kubelet in the same network: its pods have addresses

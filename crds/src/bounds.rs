@@ -2,7 +2,7 @@
 //!
 //! etcd takes no object above about 1.5 MiB, and everybody who watches one gets all of it with each write. So every text
 //! and list of a status has a bound in the schema, lists are kept within theirs where they are written, and texts are cut
-//! here: what is told never keeps a decision from being written. Bytes are those of JSON, in which a quotation mark takes
+//! here: no message keeps a decision from being written. Bytes are those of JSON, in which a quotation mark takes
 //! two and a control character six.
 
 use std::collections::BTreeMap;
@@ -22,9 +22,9 @@ pub use crate::limits::{MAX_ITEMS, MAX_TEXT_BYTES};
 /// Most bytes of a status, as JSON.
 pub const MAX_STATUS_BYTES: usize = 256 * 1024;
 
-/// Most bytes of a Channel's spec as a run keeps it. What a step can be told is less.
+/// Most bytes of a Channel's spec as a run keeps it. What a step can be given is less.
 pub const MAX_CHANNEL_BYTES: usize = 48 * 1024;
-/// Most times at which one attempt tells that it has submitted something, to all its accounts together. Its step keeps
+/// Most times at which one attempt reports that it has submitted something, to all its accounts together. Its step keeps
 /// them until the accounts have recorded them, and asks for nothing more before.
 pub const MAX_SPENT: usize = 20;
 

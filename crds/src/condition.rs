@@ -34,9 +34,9 @@ pub enum ConditionType {
     Ready,
     /// Of a `VideoJob`: it has ended well (True) or for good badly (False).
     Succeeded,
-    /// Work is going on, or waits for something that comes by itself.
+    /// Work is in progress, or waits for something that comes automatically.
     Reconciling,
-    /// Nothing goes on until a person or another object changes something.
+    /// Nothing continues until a person or another object changes something.
     Stalled,
     /// Of a `VideoJob`: it waits because a provider refused for now. While it waits for the account's quota, `Ready` alone
     /// says so, with the reason `AwaitingQuota`.
@@ -162,11 +162,11 @@ impl StepState {
 /// What a condition of a kind with these reasons is to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionState<R> {
-    /// Which condition.
+    /// The condition's type.
     pub kind: ConditionType,
     /// Whether it holds.
     pub status: ConditionStatus,
-    /// Why.
+    /// The condition's reason.
     pub reason: R,
     /// What, how long, and what a person can do.
     pub message: String,

@@ -20,7 +20,7 @@ pub const WORKER: &str = "worker";
 pub const OPERATOR: &str = "app.kubernetes.io/name=videofactory,app.kubernetes.io/component=operator";
 /// The container of the operator's pods.
 pub const OPERATOR_CONTAINER: &str = "operator";
-/// The operator's Lease, and how it names itself, unless it is told otherwise.
+/// The operator's Lease, and how it names itself, unless another name is configured.
 pub const OPERATOR_NAME: &str = "videofactory-operator";
 /// The operator's namespace, unless it is installed elsewhere.
 pub const OPERATOR_NAMESPACE: &str = "videofactory-system";

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::step::StepName;
 use crate::units::Duration;
 
-/// On a `VideoJob`, an RFC 3339 time: go on with the step that failed or waits for a person.
+/// On a `VideoJob`, an RFC 3339 time: continue with the step that failed or waits for a person.
 pub const RETRY: &str = "videofactory.dev/retry-requested-at";
 /// On a `VideoJob`, an RFC 3339 time: begin the next run, from the start.
 pub const RESTART: &str = "videofactory.dev/restart-requested-at";
@@ -21,13 +21,13 @@ pub const REGENERATE: &str = "videofactory.dev/regenerate-requested";
 pub const REFRESH_CHANNEL: &str = "videofactory.dev/refresh-channel-requested-at";
 /// On a `VideoJob`, why: stop, and stay stopped while the annotation is there.
 pub const HOLD: &str = "videofactory.dev/hold";
-/// On a `VideoJob`, `<step>@<output digest>`: this output may go on.
+/// On a `VideoJob`, `<step>@<output digest>`: this output is approved.
 pub const APPROVED: &str = "videofactory.dev/approved";
-/// On a `VideoJob`, `<step>@<output digest>`: this output must not go on.
+/// On a `VideoJob`, `<step>@<output digest>`: this output is rejected.
 pub const REJECTED: &str = "videofactory.dev/rejected";
 /// On a `VideoJob`, the digest of the film whose failed checks are accepted.
 pub const ACCEPT_QUALITY: &str = "videofactory.dev/accept-quality";
-/// On a `VideoJob`, a W3C `traceparent`: the trace that its runs are told as a part of. It asks for nothing.
+/// On a `VideoJob`, a W3C `traceparent`: the trace that its runs are a part of. It asks for nothing.
 pub const TRACEPARENT: &str = "videofactory.dev/traceparent";
 /// All annotations by which people ask something of a `VideoJob`.
 pub const ON_JOBS: [&str; 8] =
@@ -36,7 +36,7 @@ pub const ON_JOBS: [&str; 8] =
 pub const CLEANUP: &str = "videofactory.dev/cleanup-requested";
 /// On a `StoragePolicy`, an RFC 3339 time: back up now.
 pub const BACKUP: &str = "videofactory.dev/backup-requested-at";
-/// On a `StoragePolicy`, the word that its condition names: the place that another cluster has, or of which nothing tells
+/// On a `StoragePolicy`, the word that its condition names: the place that another cluster has, or of which nothing says
 /// whose it is, is this one's now. It names one place, as it was marked then, and no other.
 pub const TAKE_OVER: &str = "videofactory.dev/take-over-bucket";
 /// On an object that is being restored from a backup, an RFC 3339 time: since when. While it stands nothing acts upon the

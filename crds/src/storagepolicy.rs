@@ -103,7 +103,7 @@ pub struct StoragePolicySpec {
     pub history: i32,
 
     /// Whether to stop pruning, backups, and deletion with jobs (artifacts.onDelete: Delete): the files of a job that is
-    /// deleted meanwhile are left to the rules. Jobs go on. Default: false.
+    /// deleted meanwhile are left to the rules. Jobs continue. Default: false.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -140,8 +140,9 @@ pub struct Bucket {
     ))]
     pub endpoint: String,
 
-    /// URL under which others reach the same bucket, for links to films. Default: "", none: a Webhook target is told a link
-    /// to endpoint, which a receiver outside the cluster may not reach, and what is published in the bucket has no link.
+    /// URL under which others reach the same bucket, for links to films. Default: "", none: a Webhook target is given a
+    /// link to endpoint, which a receiver outside the cluster may not reach, and what is published in the bucket has no
+    /// link.
     #[schemars(length(max = 500))]
     #[x_kube(validation = Rule::new(
         "self == '' || (isURL(self) && url(self).getScheme() in ['http', 'https'])"

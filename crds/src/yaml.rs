@@ -118,7 +118,7 @@ struct Scan {
     depth: usize,
     /// A block scalar whose lines are indented by more than this.
     block: Option<usize>,
-    /// A quoted scalar that goes on from the line before.
+    /// A quoted scalar that continues from the line before.
     quote: Option<u8>,
 }
 

@@ -27,7 +27,7 @@ const MEANT: [&str; 6] = [
 const UPPER: [&str; 4] = ["maxLength", "maxItems", "maxProperties", "maximum"];
 /// What may only shrink.
 const LOWER: [&str; 4] = ["minLength", "minItems", "minProperties", "minimum"];
-/// What may not change: it cannot be told whether the new one takes all that the old one took, or what is stored would
+/// What may not change: it is not known whether the new one takes all that the old one took, or what is stored would
 /// mean something else.
 const FIXED: [&str; 13] = [
     "type",

@@ -1,4 +1,4 @@
-//! What a text is about, as far as a list of words can tell. Script and pictures share this list, so that a
+//! What a text is about, as far as a list of words can show. Script and pictures share this list, so that a
 //! prompt that the writer makes is one that the artist understands.
 
 use std::collections::BTreeMap;

@@ -21,7 +21,7 @@ pub(super) enum Language {
     Exact,
 }
 
-/// A word of so many letters is a stem that may go on in any way: shorter ones begin too many other words.
+/// A word of so many letters is a stem that may continue in any way: shorter ones begin too many other words.
 const LONG: usize = 5;
 
 const GERMAN: [&str; 9] = ["", "e", "em", "en", "er", "ern", "es", "n", "s"];

@@ -76,7 +76,7 @@ pub enum FilmError {
     StartProgram {
         /// `ffmpeg` or `ffprobe`.
         program: &'static str,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// ffmpeg gave up.
@@ -96,7 +96,7 @@ pub enum FilmError {
         task: &'static str,
         /// On what.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// Something that holds for every film does not hold here.

@@ -19,7 +19,7 @@ const LAST_LINES: usize = 6;
 
 /// Whatever a file says, no other is opened for it, and nothing is fetched.
 const ALONE: [&str; 2] = ["-protocol_whitelist", "file"];
-/// What a program that decodes is told of the pod: nothing of what the step works with.
+/// What a program that decodes knows of the pod: nothing of what the step works with.
 const TOLD: [&str; 6] =
     ["PATH", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME", "TZ"];
 

@@ -85,7 +85,7 @@ pub enum Picture {
     Still {
         /// PNG, JPEG or WebP.
         path: PathBuf,
-        /// How.
+        /// The movement of the frame over the picture.
         motion: Motion,
     },
     /// A video.

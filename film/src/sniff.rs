@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes and never by its name: ffmpeg is told which of its readers to use,
+//! What a file is, by its first bytes and never by its name: ffmpeg is given the reader to use,
 //! because left alone it also takes playlists, lists of files and scripts, which make it open others.
 
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::error::FilmError;
 
-/// Bytes that tell the kind of a file; MPEG-TS repeats its mark after 188.
+/// Bytes that show the kind of a file; MPEG-TS repeats its mark after 188.
 const HEAD: usize = 4096;
 const TS_PACKET: usize = 188;
 

@@ -1,4 +1,5 @@
-//! Where the operator and its workers may connect to for others: the internet, and beyond it what the operator was told.
+//! Where the operator and its workers may connect to for others: the internet, and beyond it what the operator's
+//! configuration allows.
 
 use std::net::IpAddr;
 

@@ -40,7 +40,7 @@ pub enum OpenBucketError {
         name: String,
         endpoint: String,
     },
-    /// Who vouches for its server cannot be told.
+    /// Who vouches for its server is not known.
     #[error(transparent)]
     ReadAuthority(#[from] ReadAuthorityError),
     /// The Secret could not be read.

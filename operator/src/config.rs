@@ -1,4 +1,4 @@
-//! What the operator is told by flags and environment.
+//! The operator's flags and environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,7 +10,7 @@ use videofactory_api::PORT;
 use videofactory_crds::labels;
 use videofactory_net::{Authority, CLUSTER_SERVICES, Destinations, Network, Proxies, variables};
 
-/// The port of the kubelet's probes, unless the operator is told another one.
+/// The port of the kubelet's probes, unless another one is configured.
 const PROBE_PORT: u16 = 8081;
 
 /// Turns VideoJobs into films, each step as a Kubernetes Job.
@@ -104,7 +104,7 @@ impl SideEffects {
     }
 }
 
-/// What is told where something is not done for [`SideEffects::Suspend`], and what to do.
+/// What is reported where something is not done for [`SideEffects::Suspend`], and what to do.
 pub const SUSPENDED_SIDE_EFFECTS: &str = "the operator runs with --side-effects=Suspend, so that nothing is paid for, \
                                           published or deleted in buckets: start it with --side-effects=Allow \
                                           (VIDEOFACTORY_SIDE_EFFECTS) if this cluster may";

@@ -1,16 +1,11 @@
 //! What the controllers and the HTTP side share.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
-use parking_lot::Mutex;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use videofactory_api::tasks::Tasks;
 use videofactory_client::CallError;
@@ -22,6 +17,7 @@ use crate::caches::{Caches, Watches};
 use crate::config::{Config, Watched};
 use crate::create_failures::CreateFailures;
 use crate::events::Publisher;
+use crate::leader_flag::LeaderFlag;
 use crate::live_reads::LiveReads;
 use crate::metrics::Metrics;
 use crate::progress::ProgressStore;
@@ -35,7 +31,7 @@ pub struct Context {
     pub client: Client,
     /// What the cluster holds.
     pub caches: Arc<Caches>,
-    /// What the operator was told.
+    /// Flags and environment of the operator.
     pub config: Arc<Config>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -77,7 +73,7 @@ impl Context {
     pub fn start(client: Client, config: Config, network: Network, traces: SpanQueue) -> (Self, Work) {
         let metrics = Arc::default();
         let (caches, watches) = Caches::start(&client, &config.watch_namespaces);
-        let (events, telling) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
+        let (events, publishing) = Publisher::start(client.clone(), &config.name, Arc::clone(&metrics));
         let context = Self {
             live_accounts: Arc::new(LiveReads::new(client.clone())),
             client,
@@ -95,7 +91,7 @@ impl Context {
             tasks: Tasks::default(),
             under_way: TaskTracker::new(),
         };
-        (context, Work { watches, events: telling.boxed() })
+        (context, Work { watches, events: publishing.boxed() })
     }
 }
 
@@ -129,88 +125,14 @@ impl Cluster {
     }
 }
 
-/// After so long without an answer of the API server a replica that stands by is not ready: what it knows is old, and it may
-/// be the only one without a way there. One call that is lost takes less.
-const OUT_OF_TOUCH: Duration = Duration::from_secs(15);
-
-/// Whether this replica leads, the address of the replica that does, and whether the API server answers this one.
-#[derive(Clone, Debug, Default)]
-pub struct LeaderFlag(Arc<LeaderState>);
-
-#[derive(Debug, Default)]
-struct LeaderState {
-    now: AtomicBool,
-    other: Mutex<Option<SocketAddr>>,
-    /// When the API server was last heard by this replica as it stood by.
-    heard: Mutex<Option<Instant>>,
-}
-
-impl LeaderFlag {
-    /// From now on it does.
-    pub fn set_leading(&self) {
-        self.0.now.store(true, Ordering::Release);
-        self.set_leader_address(None);
-    }
-
-    /// From now on it does no more, and is about to end.
-    pub fn set_standby(&self) {
-        self.0.now.store(false, Ordering::Release);
-    }
-
-    /// Whether it does.
-    #[must_use]
-    pub fn is_leading(&self) -> bool {
-        self.0.now.load(Ordering::Acquire)
-    }
-
-    /// The API server has answered this replica, which stands by.
-    pub fn record_contact(&self) {
-        *self.0.heard.lock() = Some(Instant::now());
-    }
-
-    /// Whether the API server still answers this replica, as far as anybody asks: who leads without an answer ends.
-    #[must_use]
-    pub fn is_in_touch(&self) -> bool {
-        let heard = *self.0.heard.lock();
-        self.is_leading() || heard.is_none_or(|at| at.elapsed() < OUT_OF_TOUCH)
-    }
-
-    /// Another one does, and answers there; or nobody knows where.
-    pub fn set_leader_address(&self, other: Option<SocketAddr>) {
-        *self.0.other.lock() = other;
-    }
-
-    /// Where another one answers that leads.
-    #[must_use]
-    pub fn leader_address(&self) -> Option<SocketAddr> {
-        *self.0.other.lock()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
     use serde_json::json;
-    use videofactory_client::call::{CALL_TIMEOUT, connect};
+    use videofactory_client::call::connect;
     use videofactory_tests::api_server::ApiServer;
 
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn who_stands_by_is_out_of_touch_some_time_after_the_last_answer_and_who_leads_never_is() {
-        let leader_flag = LeaderFlag::default();
-        assert!(leader_flag.is_in_touch(), "nobody has asked yet");
-        leader_flag.record_contact();
-        tokio::time::advance(CALL_TIMEOUT + Duration::from_secs(1)).await;
-        assert!(leader_flag.is_in_touch(), "one call was lost");
-        tokio::time::advance(OUT_OF_TOUCH).await;
-        assert!(!leader_flag.is_in_touch());
-        leader_flag.record_contact();
-        assert!(leader_flag.is_in_touch());
-        tokio::time::advance(OUT_OF_TOUCH).await;
-        leader_flag.set_leading();
-        assert!(leader_flag.is_in_touch());
-    }
 
     #[tokio::test]
     async fn to_buckets_an_operator_of_some_namespaces_is_a_cluster_of_its_own() {

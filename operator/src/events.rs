@@ -1,6 +1,6 @@
 //! Events for people, through one publisher.
 //!
-//! The same sentence about the same object is told once: its Event's name is the digest of what it says, so that a
+//! The same sentence about the same object is reported once: its Event's name is the digest of what it says, so that a
 //! repeated decision, or another process, meets its own. Nothing waits for an Event and nothing depends on one.
 
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 /// Events that may wait to be written.
 const QUEUE: usize = 1000;
 
-/// Who reports.
+/// `reportingController` of every Event.
 pub const CONTROLLER: &str = "videofactory.dev/operator";
 
 /// An Event for people.
@@ -36,7 +36,7 @@ pub const CONTROLLER: &str = "videofactory.dev/operator";
 pub struct Event {
     /// `Normal` or `Warning`.
     pub warning: bool,
-    /// Why.
+    /// The Event's reason.
     pub reason: EventReason,
     /// What is being done: the step's name, or `Reconcile`.
     pub action: String,
@@ -44,7 +44,7 @@ pub struct Event {
     pub note: String,
 }
 
-/// Why an Event tells people something: the reason of a condition or step, or one of these. The names are stable: people
+/// Why an Event is reported: the reason of a condition or step, or one of these. The names are stable: people
 /// filter by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventReason {
@@ -74,7 +74,7 @@ pub enum EventReason {
     NeverGranted,
     /// A prune run would delete too much at once.
     PruneBraked,
-    /// A prune run was interrupted and does not go on.
+    /// A prune run was interrupted and does not continue.
     PruneCancelled,
     /// A prune run failed.
     PruneFailed,

@@ -2,8 +2,8 @@
 //!
 //! Every write carries the resourceVersion that was read, so that of two candidates one gets a conflict. Whether
 //! a holder is alive is judged by how long its Lease was seen unchanged here, never by comparing clocks. A Lease
-//! does not fence: what the operator writes is safe by its own preconditions. An annotation of the Lease says where its
-//! holder answers HTTP, for what only the leader knows.
+//! is no fencing token: what the operator writes is safe by its own preconditions. An annotation of the Lease says where
+//! its holder answers HTTP, for what only the leader knows.
 //!
 //! How long nobody leads: after a crash `duration`, one look and two calls ([`AFTER_A_CRASH`]); after an orderly end, which
 //! empties the Lease, one look and two calls ([`AFTER_AN_END`], the last looks included). The others look by a GET instead
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use videofactory_pipeline::clock;
 
 use crate::config::Config;
-use crate::context::LeaderFlag;
+use crate::leader_flag::LeaderFlag;
 use videofactory_client::call::{CallError, within};
 
 /// Annotation of the Lease: address and port of the holder's HTTP server.
@@ -135,8 +135,8 @@ impl Seen {
 
 impl Candidate {
     /// A candidate as the configuration says. Its identity is the pod's name: a container started again in the
-    /// same pod takes the Lease up again without waiting. While it waits, `leader_flag` is told where the holder answers, and
-    /// when the API server does.
+    /// same pod takes the Lease up again without waiting. While it waits, `leader_flag` is set to where the holder answers,
+    /// and when the API server does.
     #[must_use]
     pub fn new(client: Client, config: &Config, timing: Timing, leader_flag: LeaderFlag) -> Self {
         let api = Api::namespaced(client, &config.namespace);

@@ -10,6 +10,7 @@ pub mod create_failures;
 pub mod events;
 pub mod http;
 pub mod leader;
+pub mod leader_flag;
 pub mod live_reads;
 pub mod metrics;
 pub mod namespaced_name;

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match start(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!(error = %format_args!("{error:#}"), "the operator has failed");
             ExitCode::FAILURE
         }
     }

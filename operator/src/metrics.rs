@@ -119,7 +119,7 @@ impl Metrics {
         self.leader.set(i64::from(leads));
     }
 
-    /// Measures how long a request waited for the head of its answer: a stream goes on after it for as long as it likes.
+    /// Measures how long a request waited for the head of its answer: a stream continues after it for as long as it likes.
     ///
     /// `route` is the pattern that was matched, such as `/jobs/{id}`, and never a path: each of those would be a series
     /// of its own. Likewise a `method` of nobody's standard is to be given as one word for all.

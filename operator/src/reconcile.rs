@@ -73,7 +73,7 @@ impl ReconcileError {
     }
 }
 
-/// The object; none if it cannot be read, of which people are told.
+/// The object; none if it cannot be read, which is reported.
 pub fn readable<'a, K>(object: &'a Guarded<K>, events: &Publisher) -> Option<&'a K>
 where
     K: Resource<DynamicType = ()>,
@@ -109,8 +109,8 @@ impl<K> ControllerRunner<K>
 where
     K: Resource<DynamicType = ()> + Clone + Send + Sync + std::fmt::Debug + 'static,
 {
-    /// Looks after all of them until `stop`, and ends when the looks under way have ended. `gone` is told namespace and
-    /// name of those that were to be looked at and do not exist any more.
+    /// Looks after all of them until `stop`, and ends when the looks under way have ended. `gone` is called with namespace
+    /// and name of those that were to be looked at and do not exist any more.
     pub async fn run<L, F>(self, reconcile: L, gone: impl Fn(&str, &str), stop: CancellationToken)
     where
         L: Fn(Arc<Guarded<K>>) -> F + Send + Sync + 'static,
@@ -172,8 +172,8 @@ impl<L> Shared<L> {
     }
 }
 
-/// Does work in a task of its own, so that a panic is an answer; the task is told to end when this is dropped, and counts as
-/// `under_way` until it has ended. It logs within the span of whoever asks for it.
+/// Does work in a task of its own, so that a panic is an answer; the task is asked to end when this is dropped, and counts
+/// as `under_way` until it has ended. It logs within the span of whoever asks for it.
 pub async fn isolated<T: Send + 'static>(
     under_way: &TaskTracker,
     work: impl Future<Output = T> + Send + 'static,

@@ -20,7 +20,7 @@ use crate::events::{Event, EventReason, Publisher};
 
 /// How long the status of an object may take that another tool has made.
 pub const STATUS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
-/// How long a restore may take before people are told how to go on.
+/// How long a restore may take before an Event says how to continue.
 const TOO_LONG: SignedDuration = SignedDuration::from_hours(1);
 /// Least time between two looks that nothing but the clock asks for.
 const MIN_WAIT: Duration = Duration::from_secs(1);
@@ -192,7 +192,7 @@ mod tests {
         let held_at = |second| held(&restoring(MADE), at(second)).unwrap();
         assert_eq!((held_at(0).event, held_at(0).wake_at), (None, Some(at(3_600))));
         let late = held_at(3_600);
-        assert_eq!(late.wake_at, None, "it is told once");
+        assert_eq!(late.wake_at, None, "it is reported once");
         let event = late.event.unwrap();
         assert!(
             event.warning && event.note.contains("kubectl -n films annotate videojobs ocean"),

@@ -15,15 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Scope;
 use crate::config::{Config, SUSPENDED_SIDE_EFFECTS};
-use crate::context::{Context, LeaderFlag};
+use crate::context::Context;
 use crate::leader::{Candidate, Leadership, Timing};
+use crate::leader_flag::LeaderFlag;
 use crate::{http, provideraccount, storagepolicy, traces, videojob};
 use videofactory_client::call::connect;
 
 /// How the operator introduces itself: the audit log and managedFields know it by this name.
 const AGENT: &str = concat!("videofactory-operator/", env!("CARGO_PKG_VERSION"));
 /// How long looks under way may take to end when the process is asked to stop. Then they are broken off, as a crash would,
-/// and the next replica goes on from what is on record: films wait no longer for it.
+/// and the next replica continues from what is on record: films wait no longer for it.
 pub const DRAIN: Duration = Duration::from_secs(1);
 /// How long the last Events may take.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
@@ -42,7 +43,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let client = connect(kube_config.clone(), AGENT).context("failed to make a client of the API server")?;
     let (traces, sending) = traces::start(&mut config, &network, |name| std::env::var(name).ok());
     let (context, work) = Context::start(client, config, network, traces);
-    let telling = tokio::spawn(work.events);
+    let publishing = tokio::spawn(work.events);
     let mut parts = Parts::default();
     parts.spawn("the watches", ending_well(work.watches.keep));
     parts.spawn(
@@ -70,10 +71,12 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
             }
         }
     }
-    // Whoever could tell of an Event or a span goes with the parts, and with them the work of who sends them ends.
+    // Whoever could report an Event or a span goes with the parts, and with them the work of who sends them ends.
     drop(parts);
-    let _ =
-        tokio::join!(tokio::time::timeout(LAST_EVENTS, telling), tokio::time::timeout(LAST_SPANS, sending));
+    let _ = tokio::join!(
+        tokio::time::timeout(LAST_EVENTS, publishing),
+        tokio::time::timeout(LAST_SPANS, sending)
+    );
     ended
 }
 
@@ -157,7 +160,7 @@ async fn act(context: Context, leading: &mut Leading, stop: CancellationToken) -
             }
         }
     }
-    // Whoever leads next must be the only one. To drop a controller tells its tasks to end, and one that runs does so a
+    // Whoever leads next must be the only one. To drop a controller asks its tasks to end, and one that runs does so a
     // moment later.
     controllers.tasks.shutdown().await;
     context.under_way.close();
@@ -212,7 +215,7 @@ fn cancel_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tasks that go on for as long as the process does. They end when this is dropped.
+/// Tasks that run for as long as the process does. They end when this is dropped.
 #[derive(Default)]
 struct Parts {
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,

@@ -18,7 +18,7 @@ pub fn start(
     variable: impl Fn(&str) -> Option<String>,
 ) -> (SpanQueue, JoinHandle<()>) {
     let exporter = exporter(config, network, variable).unwrap_or_else(|why| {
-        tracing::warn!("{why}; videos are made without traces");
+        tracing::warn!(error = %why, "videos are made without traces");
         None
     });
     match exporter {

@@ -30,7 +30,7 @@ pub fn add(all: &mut Changes, more: &Changes) {
     }
 }
 
-/// Takes off what was told of.
+/// Takes off what was reported.
 pub fn take_off(all: &mut Changes, reported: &Changes) {
     for (kind, change) in reported {
         let left = all.entry(*kind).or_default();

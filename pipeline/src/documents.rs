@@ -153,7 +153,7 @@ pub struct Film {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckResult {
-    /// Which check.
+    /// The check that was made.
     pub name: CheckName,
     /// How it ended.
     pub outcome: CheckOutcome,

@@ -9,7 +9,7 @@ use videofactory_crds::storagepolicy::ObjectKind;
 /// Files of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesWritten {
-    /// How many.
+    /// Number of files.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,

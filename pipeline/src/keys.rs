@@ -101,23 +101,23 @@ impl Keys {
         }
     }
 
-    /// What the fences of all attempts of a step begin with; the attempt's number follows.
+    /// What the fencing tokens of all attempts of a step begin with; the attempt's number follows.
     #[must_use]
-    pub fn fences(&self, step: StepName) -> String {
+    pub fn fencing_tokens(&self, step: StepName) -> String {
         format!("work/{}/attempts/{step}-", self.owner)
     }
 
-    /// The fence of an attempt: once it is there, earlier attempts submit nothing more.
+    /// The fencing token of an attempt: once it is there, earlier attempts submit nothing more.
     #[must_use]
-    pub fn fence(&self, step: StepName, attempt: i32) -> String {
-        self.key(File::Fence(step, attempt))
+    pub fn fencing_token(&self, step: StepName, attempt: i32) -> String {
+        self.key(File::FencingToken(step, attempt))
     }
 
-    /// The attempt of a step whose fence this key is.
+    /// The attempt of a step whose fencing token this key is.
     #[must_use]
-    pub fn read_fence(&self, step: StepName, key: &str) -> Option<i32> {
+    pub fn read_fencing_token(&self, step: StepName, key: &str) -> Option<i32> {
         match self.read(ObjectKind::Work, key)? {
-            File::Fence(of, attempt) if of == step => Some(attempt),
+            File::FencingToken(of, attempt) if of == step => Some(attempt),
             _ => None,
         }
     }
@@ -284,8 +284,9 @@ pub fn of_job(kind: ObjectKind, namespace: &str, name: &str, id: &str) -> String
 /// The folder of tombstones: one for each film that was deleted when its time to live had passed.
 pub const TOMBSTONES: &str = "tombstones/";
 
-/// The tombstone of a finished `VideoJob`: what tells a job that is applied again that its film was made before. `spec` is
-/// the digest of what its spec asks for, so that a changed spec is another film. No id: the job that asks has a new one.
+/// The tombstone of a finished `VideoJob`: what shows, to a job that is applied again, that its film was made before.
+/// `spec` is the digest of what its spec asks for, so that a changed spec is another film. No id: the job that asks has a
+/// new one.
 #[must_use]
 pub fn tombstone(namespace: &str, name: &str, spec: &Digest) -> String {
     format!("{TOMBSTONES}{namespace}/{name}/{spec}.json")

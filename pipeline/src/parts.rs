@@ -1,4 +1,4 @@
-//! Which of the settings a step is told: the ones it reads. The small ones that many steps read (language, length, format,
+//! Which of the settings a step is given: the ones it reads. The small ones that many steps read (language, length, format,
 //! captions, sound, transition, checks) go to all.
 
 use videofactory_crds::StepName;

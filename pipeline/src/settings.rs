@@ -55,7 +55,7 @@ settings! {
         format: Format = Format::default(),
         /// Look.
         style: Style = Style::default(),
-        /// Who appears.
+        /// The characters of the film.
         characters: Vec<Character> = Vec::new(),
         /// Who makes it.
         providers: Providers = Providers::default(),
@@ -226,9 +226,9 @@ impl Music {
 settings! {
     /// From scene to scene.
     Transition {
-        /// How.
+        /// The kind of transition.
         kind: TransitionKind = TransitionKind::Crossfade,
-        /// How long.
+        /// Its length in seconds.
         seconds: f64 = 0.4,
     }
 }

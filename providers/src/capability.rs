@@ -107,7 +107,7 @@ impl Ticket {
 pub trait Narrator: Send + Sync {
     /// Either one [`Speech`] for each of `request.texts`, in their order, or a single one for all of them: a
     /// service that is asked once for the whole film speaks it in one go, with a pause between the texts. That
-    /// one has the level `Exact` and the words of all texts in a row if the engine tells their times; else the level
+    /// one has the level `Exact` and the words of all texts in a row if the engine reports their times; else the level
     /// `Estimated` and no words, and whoever wants times or scenes must find them in the sound.
     async fn narrate(&self, request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError>;
 }
@@ -119,7 +119,7 @@ pub trait Animator: Send + Sync {
     fn lengths(&self, model: &Model) -> Lengths;
 
     /// The id under which the service knows what is submitted with this ticket; `None` where it gives ids of its own, which
-    /// only its answer tells. Where there is one, a submission whose answer was lost is looked after as if it was taken.
+    /// only its answer says. Where there is one, a submission whose answer was lost is looked after as if it was taken.
     fn id_of(&self, ticket: &Ticket) -> Option<String> {
         let _ = ticket;
         None
@@ -261,7 +261,7 @@ pub struct ScriptScene {
     pub narration: String,
     /// What is seen, in English whatever the narration's language, because image services read it best.
     pub image_prompt: String,
-    /// What moves.
+    /// The movement in the scene, as a prompt.
     pub motion_prompt: String,
     /// The shortest time in seconds that the scene should stay, if the writer cares.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -286,7 +286,7 @@ pub struct PictureRequest {
     pub height: u32,
     /// Another number, another picture of the same prompt; services without a seed ignore it.
     pub seed: u64,
-    /// Who appears.
+    /// The characters in the picture.
     pub characters: Vec<Character>,
 }
 

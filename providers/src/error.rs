@@ -44,8 +44,8 @@ pub enum ProviderError {
         /// What is wrong with them and where they are set.
         message: String,
     },
-    /// The account is out of credit; nothing was made. Somebody adds some with the service, and nothing here tells of it.
-    #[error("{provider} does not go on without payment: {message}")]
+    /// The account is out of credit; nothing was made. Somebody adds some with the service, and nothing here says so.
+    #[error("{provider} does not continue without payment: {message}")]
     CreditsUsedUp {
         /// The provider's name.
         provider: &'static str,
@@ -60,7 +60,7 @@ pub enum ProviderError {
         /// What was asked for, what there is, and which setting to change.
         message: String,
     },
-    /// The answer to a submission was lost: whether the service took it, nobody can tell.
+    /// The answer to a submission was lost: whether the service took it, nobody knows.
     #[error("{provider} may or may not have taken the request: {message}")]
     OutcomeUnknown {
         /// The provider's name.
@@ -69,7 +69,7 @@ pub enum ProviderError {
         message: String,
     },
     /// Asked for what it has taken, the service does not find it. Whether that is gone, or the question went to the wrong
-    /// place or with another key than the request, this answer does not tell.
+    /// place or with another key than the request, this answer does not say.
     #[error("{provider} does not find what it took: {message}")]
     NotFound {
         /// The provider's name.

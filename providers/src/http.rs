@@ -1,5 +1,5 @@
 //! The one way in which services are called. It knows which failures leave open whether a service took a
-//! request, never sends credentials to another origin, reads no more than it was told to, calls nothing that the
+//! request, never sends credentials to another origin, reads no more than its limit, calls nothing that the
 //! network's rules refuse, and lets no secret into an error.
 
 mod answer;

@@ -22,7 +22,7 @@ const MAX_TAG_CHARACTERS: usize = 30;
 /// Most tags.
 const MAX_TAGS: usize = 15;
 
-/// What the writer is told.
+/// The instructions for the writer.
 pub(crate) fn prompt(request: &ScriptRequest) -> String {
     let target = request.target.min(request.max).as_secs_f64();
     let words = (target * WORDS_A_SECOND).round().max(1.0);
@@ -167,8 +167,8 @@ fn least_seconds(text: &str) -> f64 {
     f64::from(letters) * HURRIED_LETTER_SECONDS
 }
 
-/// The JSON object in a text: models that were told otherwise still think aloud before it, wrap it into a code block, or
-/// speak before and after it.
+/// The JSON object in a text: models that were instructed otherwise still think aloud before it, wrap it into a code block,
+/// or speak before and after it.
 fn unwrapped(text: &str) -> &str {
     let text = text.rsplit_once("</think>").map_or(text, |(_, said)| said).trim();
     match (text.find('{'), text.rfind('}')) {

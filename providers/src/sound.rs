@@ -5,7 +5,7 @@ use crate::error::ProviderError;
 use crate::http::{shown, sniff};
 use crate::wav::{self, Sound};
 
-/// The files that may be fetched; those that are not read are told apart from what is no sound at all.
+/// The files that may be fetched; those that are not read are distinguished from what is no sound at all.
 pub(crate) const KINDS: [&str; 4] = ["audio/wav", "audio/mpeg", "audio/flac", "audio/ogg"];
 /// Rates outside this range are mistakes.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;

@@ -1,4 +1,4 @@
-//! The handle to a bucket: clients, names, and how its calls are told in errors.
+//! The handle to a bucket: clients, names, and how its calls are named in errors.
 //!
 //! Making one does no I/O. Cloning one is cheap and shares connections.
 

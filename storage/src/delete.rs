@@ -1,6 +1,6 @@
 //! Deleting, by the thousand or one by one.
 //!
-//! What became of each key is told apart: a prune must know what is gone. Deleting what does not exist succeeds.
+//! What became of each key is reported separately: a prune must know what is gone. Deleting what does not exist succeeds.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{BuildError, ProvideErrorMetadata, SdkError};

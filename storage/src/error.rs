@@ -106,7 +106,7 @@ pub enum StorageError {
     Corrupt {
         /// What was tried, on what.
         tried: String,
-        /// What differs.
+        /// The difference between what was stored and what was read, as words.
         detail: String,
     },
     /// A local file could not be read or written.

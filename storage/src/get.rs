@@ -71,7 +71,7 @@ impl Bucket {
     /// What the server knows of an object; `None` if there is none. One class B operation.
     ///
     /// An answer to HEAD has no body, so that a missing bucket looks like a missing object, and to versitygw's
-    /// clients so does an unknown access key: [`Bucket::check`] tells these apart.
+    /// clients so does an unknown access key: [`Bucket::check`] distinguishes these.
     pub async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
         let answer = self.small().head_object().bucket(self.name()).key(self.keys().full(key)?).send().await;
         match answer {

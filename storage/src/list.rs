@@ -22,7 +22,7 @@ pub struct TopLevel {
     pub folders: Vec<String>,
     /// Objects that are in no folder.
     pub objects: Vec<String>,
-    /// Whether there is more than one listing tells.
+    /// Whether there is more than one listing holds.
     pub more: bool,
 }
 

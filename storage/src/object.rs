@@ -24,7 +24,7 @@ pub(crate) enum Mode {
     Once,
 }
 
-/// An object as HEAD, GET or a listing tells of it.
+/// An object as HEAD, GET or a listing describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// Key without the bucket's prefix.

@@ -67,7 +67,7 @@ impl Bucket {
     }
 
     /// Asks only whether the server answers, takes the credentials and knows the bucket. One class B operation,
-    /// and a class A one when the answer is no: only that tells why.
+    /// and a class A one when the answer is no: only that says why.
     pub async fn check(&self) -> Result<()> {
         let bucket = self.with_short_timeouts();
         match bucket.small().head_bucket().bucket(bucket.name()).send().await {

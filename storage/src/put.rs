@@ -1,6 +1,6 @@
 //! Writing whole objects, once or again.
 //!
-//! Every write leaves a random mark in the object's metadata. A write-once put that is told "exists already" asks
+//! Every write leaves a random mark in the object's metadata. A write-once put that is answered "exists already" asks
 //! whose mark is there: an answer lost on the way and tried again is thereby still known as our own creation.
 
 use std::path::Path;
@@ -22,7 +22,7 @@ impl Bucket {
         created(self, key, self.counted(end))
     }
 
-    /// Stores bytes under `key` only if nothing is there. Of any number of writers exactly one is told
+    /// Stores bytes under `key` only if nothing is there. Of any number of writers exactly one gets the answer
     /// [`PutOnce::Created`], given a server that passes [`Bucket::probe`].
     pub async fn put_once(&self, key: &str, body: impl Into<Bytes>, options: &PutOptions) -> Result<PutOnce> {
         Ok(self.counted(Box::pin(self.put_bytes(key, body.into(), options, Mode::Once)).await?))

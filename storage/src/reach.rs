@@ -1,5 +1,5 @@
 //! How a bucket's server is reached: to nothing but what may be called, through a proxy where one is set, and trusting
-//! whom we are told to.
+//! whom the configuration names.
 
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;

@@ -77,14 +77,14 @@ impl ClassifyRetry for R2Codes {
             return RetryAction::NoActionIndicated;
         }
         let code = response.body().bytes().and_then(code_in).unwrap_or_default();
-        match verdict(status, code) {
-            Verdict::WaitASecond => RetryAction::retryable_error_with_explicit_delay(
+        match retry_rule(status, code) {
+            RetryRule::WaitASecond => RetryAction::retryable_error_with_explicit_delay(
                 ErrorKind::ThrottlingError,
                 Duration::from_secs(1) + self.up_to_a_second(),
             ),
-            Verdict::TryAgain => RetryAction::transient_error(),
-            Verdict::GiveUp => RetryAction::RetryForbidden,
-            Verdict::AsTheSdkThinks => RetryAction::NoActionIndicated,
+            RetryRule::TryAgain => RetryAction::transient_error(),
+            RetryRule::GiveUp => RetryAction::RetryForbidden,
+            RetryRule::AsTheSdkThinks => RetryAction::NoActionIndicated,
         }
     }
 
@@ -104,24 +104,24 @@ impl R2Codes {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum RetryRule {
     WaitASecond,
     TryAgain,
     GiveUp,
     AsTheSdkThinks,
 }
 
-fn verdict(status: u16, code: &str) -> Verdict {
+fn retry_rule(status: u16, code: &str) -> RetryRule {
     match code {
-        "10058" | "TooManyRequests" | "SlowDown" => Verdict::WaitASecond,
+        "10058" | "TooManyRequests" | "SlowDown" => RetryRule::WaitASecond,
         "10001" | "10043" | "10054" | "InternalError" | "ServiceUnavailable" | "ClientDisconnect" => {
-            Verdict::TryAgain
+            RetryRule::TryAgain
         }
         // Two conditional writes at once on S3: the loser is asked to look again.
-        "ConditionalRequestConflict" | "OperationAborted" => Verdict::TryAgain,
-        "10002" | "10003" | "10006" | "10035" | "10042" | "10069" => Verdict::GiveUp,
-        _ if status == 429 => Verdict::WaitASecond,
-        _ => Verdict::AsTheSdkThinks,
+        "ConditionalRequestConflict" | "OperationAborted" => RetryRule::TryAgain,
+        "10002" | "10003" | "10006" | "10035" | "10042" | "10069" => RetryRule::GiveUp,
+        _ if status == 429 => RetryRule::WaitASecond,
+        _ => RetryRule::AsTheSdkThinks,
     }
 }
 
@@ -147,14 +147,14 @@ mod tests {
     #[test]
     fn retryable_codes_are_tried_again_and_terminal_ones_never() {
         for code in ["10001", "10043", "10054", "OperationAborted"] {
-            assert_eq!(verdict(400, code), Verdict::TryAgain, "{code}");
+            assert_eq!(retry_rule(400, code), RetryRule::TryAgain, "{code}");
         }
         for code in ["10002", "10003", "10006", "10035", "10042", "10069"] {
-            assert_eq!(verdict(503, code), Verdict::GiveUp, "{code}");
+            assert_eq!(retry_rule(503, code), RetryRule::GiveUp, "{code}");
         }
-        assert_eq!(verdict(429, "10058"), Verdict::WaitASecond);
-        assert_eq!(verdict(429, ""), Verdict::WaitASecond);
-        assert_eq!(verdict(412, "PreconditionFailed"), Verdict::AsTheSdkThinks);
+        assert_eq!(retry_rule(429, "10058"), RetryRule::WaitASecond);
+        assert_eq!(retry_rule(429, ""), RetryRule::WaitASecond);
+        assert_eq!(retry_rule(412, "PreconditionFailed"), RetryRule::AsTheSdkThinks);
     }
 
     #[test]

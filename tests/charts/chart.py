@@ -50,7 +50,7 @@ def _template(values, namespace, apis, chart):
 
 
 def notes(values=None, *, namespace=NAMESPACE):
-    """What is told after an installation."""
+    """What is shown after an installation."""
     command = ["install", "videofactory", str(CHART), "--namespace", namespace, "--dry-run=client"]
     return _helm(command, json.dumps(values or {})).split("\nNOTES:\n")[1]
 

@@ -1,4 +1,4 @@
-"""What people are told after an installation."""
+"""What people read after an installation."""
 
 import pytest
 

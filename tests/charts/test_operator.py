@@ -1,4 +1,4 @@
-"""What the operator's pod is told, and where it runs."""
+"""What the operator's pod is given, and where it runs."""
 
 import json
 import re

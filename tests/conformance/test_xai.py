@@ -59,8 +59,8 @@ def film(account, prompt):
 
 
 def test_a_clip_is_polled_and_fetched(account):
-    # Long enough for polls before it is done, of which the first has no body; the second clip of an account is told
-    # of without a status. Both as at the service.
+    # Long enough for polls before it is done, of which the first has no body; the second clip of an account is reported
+    # without a status. Both as at the service.
     account.settings(generationMilliseconds=350)
     for number in (1, 2):
         made = film(account, f"A fox runs, {number}.")

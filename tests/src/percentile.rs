@@ -1,4 +1,4 @@
-//! What is told of a measurement.
+//! What is reported of a measurement.
 
 /// The value that this share of the samples does not exceed, in per cent; at least one sample is needed.
 pub fn percentile(samples: &mut [f64], percent: usize) -> f64 {

@@ -1,4 +1,4 @@
-//! Restores against an API server in memory: what is made, in which order it goes on, and what a restore that was broken
+//! Restores against an API server in memory: what is made, in which order it continues, and what a restore that was broken
 //! off or partly refused leaves.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]

@@ -69,7 +69,7 @@ async fn export_all(exporter: Exporter, mut batches: mpsc::Receiver<Vec<Span>>, 
             Ok(()) => {
                 let dropped = dropped.swap(0, Ordering::Relaxed);
                 if std::mem::take(&mut is_failing) || dropped > 0 {
-                    tracing::info!("spans are exported; {dropped} were dropped before");
+                    tracing::info!(dropped, "spans are exported again");
                 }
             }
             Err(()) => drop(dropped.fetch_add(count, Ordering::Relaxed)),
@@ -85,7 +85,8 @@ async fn export_with_retry(exporter: &Exporter, spans: Vec<Span>, is_failing: &m
         let Err(why) = exporter.export(spans.clone()).await else { return Ok(()) };
         if !std::mem::replace(is_failing, true) {
             tracing::warn!(
-                "{why}; videos are made without traces, and spans that cannot be exported are dropped"
+                error = %why,
+                "videos are made without traces, and spans that cannot be exported are dropped"
             );
         }
         if began.elapsed() + pause > MAX_RETRY_TIME {

@@ -15,7 +15,7 @@ pub struct Span {
     pub id: SpanId,
     /// What it is a part of.
     pub parent: Option<SpanId>,
-    /// Another program tells of the parent.
+    /// Another program reports the parent.
     pub parent_is_remote: bool,
     /// What it is called: one of few names, but for a run's.
     pub name: String,

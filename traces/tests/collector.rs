@@ -1,5 +1,5 @@
 //! Spans on their way to a collector.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic, in helpers too")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue may panic, in helpers too")]
 
 use videofactory_net::Network;
 use videofactory_pipeline::contract::{SpanId, TraceId};

@@ -5,7 +5,7 @@
 //!
 //! Kernels before 5.13, or with Landlock switched off, do without, and those before 6.7 do not keep
 //! programs from connecting; the step's log says which. What always holds: their environment is empty, and
-//! they are told which format to read, so that no file makes them open another.
+//! they are given the format to read, so that no file makes them open another.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;

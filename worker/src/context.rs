@@ -26,7 +26,7 @@ use crate::traces::Traces;
 /// When set, every path of the contract is taken under this folder: for a run outside a pod.
 pub const ROOT_VARIABLE: &str = "VIDEOFACTORY_ROOT";
 
-/// The pod's UID, as Kubernetes tells it.
+/// The pod's UID, as Kubernetes reports it.
 const POD_VARIABLE: &str = "POD_UID";
 
 /// What one attempt works with.

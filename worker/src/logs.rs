@@ -126,7 +126,7 @@ impl Waiting {
         if self.dropped > 0 {
             let note = serde_json::json!({
                 "timestamp": clock::now(), "level": "WARN",
-                "message": format!("{} lines are missing here: the bucket was out of reach", self.dropped),
+                "message": "lines are missing here: the bucket was out of reach", "lines": self.dropped,
             });
             bytes.extend_from_slice(format!("{note}\n").as_bytes());
             self.dropped = 0;
@@ -271,7 +271,10 @@ mod tests {
         }
         let taken = String::from_utf8(waiting.take()).unwrap();
         assert!(taken.len() < MAX_WAITING_BYTES + 200);
-        assert!(taken.contains("3 lines are missing here"), "no line tells of the loss");
+        assert!(
+            taken.contains("lines are missing here") && taken.contains("\"lines\":3"),
+            "no line reports the loss"
+        );
         assert!(waiting.take().is_empty());
     }
 }

@@ -80,14 +80,14 @@ pub enum StepError {
         /// How many scenes there are.
         total: usize,
     },
-    /// The service refuses the content, as an earlier attempt was told.
+    /// The service refuses the content, as an earlier attempt has found.
     #[error("{0}")]
     KeepRefusal(String),
     /// Something was paid for, or may have been, and is not there: only a person decides whether it is paid for again.
     #[error("{0}")]
     AskPerson(Box<Question>),
     /// Nothing more may be submitted with this grant.
-    #[error("no submission is left in this grant; the next one goes on from here")]
+    #[error("no submission is left in this grant; the next one continues from here")]
     AwaitQuota,
     /// Not begun, because something else has failed that stops this too.
     #[error("not begun, because the account has failed before")]
@@ -95,7 +95,7 @@ pub enum StepError {
     /// It takes time, and nothing else; a whole sentence.
     #[error("{0}")]
     AwaitTime(String),
-    /// Nobody can tell whether the film was published to this target.
+    /// Nobody knows whether the film was published to this target.
     #[error(
         "the film may or may not have been published to target {target:?}: {} upload sessions are gone, and it was not \
          found on the site; look there, then request a retry, which uploads it once more", .unresolved.submissions
@@ -131,13 +131,13 @@ pub enum StepError {
         latest: i32,
     },
     /// A later attempt than this one has begun.
-    #[error("attempt {latest} has begun before this one, which stops; the next one goes on from there")]
+    #[error("attempt {latest} has begun before this one, which stops; the next one continues from there")]
     RunSuperseded {
         /// It, or one after it.
         latest: i32,
     },
     /// Told to stop, with work left.
-    #[error("stopped from outside before the step was done; the next attempt goes on from here")]
+    #[error("stopped from outside before the step was done; the next attempt continues from here")]
     Stop,
     /// Time is up.
     #[error("failed to end within {0} s; give the step more in compute.steps, or more CPU")]
@@ -235,7 +235,7 @@ impl StepError {
         }
     }
 
-    /// Whether it ended because it was told to, and no person has to fix anything.
+    /// Whether it ended because it was asked to, and no person has to fix anything.
     pub(crate) fn is_stop(&self) -> bool {
         match self {
             Self::Stop | Self::RunTwice { .. } | Self::RunSuperseded { .. } => true,
@@ -299,7 +299,7 @@ fn exit_of_film(error: &FilmError) -> ExitCode {
 }
 
 /// How an attempt with these failures ends. A grant that is used up is no trouble, only something left to do: a service
-/// that is down is told before it, a refusal after it.
+/// that is down is reported before it, a refusal after it.
 fn worst_of(failed: &[(String, StepError)]) -> ExitCode {
     let is_left = |error: &StepError| matches!(error, StepError::AwaitQuota);
     let troubles = failed.iter().filter(|(_, error)| !is_left(error)).map(|(_, error)| error.exit());
@@ -321,7 +321,7 @@ fn summarize(what: &str, failed: &[(String, StepError)], total: usize) -> String
     let waiting = failed.iter().filter(|(_, error)| matches!(error, StepError::AwaitQuota)).count();
     if matches!(reported, Some((_, StepError::AwaitQuota))) {
         return format!(
-            "{waiting} of {total} {what}s are still to be submitted; the next grant goes on with them"
+            "{waiting} of {total} {what}s are still to be submitted; the next grant continues with them"
         );
     }
     let text = match reported {
@@ -362,7 +362,7 @@ pub enum CutShort {
     Deadline,
 }
 
-/// The outcome of an attempt that ended like this. An attempt that was told to stop never says that
+/// The outcome of an attempt that ended like this. An attempt that was asked to stop never says that
 /// it is done: the next one finds what it made.
 #[must_use]
 pub fn of_attempt(
@@ -408,8 +408,9 @@ pub fn of_attempt(
     outcome.spent = usage.spent(clock::now());
     outcome.accounted = usage.is_surveyed();
     outcome.latest = latest.filter(|latest| *latest > input.attempt);
-    // Where an execution may have gone before this one, only who has raised the fence knows what was spent.
-    outcome.did_nothing = is_other || (input.again && !input.accounts.is_empty() && !usage.holds_fence());
+    // Where an execution may have gone before this one, only who has acquired the fencing token knows what was spent.
+    outcome.did_nothing =
+        is_other || (input.again && !input.accounts.is_empty() && !usage.holds_fencing_token());
     if outcome.exit != ExitCode::Done {
         outcome.rate_limit = usage.rate_limit();
         outcome.resume_at = usage.resume_at();

@@ -54,7 +54,7 @@ impl Progress {
         self.count(|report| report.refused.insert(place));
     }
 
-    /// A scene of which nobody can tell whether it was paid for.
+    /// A scene of which nobody knows whether it was paid for.
     pub fn unknown(&self, place: u32) {
         self.count(|report| report.unknown.insert(place));
     }
@@ -68,7 +68,7 @@ impl Progress {
         }
     }
 
-    /// How much of the whole step is done, 0 to 1, and what goes on now.
+    /// How much of the whole step is done, 0 to 1, and what is being done now.
     pub fn say(&self, fraction: f64, message: &str) {
         self.latest.send_modify(|latest| {
             latest.fraction = fraction.clamp(0.0, 1.0);

@@ -17,13 +17,13 @@ pub trait ProviderFactory: Send + Sync {
     fn script_writer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn ScriptWriter>;
     /// Who draws pictures.
     fn artist(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Illustrator>;
-    /// Who speaks.
+    /// Who speaks narrations.
     fn narrator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Narrator>;
     /// Who animates pictures.
     fn animator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Animator>;
     /// Where films are uploaded to.
     fn video_site(&self, provider: Provider, connection: Connection) -> ClientResult<dyn VideoSite>;
-    /// Who is told of films.
+    /// Who is informed of films.
     fn announcer(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Announcer>;
 }
 
@@ -56,6 +56,7 @@ impl ProviderFactory for Services {
         })
     }
 
+    /// Who speaks narrations.
     fn narrator(&self, provider: Provider, connection: Connection) -> ClientResult<dyn Narrator> {
         Ok(match provider {
             Provider::Gemini => Some(Arc::new(Gemini::new(&connection, clock::now)?)),

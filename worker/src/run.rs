@@ -26,7 +26,7 @@ use crate::progress::Progress;
 use crate::steps;
 use videofactory_film::ffmpeg::launch_by;
 
-/// How long a step that was told to stop may take to be given up after [`Grace`]. With the outcome's and the log's own
+/// How long a step that was asked to stop may take to be given up after [`Grace`]. With the outcome's and the log's own
 /// limits this stays within what the pod is given beyond that.
 const ABORT_TAKES: Duration = Duration::from_secs(2);
 /// How often it is looked whether anything that was paid for is still under way.
@@ -50,7 +50,7 @@ pub async fn run() -> i32 {
     let input = match read_input(&paths) {
         Ok(input) => input,
         Err(message) => {
-            tracing::error!("{message}");
+            tracing::error!(error = %message, "failed to read the input of the step");
             // Without an input there is no attempt that an outcome could speak of.
             write_termination(&paths.termination(), &message);
             return ExitCode::Configuration.code();
@@ -93,7 +93,7 @@ fn confine_decoders(paths: &Paths) {
         tracing::warn!("this program does not find itself: programs that decode are not confined");
     }
     if let Some(shortcoming) = confine::shortcoming() {
-        tracing::warn!("{shortcoming}");
+        tracing::warn!(shortcoming, "programs that decode are not confined altogether");
     }
 }
 
@@ -104,7 +104,7 @@ async fn attempt(context: Context, log: Log, terminated: std::io::Result<Signal>
     let keeper = tokio::spawn(keeping.in_current_span());
     let posting = context.progress.clone().post(input.progress_url.clone(), context.paths.token());
     let poster = tokio::spawn(posting.in_current_span());
-    tracing::info!(input = %input.input, "{} begins", input.step);
+    tracing::info!(input = %input.input, "the attempt begins");
 
     let (result, cut) = work(&context, terminated).await;
     let mut outcome = of_attempt(&input, result, cut, &context.progress, &context.usage);
@@ -141,7 +141,7 @@ async fn work(context: &Context, terminated: std::io::Result<Signal>) -> (Result
         _ = terminated.recv() => CutShort::Interrupted,
         () = tokio::time::sleep(deadline) => CutShort::Deadline,
     };
-    tracing::warn!("told to stop ({cut:?}); nothing more is begun");
+    tracing::warn!(cause = ?cut, "asked to stop; nothing more is begun");
     context.stop.cancel();
     (end_within(step, Grace::of(&context.input), &context.usage).await, cut)
 }
@@ -185,9 +185,9 @@ fn log_outcome(outcome: &StepOutcome) {
     // Of a step without scenes, or before the first, nothing is said.
     let scenes = scenes.as_deref().filter(|numbers| !numbers.is_empty());
     if outcome.exit == ExitCode::Done {
-        tracing::info!(scenes, "{} is done: {}", outcome.step, outcome.message);
+        tracing::info!(scenes, outcome = outcome.message, "the step is done");
     } else {
-        tracing::error!(scenes, exit = outcome.exit.code(), "{} ends: {}", outcome.step, outcome.message);
+        tracing::error!(scenes, exit = outcome.exit.code(), error = outcome.message, "the attempt ends");
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Traces(Option<Arc<Shared>>);
 struct Shared {
     settings: Settings,
     service: ServiceResource,
-    /// The attempt's execution, which the operator tells of.
+    /// The attempt's execution, which the operator reports.
     within: Traceparent,
     /// What every span says.
     about: Vec<(&'static str, Value)>,
@@ -51,7 +51,7 @@ impl Traces {
             return Self::default();
         };
         let settings = Settings::read(&variable).unwrap_or_else(|why| {
-            tracing::warn!("{why}; no spans are sent");
+            tracing::warn!(error = %why, "no spans are sent");
             None
         });
         let Some(settings) = settings.filter(|_| within.sampled) else { return Self::default() };
@@ -89,7 +89,7 @@ impl Traces {
         self.open_span(name, Kind::Client, [account].into_iter().chain(provider).chain(named).collect())
     }
 
-    /// What has gone on one after the other since `from`: each with its length in seconds.
+    /// What was done, one after the other, since `from`: each with its length in seconds.
     pub fn stages(&self, from: Timestamp, stages: impl IntoIterator<Item = (&'static str, f64)>) {
         let mut begin = from;
         for (name, seconds) in stages {
@@ -114,10 +114,10 @@ impl Traces {
         };
         match timeout(SENDING_TAKES, exported).await {
             Ok(Ok(())) if dropped > 0 => {
-                tracing::warn!("{dropped} spans were dropped: there were too many");
+                tracing::warn!(dropped, "spans were dropped: there were too many");
             }
             Ok(Ok(())) => {}
-            Ok(Err(why)) => tracing::warn!("{why}; they are dropped"),
+            Ok(Err(why)) => tracing::warn!(error = %why, "spans are dropped"),
             Err(_) => tracing::warn!("spans are dropped: the collector did not answer in time"),
         }
     }
@@ -163,7 +163,7 @@ fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, Noted> {
     shared.noted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something that goes on; noted when it has ended, or was given up.
+/// Something that is being done; noted when it has ended, or was given up.
 pub struct OpenSpan {
     traces: Traces,
     name: &'static str,

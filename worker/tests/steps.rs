@@ -1,6 +1,10 @@
 //! The steps as a pod runs them: the program itself, against a real S3 server behind the proxy that
 //! keeps R2's rules.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on may panic, in helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot continue may panic, in helpers too"
+)]
 
 #[path = "steps/bucket.rs"]
 mod bucket;

@@ -23,7 +23,7 @@ pub use user_client::{MANAGER, UserClient, UserClientSource};
 
 use crate::problem::Problem;
 
-/// Who calls.
+/// The caller of a request.
 #[derive(Clone)]
 pub struct Caller {
     /// As the API server knows them.

@@ -48,7 +48,7 @@ impl Permission {
         Self::Resource { verb, resource, namespace: namespace.unwrap_or_default().to_owned() }
     }
 
-    /// What is said to somebody without it. It tells nothing of what there is.
+    /// What is said to somebody without it. It reveals nothing of what there is.
     fn refusal(&self) -> Problem {
         let forbidden = |detail: String| Problem::new(StatusCode::FORBIDDEN, detail);
         match self {
@@ -142,7 +142,7 @@ impl Authorizer {
         Ok(allowed)
     }
 
-    /// The same, whatever is remembered: how long it takes tells nothing.
+    /// The same, whatever is remembered: how long it takes reveals nothing.
     pub async fn check_uncached(&self, user: &UserInfo, permission: Permission) -> Result<(), Problem> {
         if self.ask(user, &permission).await? { Ok(()) } else { Err(permission.refusal()) }
     }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use crate::problem::Problem;
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// The address that a browser asked for, as proxies tell it that ask for another one themselves.
+/// The address that a browser asked for, as proxies report it that ask for another one themselves.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Passes on what this site's own pages and programs send.
@@ -35,7 +35,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     if let Some(site) = word(&SITE) {
         return !matches!(site, "same-origin" | "none");
     }
-    // Over plain http browsers tell of the origin alone.
+    // Over plain http browsers send the origin alone.
     word(&ORIGIN).is_some_and(|origin| {
         let host = origin.split_once("://").map_or(origin, |(_, host)| host);
         let is_ours = |name: &HeaderName| word(name).is_some_and(|ours| ours.eq_ignore_ascii_case(host));

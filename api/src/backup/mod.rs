@@ -20,7 +20,7 @@ use crate::tasks::Tasks;
 pub use export_budget::export_queued;
 pub use restore::MAX_BYTES;
 
-/// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
+/// The routes. `files`: the way to the buckets, where there is one. `tasks`: where a restore continues to its end.
 #[must_use]
 pub fn routes(user_clients: UserClientSource, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
     download::routes(user_clients.clone(), tasks.clone()).merge(restore::routes(user_clients, files, tasks))

@@ -43,7 +43,7 @@ struct RestoreState {
     tasks: Tasks,
 }
 
-/// The route. `files`: the way to the buckets, where there is one. `tasks`: where a restore goes on to its end.
+/// The route. `files`: the way to the buckets, where there is one. `tasks`: where a restore continues to its end.
 pub fn routes(user_clients: UserClientSource, files: Option<Arc<dyn Files>>, tasks: Tasks) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(answer)).with_state(RestoreState { user_clients, files, tasks })
 }

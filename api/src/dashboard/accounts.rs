@@ -22,7 +22,7 @@ use crate::state::State;
 
 /// Most units that are drawn one by one.
 const MAX_UNITS: i64 = 100;
-/// Most times that are told at which units come back.
+/// Most times that are shown at which units come back.
 const MAX_RETURNS: usize = 8;
 /// How long before their end credentials are warned of.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -74,7 +74,7 @@ struct Return {
     units: i64,
 }
 
-/// Who waits.
+/// A step that waits for an account.
 struct WaiterView {
     job: String,
     step: &'static str,

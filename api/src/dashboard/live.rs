@@ -27,7 +27,7 @@ pub const PATH: &str = "/dashboard/stream";
 pub const JOBS: &str = "jobs";
 pub const JOB: &str = "job";
 
-/// Changes that come in this time are told as one: pages are not made again for each word of a worker.
+/// Changes that come in this time are sent as one: pages are not made again for each report of a worker.
 const GATHER: Duration = Duration::from_millis(300);
 
 /// Query parameters: which page follows.

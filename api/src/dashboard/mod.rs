@@ -12,13 +12,13 @@ mod command;
 mod health;
 mod job;
 mod jobs;
-mod line;
 mod live;
 mod new;
 mod page;
 mod problems;
 mod scene;
 mod storage;
+mod wait_queue;
 mod words;
 
 use axum::Router;

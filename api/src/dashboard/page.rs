@@ -98,7 +98,7 @@ pub fn answer(status: StatusCode, policy: &str, text: String) -> Response {
     if let Ok(policy) = HeaderValue::try_from(policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
-    // Where a page leads to others, they are not told its address: it may hold names and topics.
+    // Where a page leads to others, they are not sent its address: it may hold names and topics.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));

@@ -1,5 +1,5 @@
 //! Problems as pages, for people who open an address of the dashboard: what is wrong, and what to do. Whoever is not let in
-//! is told how to get in.
+//! reads how to get in.
 
 use askama::Template;
 use axum::extract::Request;

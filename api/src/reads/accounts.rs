@@ -204,7 +204,7 @@ impl WaiterStats {
     }
 }
 
-/// The quotas of an account: those that its status tells of, with what its spec says of them.
+/// The quotas of an account: those in its status, with what its spec says of them.
 pub fn quotas(account: &ProviderAccount) -> Vec<QuotaStats> {
     let reported = account.status.iter().flat_map(|status| &status.quotas);
     reported.map(|quota| quota_stats(account, quota)).collect()

@@ -1,4 +1,4 @@
-//! How far a job is: what a retry goes on from. From the status, with what workers said last laid over it. Pure.
+//! How far a job is: what a retry continues from. From the status, with what workers said last laid over it. Pure.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub struct LiveProgress {
 }
 
 impl Checkpoint {
-    /// The checkpoint that a status tells of. `live`: what workers of steps at work said last.
+    /// The checkpoint of a status. `live`: what workers of steps at work said last.
     #[must_use]
     pub fn of(status: Option<&VideoJobStatus>, live: &BTreeMap<StepName, Progress>) -> Self {
         let Some(status) = status else { return Self::default() };

@@ -1,4 +1,4 @@
-//! Answers that carry a tag of what they say, so that who has it already is told just that.
+//! Answers that carry a tag of what they say, so that who has it already gets no more than that.
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE};
@@ -12,8 +12,8 @@ use crate::problem::Problem;
 /// Kept by the caller alone, and asked about before each use.
 pub const REVALIDATED: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// What tells one content from another, as the header ETag has it: `"<text>"`, or `W/"<text>"` where a proxy on the way may
-/// change the bytes, but not what they say.
+/// What distinguishes one content from another, as the header ETag has it: `"<text>"`, or `W/"<text>"` where a proxy on the
+/// way may change the bytes, but not what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     text: String,

@@ -1,5 +1,5 @@
-//! GET `/jobs/{namespace}/{name}/events`: what Kubernetes and the operator told of a job, its steps' Jobs and their pods.
-//! Asked of the API server with the caller's own token.
+//! GET `/jobs/{namespace}/{name}/events`: what Kubernetes and the operator reported of a job, its steps' Jobs and their
+//! pods. Asked of the API server with the caller's own token.
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -140,7 +140,7 @@ impl Attempts {
         Self { around: around.collect() }
     }
 
-    /// Whether a Job or pod of this name is one of them; a pod's name goes on after its Job's.
+    /// Whether a Job or pod of this name is one of them; a pod's name begins with its Job's.
     fn hold(&self, name: &str) -> bool {
         self.around.iter().any(|(before, hash)| {
             let rest = name.strip_prefix(before.as_str()).and_then(|rest| rest.strip_prefix('-'));

@@ -83,7 +83,7 @@ impl Found {
     }
 }
 
-/// The job that a path names, for a caller who may get it. Whether it exists, nobody else is told, and nobody at all where
+/// The job that a path names, for a caller who may get it. Whether it exists, nobody else learns, and nobody at all where
 /// that is not known.
 pub async fn readable(state: &State, caller: &Caller, path: &JobPath) -> Result<Found, Problem> {
     let namespace = path.0.namespace.as_str();

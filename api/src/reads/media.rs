@@ -49,7 +49,7 @@ pub async fn answer(
     let Some(info) = file.bucket.head(&file.key).await.map_err(|error| of_bucket(&error))? else {
         return Ok(None);
     };
-    // A server that gives no tag gives no way to tell one content from another.
+    // A server that gives no tag gives no way to distinguish one content from another.
     let tag = Tag::strong(&info.etag);
     let mut headers = headers(&file, tag.as_ref())?;
     if tag.as_ref().is_some_and(|tag| tag.is_known(request)) {

@@ -87,7 +87,7 @@ pub struct OldestWaiting {
     /// The job.
     #[schema(value_type = schemas::JobId)]
     pub id: JobRef,
-    /// Since when nothing goes on.
+    /// Since when nothing has happened.
     pub since: Timestamp,
 }
 

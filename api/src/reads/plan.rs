@@ -57,7 +57,7 @@ pub async fn read(
     Unwatched::by(state.process.clone()).check(Some(&namespace))?;
     let nothing = || {
         Problem::new(StatusCode::NOT_FOUND, format!("{namespace}/{policy} has no plan of a run of {slot}"))
-            .hint("GET /storage/stats tells of the runs; a plan is kept as long as its run")
+            .hint("GET /storage/stats lists the runs; a plan is kept as long as its run")
     };
     let key = ObjectRef::<Guarded<StoragePolicy>>::new(&policy).within(&namespace);
     let found = state.stores.policies.get(&key).ok_or_else(nothing)?;

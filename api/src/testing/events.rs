@@ -48,7 +48,7 @@ impl Events {
         }
     }
 
-    /// All that is written until what was there at first has been told; nothing of a body that is empty.
+    /// All that is written until what was there at first has been sent; nothing of a body that is empty.
     pub async fn until_synced(mut self) -> Bytes {
         let mut all = String::new();
         while let Some(piece) = self.piece().await {

@@ -211,7 +211,7 @@ impl Harness {
         Events::new(response.into_body())
     }
 
-    /// Sends the beginning of a JSON body, and never its end; `waits` is told when that is waited for.
+    /// Sends the beginning of a JSON body, and never its end; `waits` is notified when that is waited for.
     pub async fn send_slowly(
         &self,
         method: &str,

@@ -1,4 +1,4 @@
-//! Whatever is asked, nothing breaks: what cannot be served is the caller's fault, and told as such.
+//! Whatever is asked, nothing breaks: what cannot be served is the caller's fault, and reported as such.
 
 use axum::http::header::{ACCEPT, IF_NONE_MATCH, IF_RANGE, RANGE};
 use axum::http::{HeaderName, StatusCode};

@@ -1,4 +1,4 @@
-//! Who is let in, who is told what, and how often.
+//! Who is let in, who gets which answer, and how often.
 
 use std::sync::atomic::Ordering;
 
@@ -38,7 +38,7 @@ async fn without_a_token_nothing_is_answered_but_the_probes() {
     }
 }
 
-/// What differs between two answers must tell nothing: the request's own id and path alone may.
+/// What differs between two answers must reveal nothing: the request's own id and path alone may.
 fn reported(answer: &Answer, name: &str) -> (StatusCode, String) {
     (answer.status, String::from_utf8_lossy(&answer.body).replace(name, "<name>"))
 }

@@ -138,7 +138,7 @@ async fn a_stop_of_all_begins_with_what_is_at_work_and_does_not_end_with_its_cal
     patched.wait().await;
     harness.state.tasks.ended().await;
     let left = (0..40).filter(|number| held(&harness, &format!("film-{number:02}")).is_null()).count();
-    assert_eq!(left, 0, "it goes on without its caller");
+    assert_eq!(left, 0, "it continues without its caller");
     assert_eq!(held(&harness, "zebra"), "stop-all");
 
     let harness = many().await;

@@ -100,7 +100,7 @@ async fn every_operation_of_the_document_leads_to_a_handler() {
 async fn every_route_is_documented() {
     let harness = Harness::new().await;
     let (routes, document) = documented(&harness.state);
-    // axum tells its paths to nobody but Debug.
+    // axum shows its paths by Debug alone.
     let shown = format!("{routes:?}");
     let is_route = |part: &&str| part.len() > 1 && part.starts_with('/') && !part.contains("__private__");
     let there: BTreeSet<&str> = shown.split('"').filter(is_route).collect();

@@ -1,4 +1,4 @@
-//! Scenes: what is told of them, their files, and edits.
+//! Scenes: what is shown of them, their files, and edits.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

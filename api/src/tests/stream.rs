@@ -1,4 +1,4 @@
-//! Who follows the jobs is told of each change, for as long as they may and the process goes on.
+//! Who follows the jobs is sent each change, for as long as they may and the process runs.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -83,7 +83,7 @@ async fn what_a_worker_says_is_told_while_its_step_runs() {
     harness.say(StepName::AnimateScenes, said("scene 3 of 4"));
     let live = json!([{"step": "animate-scenes", "fraction": 0.5, "message": "scene 3 of 4"}]);
     assert_eq!(events.next().await.unwrap().1["live"], live);
-    // Of a step that is not at work nothing is told, and what was told already is not told again.
+    // Of a step that is not at work nothing is sent, and what was sent already is not sent again.
     harness.say(StepName::AssembleVideo, said("late"));
     harness.say(StepName::AnimateScenes, said("scene 4 of 4"));
     assert_eq!(events.next().await.unwrap().1["live"][0]["message"], "scene 4 of 4");

@@ -50,12 +50,13 @@ pub async fn effects(
     let settings = settings.map_err(|error| Problem::bad_request(error.to_string()))?;
     let mut all = Vec::new();
     for step in steps {
-        let hired = provider_of(&settings, *step).and_then(|provider| provider.account_ref.as_ref());
-        let account = match hired {
+        let account_ref = provider_of(&settings, *step).and_then(|provider| provider.account_ref.as_ref());
+        let account = match account_ref {
             Some(account) => account_of(client, job, &account.name).await?,
             None => None,
         };
-        all.push(effect(job, &settings, *step, hired.map(|account| account.name.as_str()), account.as_ref()));
+        let name = account_ref.map(|account| account.name.as_str());
+        all.push(effect(job, &settings, *step, name, account.as_ref()));
     }
     Ok(all)
 }

@@ -65,8 +65,8 @@ pub fn router(user_clients: UserClientSource, files: Option<Arc<dyn Files>>) -> 
         .into()
 }
 
-/// The routes with their documentation. `tasks`: where batches go on to their end. `unwatched`: where nobody acts on what is
-/// written.
+/// The routes with their documentation. `tasks`: where batches continue to their end. `unwatched`: where nobody acts on
+/// what is written.
 pub fn routes(user_clients: UserClientSource, tasks: Tasks, unwatched: Unwatched) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create::create))

@@ -44,8 +44,9 @@ impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
             AskError::CallApiServer(error) => error.into(),
-            AskError::ReplaceRequest(_) => Self::new(StatusCode::CONFLICT, error.to_string())
-                .hint("GET /storage/stats tells of the runs"),
+            AskError::ReplaceRequest(_) => {
+                Self::new(StatusCode::CONFLICT, error.to_string()).hint("GET /storage/stats lists the runs")
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
 // What the pages have beside what stands in them: times in the reader's own time zone, buttons that call the API, logs that
-// go on, and parts that are fetched again when the server says that they have changed. Without this script all can be read.
+// grow, and parts that are fetched again when the server says that they have changed. Without this script all can be read.
 "use strict";
 
 // ---- Buttons --------------------------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ async function refresh() {
   if (isStale) { isStale = false; refresh(); }
 }
 
-// How soon a page asks by itself where it is told nothing.
+// How soon a page asks by itself where no change is announced.
 const POLL = 10000;
 
 function follow(address) {

@@ -1,3 +1,3 @@
-//! What shells are told.
+//! What shells are offered.
 
 pub mod names;

@@ -30,7 +30,7 @@ pub struct OperatorFiles<U> {
 
 /// No operator is asked.
 pub struct NoOperator {
-    /// Why not.
+    /// Why the operator cannot be used, as a sentence.
     pub why: String,
 }
 

@@ -106,7 +106,7 @@ async fn to_bucket(args: &BackupArgs, context: &mut Context) -> Result<Exit, Err
     }
 }
 
-/// What became of a request as it is wanted, unless it is told to people. `run`: how it ended, if that was waited for.
+/// What became of a request as it is wanted, unless it is written for people. `run`: how it ended, if that was waited for.
 fn print(
     policy: &StoragePolicy,
     requested_at: Timestamp,
@@ -156,7 +156,7 @@ fn ended(
 ) -> Option<Result<BackupRun, Error>> {
     let status = policy.status.as_ref()?;
     let handled = status.handled.as_ref()?.backup.as_deref()?;
-    // A later request may be handled by the same write that tells of this one's run, or instead of it: its backup has all
+    // A later request may be handled by the same write that reports this one's run, or instead of it: its backup has all
     // that was there when this one was asked for.
     if time_of(handled).is_none_or(|handled| handled < at) {
         return None;

@@ -164,7 +164,7 @@ fn ended(
 ) -> Option<Result<PruneRun, Error>> {
     let status = policy.status.as_ref()?;
     let handled = status.handled.as_ref()?.cleanup.as_deref()?;
-    // A later request may be handled by the same write that tells how this one's run ended.
+    // A later request may be handled by the same write that reports how this one's run ended.
     if time_of(handled).is_none_or(|handled| handled < at) {
         return None;
     }

@@ -40,7 +40,7 @@ pub struct CompletionArgs {
     shell: Shell,
 }
 
-/// Who completes.
+/// The shell that completes, or kubectl for it.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Shell {
     Bash,
@@ -80,8 +80,8 @@ pub fn unfinished(command_line: impl Iterator<Item = OsString>) -> Option<Vec<Os
     Some(words.collect())
 }
 
-/// Says how a line of this program may go on, as kubectl reads it; its last word is completed. Not within a runtime: names
-/// are asked for in one of their own.
+/// Says how a line of this program may continue, as kubectl reads it; its last word is completed. Not within a runtime:
+/// names are asked for in one of their own.
 pub fn answer(line: Vec<OsString>, program: &mut Command, out: &mut dyn Write) -> std::io::Result<()> {
     let mut words = vec![OsString::from(PROGRAM)];
     words.extend(line);

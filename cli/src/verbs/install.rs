@@ -25,7 +25,7 @@ const LABELS: [(&str, &str); 2] =
     [("app.kubernetes.io/name", "videofactory"), ("app.kubernetes.io/component", "operator")];
 /// The registry of the images, where whoever built the plugin said so.
 const REGISTRY: Option<&str> = option_env!("VIDEOFACTORY_REGISTRY");
-/// What the worker's image is told by.
+/// The environment variable that holds the worker's image.
 const WORKER_IMAGE: &str = "VIDEOFACTORY_WORKER_IMAGE";
 
 /// Print the manifests that install Video Factory

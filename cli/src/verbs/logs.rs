@@ -120,7 +120,7 @@ struct Line {
 
 type Lines = BoxStream<'static, Result<Line, Error>>;
 
-/// The log of a pod. Where it alone has none, that is told: the others may have what is looked for.
+/// The log of a pod. Where it alone has none, that is reported: the others may have what is looked for.
 async fn open(
     api: Api<Pod>,
     pod: &Pod,
@@ -240,7 +240,7 @@ async fn follow(
         }
         let looks = ended && lines.is_empty();
         if looks {
-            // The end of the film may be told before its last pod, and before that pod is said to have begun.
+            // The end of the film may be reported before its last pod, and before that pod is said to have begun.
             pods = list(&api, selector, name).await?;
         }
         for pod in pods.iter().filter(|pod| has_begun(pod)) {

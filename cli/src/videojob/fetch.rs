@@ -1,7 +1,7 @@
 //! A film's files, fetched through the operator.
 //!
 //! What has come stays in a hidden file beside the wanted one, named by the content's tag, until all is there: a download
-//! that was broken off goes on where it was, and never mixes two contents.
+//! that was broken off continues where it was, and never mixes two contents.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -122,7 +122,7 @@ pub async fn keep(operator: &Operator, url: &str, path: &Path, context: &mut Con
     let whole = look(operator, url).await?;
     let part = part_of(path, whole.tag.as_ref());
     if whole.tag.is_none() {
-        // Nothing tells whether what is there belongs to this content.
+        // Nothing says whether what is there belongs to this content.
         let _ = fs::remove_file(&part).await;
     }
     let bar = bar(&whole, path, context);
@@ -206,7 +206,7 @@ fn range(have: u64, whole: &Content) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
-/// Whether the answer goes on from this byte.
+/// Whether the answer continues from this byte.
 fn begins_at<T>(response: &http::Response<T>, have: u64) -> bool {
     let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
     response.status() == StatusCode::PARTIAL_CONTENT

@@ -1,4 +1,4 @@
-//! Films that are followed until they end: what changes is told as it comes.
+//! Films that are followed until they end: what changes is reported as it comes.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub enum Until {
     Stopped,
 }
 
-/// Follows films, and tells what changes; gives each as it was last seen, in their order, but for those that somebody has
+/// Follows films, and reports what changes; gives each as it was last seen, in their order, but for those that somebody has
 /// deleted.
 pub async fn follow(
     jobs: &[JobRef],

@@ -2,7 +2,7 @@
 //! document, with their status; never a Secret. Scheduled backups, the HTTP API and the plugin have this one format.
 //!
 //! The document is one object of JSON: `apiVersion`, `kind: Backup`, `createdAt`, `namespace` (absent: of all), `items`
-//! (manifests), and at its end `itemCount` and `digest`, by which one that was cut or changed is told from a whole one.
+//! (manifests), and at its end `itemCount` and `digest`, by which one that was cut or changed is recognized.
 //! Earlier versions wrote neither of the two; their backups are read all the same.
 
 mod bounds;

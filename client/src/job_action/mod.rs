@@ -43,12 +43,12 @@ pub enum Action {
         /// all jobs has suspended.
         held_for: Option<String>,
     },
-    /// The result that is under review may go on.
+    /// The result that is under review may continue.
     Approve {
         /// The result that was seen, `<step>@<output digest>`. None: the one under review.
         result: Option<String>,
     },
-    /// The result that is under review must not go on: the job fails.
+    /// The result that is under review must not continue: the job fails.
     Reject {
         /// The result that was seen, `<step>@<output digest>`. None: the one under review.
         result: Option<String>,

@@ -11,7 +11,7 @@ use crate::results::{ItemOutcome, Results};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is as it was in the backup, and goes on.
+    /// It is as it was in the backup, and continues.
     Restored,
     /// It would be restored: nothing is written in a dry run.
     WouldRestore,

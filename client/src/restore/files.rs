@@ -29,7 +29,7 @@ pub struct Wanted {
 /// A way to the buckets of a cluster's policies.
 #[async_trait]
 pub trait Files: Send + Sync {
-    /// Those of these files that are not there, or have another content; or why nobody can tell.
+    /// Those of these files that are not there, or have another content; or why that is not known.
     async fn missing(&self, policy: &StoragePolicy, wanted: &[Wanted]) -> Result<Vec<Wanted>, String>;
 
     /// What the cluster is known by in the marks of buckets: the UID that its operator writes there. None: that is not known

@@ -109,7 +109,7 @@ pub fn status(kind: Kind, object: &DynamicObject, renewed: Renewed<'_>) -> Optio
 }
 
 /// A policy has come to its place again: files of jobs that are not there yet are as young as that, and what it had begun
-/// does not go on. The backup that was being written is this one: written again, it would hold something else.
+/// does not continue. The backup that was being written is this one: written again, it would hold something else.
 fn arrive(status: &mut Value, now: Timestamp) {
     if let Some(place) = status.get_mut("place").and_then(Value::as_object_mut) {
         place.insert("since".to_owned(), json!(whole_seconds(now)));

@@ -2,7 +2,7 @@
 //! both are compared with the backup; only when that has gone well for all of them are they released. In between nothing
 //! acts, so that no controller takes a job for a new one and pays for its film again.
 //!
-//! Whatever breaks a restore off, the next one goes on where it was. What exists and is not held is left alone.
+//! Whatever breaks a restore off, the next one continues where it was. What exists and is not held is left alone.
 
 mod answer;
 mod error;

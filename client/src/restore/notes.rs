@@ -44,7 +44,7 @@ impl Gathered {
         }
     }
 
-    /// The notes. `cluster`: what this cluster is known by, if anything tells of it.
+    /// The notes. `cluster`: what this cluster is known by, if anything says so.
     #[must_use]
     pub fn notes(&self, backup: &Backup<'_>, cluster: Option<&str>) -> Vec<String> {
         let mut notes = Vec::new();
@@ -69,8 +69,8 @@ impl Gathered {
     }
 }
 
-/// What this cluster is known by, as an object tells that is there: the place of a policy that is Ready is this cluster's. What
-/// is restored and was not looked at since speaks of another time.
+/// What this cluster is known by, as an object says that is there: the place of a policy that is Ready is this cluster's.
+/// What is restored and was not looked at since speaks of another time.
 #[must_use]
 pub(super) fn reported_cluster(kind: Kind, live: &DynamicObject) -> Option<String> {
     if kind != Kind::StoragePolicy || live.annotations().contains_key(requests::RESTORING) {

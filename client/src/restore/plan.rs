@@ -9,7 +9,7 @@ use videofactory_pipeline::Digest;
 
 use crate::backup::Kind;
 
-/// What tells of an object, in a backup or at the API server, what is to be done about it.
+/// What says of an object, in a backup or at the API server, what is to be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     pub uid: String,
@@ -87,7 +87,7 @@ fn has_begun(kind: Kind, status: &Value) -> bool {
 pub enum Plan {
     /// It is made.
     Create,
-    /// An earlier restore was broken off: it goes on.
+    /// An earlier restore was broken off: it continues.
     GoOn,
     /// It was made without its status, which it gets.
     Complete,

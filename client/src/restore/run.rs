@@ -27,7 +27,7 @@ const CONCURRENCY: usize = 16;
 /// In this order objects are given their status, and are released: whoever is asked before who asks.
 const ORDER: [Kind; 3] = [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob];
 
-/// What is told where something failed.
+/// What is reported where something failed.
 const STUCK: &str = "something failed, so what is held stays held, and nothing acts on it. Fix it and restore the same backup \
                      again, which continues from here; or ask for a partial restore, which releases the others";
 
@@ -79,7 +79,7 @@ pub async fn restore(
     Ok(Answer::new(options.dry_run, items, notes))
 }
 
-/// What is to be done about each object, by what is there, and what this cluster is known by, if that tells of it.
+/// What is to be done about each object, by what is there, and what this cluster is known by, if that says so.
 async fn look<'b>(
     client: &Client,
     backup: &'b Backup<'b>,
@@ -146,7 +146,7 @@ impl Act<'_> {
 type Done = Result<(Stage, Option<Facts>), RestoreItemError>;
 
 impl Restore<'_> {
-    /// All objects, stage by stage; what is to be told besides.
+    /// All objects, stage by stage; what is to be reported besides.
     async fn all(&self, works: &mut [Work<'_>]) -> Vec<String> {
         for kind in Kind::ALL {
             self.each(works, kind, Act::Make).await;
@@ -275,7 +275,7 @@ impl Restore<'_> {
         within(format!("patch {item}"), api.patch(&item.name, &params, &patch)).await
     }
 
-    /// Looks for the files of the restored jobs; what is to be told besides.
+    /// Looks for the files of the restored jobs; what is to be reported besides.
     async fn look_for_files(&self, works: &mut [Work<'_>]) -> Vec<String> {
         let jobs = works.iter().enumerate().filter(|(_, work)| work.item.kind == Kind::VideoJob);
         let restored = jobs.filter(|(_, work)| work.stage == Stage::Ready);

@@ -8,7 +8,7 @@ use crate::backup::Item;
 pub(super) struct Work<'b> {
     /// As it stands in the backup.
     pub(super) item: &'b Item<'b>,
-    /// What tells of the one in the backup.
+    /// What is known of the one in the backup.
     pub(super) wanted: Facts,
     /// What is to be done.
     pub(super) plan: Plan,
@@ -35,7 +35,7 @@ pub(super) enum Stage {
 }
 
 impl Work<'_> {
-    /// Whether this restore makes it, or goes on with it.
+    /// Whether this restore makes it, or continues with it.
     pub(super) fn is_ours(&self) -> bool {
         matches!(self.plan, Plan::Create | Plan::GoOn | Plan::Complete)
     }

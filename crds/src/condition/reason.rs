@@ -18,7 +18,7 @@ pub trait ConditionReason: Copy + fmt::Display + DeserializeOwned {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(transform = crate::schema::plain_enum)]
 pub enum VideoJobReason {
-    /// Work is going on.
+    /// Work is in progress.
     Progressing,
     /// The account's quota is used up by us; the next unit's time is known.
     AwaitingQuota,
@@ -68,7 +68,7 @@ pub enum VideoJobReason {
     /// published again. A changed spec, or a restart requested since, makes it again.
     AlreadyMade,
     /// Another tool has restored the job without its status, and a job of its name has files in the bucket: a retry makes
-    /// the film again and pays for it, a status that is restored goes on.
+    /// the film again and pays for it, a status that is restored continues.
     RestoreIncomplete,
     /// The operator runs with `--side-effects=Suspend`: nothing is paid for, published or deleted.
     SideEffectsSuspended,

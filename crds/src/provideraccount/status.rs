@@ -182,7 +182,7 @@ pub struct Opening {
     /// From when on.
     pub at: Time,
 
-    /// How many.
+    /// Number of submissions.
     pub submissions: i64,
 }
 

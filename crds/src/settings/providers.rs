@@ -117,7 +117,7 @@ pub enum ClipFit {
     Regenerate,
 }
 
-/// Who speaks.
+/// The provider of narration, with its voice.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

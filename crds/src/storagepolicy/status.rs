@@ -222,7 +222,7 @@ pub enum PruneCause {
     WarnCrossed,
     /// A person asked for it by annotation.
     Request,
-    /// It goes on with a slot whose run was interrupted.
+    /// It continues with a slot whose run was interrupted.
     Resumed,
 }
 display_wire_name!(PruneCause);
@@ -235,7 +235,7 @@ pub struct BackupRun {
     /// When it was due; the time at which it was asked for, where no schedule did.
     pub slot: Time,
 
-    /// Whether it goes on with a slot that was interrupted.
+    /// Whether it continues with a slot that was interrupted.
     pub resumed: Option<bool>,
 
     /// Completed, Interrupted or Failed. Absent: it is under way.
@@ -293,9 +293,9 @@ pub enum PruneOutcome {
     Completed,
     /// It would have deleted more than `brakes` allow, and stopped.
     Braked,
-    /// It was stopped in the middle; the next one goes on.
+    /// It was stopped in the middle; the next one continues.
     Interrupted,
-    /// It was stopped in the middle, and its policy was suspended or moved to another place meanwhile: nothing goes on.
+    /// It was stopped in the middle, and its policy was suspended or moved to another place meanwhile: nothing continues.
     Cancelled,
     /// The bucket refused or did not answer.
     Failed,

@@ -1,4 +1,4 @@
-//! The checkpoint of a `VideoJob`: what is done, what is going on, what it waits for.
+//! The checkpoint of a `VideoJob`: what is done, what runs, what it waits for.
 //!
 //! Small by design: scenes are sets of intervals, never a record each. Every field is optional, because the
 //! schema gives a new object `{observedGeneration: -1}`.
@@ -44,7 +44,7 @@ pub struct VideoJobStatus {
     /// The step that is running, waiting or failed.
     pub current_step: Option<StepName>,
 
-    /// When the job next goes on by itself, if that depends on a time.
+    /// When the job next continues automatically, if that depends on a time.
     pub resume_at: Option<Time>,
 
     /// The steps, in the order in which the film is made.
@@ -116,7 +116,7 @@ fn frozen_spec_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }
 
-/// A film that was made before, as a tombstone in the bucket tells.
+/// A film that was made before, as a tombstone in the bucket says.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,4 +1,4 @@
-//! What a prompt asks for, as far as its words tell: the scenery, the hour, what stands in it, and a title.
+//! What a prompt asks for, as far as its words say: the scenery, the hour, what stands in it, and a title.
 
 use videofactory_providers::capability::PictureRequest;
 

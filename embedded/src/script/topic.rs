@@ -92,7 +92,7 @@ fn small_start(text: &str) -> String {
     }
 }
 
-/// Cut at a word's end to at most `most` characters, the last of which tells that it was cut.
+/// Cut at a word's end to at most `most` characters, the last of which shows that it was cut.
 fn shorten(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();

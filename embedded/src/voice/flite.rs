@@ -29,7 +29,7 @@ struct Phone {
 /// The voices that speak any text, as installed.
 pub(super) async fn voices() -> Result<Vec<String>, ProviderError> {
     let listed = run(FLITE, &["-lv"], b"").await?;
-    // awb_time can only tell the time of day.
+    // awb_time can only say the time of day.
     Ok(String::from_utf8_lossy(&listed)
         .split_once(':')
         .map_or("", |(_, names)| names)
@@ -39,7 +39,7 @@ pub(super) async fn voices() -> Result<Vec<String>, ProviderError> {
         .collect())
 }
 
-/// Speaks `words` and tells for each the seconds between which it is heard.
+/// Speaks `words` and returns for each the seconds between which it is heard.
 pub(super) async fn speak(
     words: &[Word],
     voice: &str,

@@ -1,5 +1,5 @@
 //! A reading by espeak-ng of several texts in a row, with the time of every word, in two runs. Both speak the same
-//! at the same times; in the second the words have five loudnesses in turn, so that comparing the two tells at every
+//! at the same times; in the second the words have five loudnesses in turn, so that comparing the two shows at every
 //! moment which word is being spoken.
 
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ const HEARD: [f64; 5] = [0.0, 0.35, 0.69, 1.0, 1.32];
 const SHORTEST: usize = 3;
 /// What is softer on average than this, of 32,767, is silence.
 const QUIET: f64 = 30.0;
-/// So many of a hundred words must be told apart; espeak-ng speaks a few, such as "of the", as one.
+/// So many of a hundred words must be distinguished; espeak-ng speaks a few, such as "of the", as one.
 const FEWEST: usize = 80;
 
 /// Reads texts aloud.
@@ -46,7 +46,10 @@ pub(crate) async fn read(texts: &[String], language: &str) -> Result<Speech, Pro
     let found = starts(&plain.samples, &marked.samples, window, all.len());
     let count = found.iter().flatten().count();
     if count * 100 < all.len() * FEWEST {
-        return Err(unexpected(format!("{ESPEAK} lets only {count} of {} words be told apart", all.len())));
+        return Err(unexpected(format!(
+            "{ESPEAK} lets only {count} of {} words be distinguished",
+            all.len()
+        )));
     }
     let heard = |sample: &i16| f64::from(*sample).abs() > QUIET;
     let end = plain.samples.iter().rposition(heard).map_or(0, |last| last + 1);

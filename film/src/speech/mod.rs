@@ -1,7 +1,7 @@
 //! One speech of several texts in a row, taken apart: where each text begins and ends in the sound, and when each of
 //! its words is heard. Where the speech is like a reading of the same texts, whose words are known, the words are
 //! those of the reading (`Aligned`); where it is not, they are guessed by pauses and syllables (`Estimated`). An engine
-//! that tells the words' times with the sound needs neither (`Exact`).
+//! that reports the words' times with the sound needs neither (`Exact`).
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -123,7 +123,10 @@ async fn read(speech: &Speech, texts: &[String], language: &str) -> Option<Speec
             None
         }
         Err(_) => {
-            tracing::warn!("word times are estimated: reading took more than {} s", READING_LIMIT.as_secs());
+            tracing::warn!(
+                limit_seconds = READING_LIMIT.as_secs(),
+                "word times are estimated: reading took too long"
+            );
             None
         }
     }
@@ -170,7 +173,7 @@ fn aligned(
     }
     let found = align::compare(speech, activity, reading, &ends)?;
     if let Err(doubt) = found.evidence.weigh() {
-        tracing::info!("word times are estimated: {doubt}");
+        tracing::info!(%doubt, "word times are estimated: the comparison is in doubt");
         return None;
     }
     tracing::debug!(?found.evidence, "word times are aligned");

@@ -1,4 +1,4 @@
-//! Words whose times the engine itself has told with the sound.
+//! Words whose times the engine itself has reported with the sound.
 
 use videofactory_providers::{Speech, TimingLevel, words};
 

@@ -11,7 +11,7 @@ pub(super) struct WarpPath {
     pub steps: Vec<(usize, usize)>,
 }
 
-/// What it costs beside the distance that one row stands still while the other goes on.
+/// What it costs beside the distance that one row stands still while the other advances.
 const STEP_COST: f64 = 0.15;
 
 /// For each moment of a row those of the other, of `columns`, that are near the diagonal: at most `reach` away.

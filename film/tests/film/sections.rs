@@ -1,4 +1,4 @@
-//! Films of more than twelve scenes: rendered in sections, joined so that nobody can tell.
+//! Films of more than twelve scenes: rendered in sections, joined so that no joint is seen or heard.
 
 use std::time::{Duration, Instant};
 
@@ -87,7 +87,7 @@ async fn each_section_is_told_of_as_soon_as_it_is_whole() {
     let film = assemble(&request, &out, |share| reached.set(share), rendered).await.unwrap();
     assert_eq!(reported.len(), 2);
     assert!(film.sections.iter().zip(&reported).all(|(section, reported)| section.digest == reported.0));
-    assert!(reported[0].1 < 0.6, "the first was told of at {}", reported[0].1);
+    assert!(reported[0].1 < 0.6, "the first was reported at {}", reported[0].1);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
-//! Whom a change of a `ProviderAccount` concerns: those whose turn has come, those at the front of its wait queue, who are told
-//! what they wait for, and, where its spec or its condition Ready changes, those who may wait for a person. However many
-//! wait for their turn, nobody else is woken.
+//! Whom a change of a `ProviderAccount` concerns: those whose turn has come, those at the front of its wait queue, who are
+//! shown what they wait for, and, where its spec or its condition Ready changes, those who may wait for a person. However
+//! many wait for their turn, nobody else is woken.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub(super) fn on_account(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<Provid
     }
 }
 
-/// The jobs that may go on, or have to say something else, because of what an account says now.
+/// The jobs that may continue, or have to say something else, because of what an account says now.
 fn wake(caches: &Caches, account: &ProviderAccount, before: &LastSeen, now: &LastSeen) {
     let namespace = account.namespace().unwrap_or_default();
     let status = account.status.clone().unwrap_or_default();
@@ -121,7 +121,7 @@ fn may_wait_for_a_person(job: &VideoJobStatus) -> bool {
     job.phase == Some(Phase::Running) || condition::is_true(&job.conditions, ConditionType::Stalled)
 }
 
-/// Whether a job waits for what depends on others. One that was told a time looks again by itself.
+/// Whether a job waits for what depends on others. One that knows the time looks again by itself.
 fn knows_no_time(caches: &Caches, namespace: &str, name: &str) -> bool {
     let found = caches.videojobs.get(&ObjectRef::new(name).within(namespace));
     let job = found.as_ref().and_then(|guarded| guarded.0.as_ref().ok());

@@ -37,7 +37,7 @@ struct OfAccount {
     open: BTreeMap<String, Arc<[Claim]>>,
     /// What was spent, and may not be recorded yet.
     settled: BTreeMap<String, Arc<[Claim]>>,
-    /// The jobs of these that were not told yet that it is recorded.
+    /// The jobs of these that do not know yet that it is recorded.
     unreported: BTreeSet<String>,
 }
 
@@ -123,7 +123,7 @@ impl ClaimIndex {
         of.map(|of| pick(of).values().flat_map(|claims| claims.iter().cloned()).collect()).unwrap_or_default()
     }
 
-    /// The names of the jobs that what an account says now lets go on: those that were granted something and have not
+    /// The names of the jobs that what an account says now lets continue: those that were granted something and have not
     /// begun with it, and, once, those whose spending is recorded. Nobody else's turn has come.
     pub fn turns(&self, account: &NamespacedName, status: &ProviderAccountStatus) -> BTreeSet<String> {
         let mut known = self.known.lock();
@@ -276,7 +276,7 @@ mod tests {
             index.turns(&grok("films"), status).into_iter().collect()
         };
         assert_eq!(turn(&status(&["b", "c"])), ["b", "d"]);
-        assert_eq!(turn(&status(&["b"])), ["b", "c"], "d was told already");
+        assert_eq!(turn(&status(&["b"])), ["b", "c"], "d was notified already");
         index.account_is_gone(&grok("films"));
         let unopened = ProviderAccountStatus { observed_generation: Some(-1), ..status(&["a"]) };
         assert_eq!(turn(&unopened), ["a"], "it has no ledger yet: nothing is recorded");

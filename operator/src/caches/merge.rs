@@ -1,19 +1,19 @@
-//! Several watches of one kind, each of a namespace, told as one: a first list that is complete once all are, and then
+//! Several watches of one kind, each of a namespace, merged into one: a first list that is complete once all are, and then
 //! changes alone.
 //!
-//! A watch that lists again tells what differs from what it had told. So nobody behind it takes the objects of the other
-//! namespaces for gone.
+//! A watch that lists again reports what differs from what it had reported. So nobody behind it takes the objects of the
+//! other namespaces for gone.
 
 use std::collections::HashMap;
 
 use kube::ResourceExt;
 use kube::runtime::watcher::Event;
 
-/// The watches, and what each of them has told.
+/// The watches, and what each of them has reported.
 #[derive(Debug)]
 pub struct Merge<K> {
     watches: Vec<WatchState<K>>,
-    /// Whether the first lists were told.
+    /// Whether the first lists were reported.
     reported: bool,
 }
 
@@ -34,7 +34,7 @@ impl<K: ResourceExt + Clone> Merge<K> {
         Self { watches: (0..watches).map(|_| place()).collect(), reported: false }
     }
 
-    /// Takes an event of a watch, by its place; what is told of it.
+    /// Takes an event of a watch, by its place; returns what is reported of it.
     pub fn take(&mut self, watch: usize, event: Event<K>) -> Vec<Event<K>> {
         // A single one needs no memory.
         if self.watches.len() == 1 {
@@ -113,7 +113,7 @@ mod tests {
         Pod { metadata, ..Pod::default() }
     }
 
-    /// What is told of events, as short words, those between two ends of a list in the order of their names.
+    /// What is reported of events, as short words, those between two ends of a list in the order of their names.
     fn reported(merge: &mut Merge<Pod>, watch: usize, events: Vec<Event<Pod>>) -> Vec<String> {
         let word = |event: Event<Pod>| match event {
             Event::Init => "begin".to_owned(),

@@ -79,7 +79,7 @@ pub struct Caches {
     pub pods: OwnedCache<PodRecord>,
     /// Namespaces that are not watched although they should be, because the operator may not read them.
     pub unwatched: Unwatched,
-    /// `VideoJob`s that may go on: however many have ended, they cost nothing when something changes for the others.
+    /// `VideoJob`s that may continue: however many have ended, they cost nothing when something changes for the others.
     unended: Mutex<HashSet<ObjectRef<Guarded<VideoJob>>>>,
     /// What `VideoJob`s say of accounts.
     pub claims: ClaimIndex,
@@ -184,7 +184,7 @@ impl Caches {
         }
     }
 
-    /// Puts the `VideoJob`s that may go on and that `concerned` picks into their queue.
+    /// Puts the `VideoJob`s that may continue and that `concerned` picks into their queue.
     fn wake_jobs(&self, concerned: impl Fn(&VideoJob) -> bool) {
         for reference in self.unended.lock().iter() {
             let found = self.videojobs.get(reference);
@@ -194,7 +194,7 @@ impl Caches {
         }
     }
 
-    /// Keeps in mind whether a `VideoJob` may go on.
+    /// Keeps in mind whether a `VideoJob` may continue.
     fn note_end(&self, object: &Guarded<VideoJob>) {
         let phase = object.0.as_ref().ok().and_then(|job| job.status.as_ref()?.phase);
         let reference = ObjectRef::from_obj(object);

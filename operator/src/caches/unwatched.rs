@@ -31,7 +31,7 @@ struct Refusals {
 }
 
 impl Refusals {
-    /// Whether they have gone on for a while, and go on.
+    /// Whether they have lasted for a while, and continue.
     fn last_for_long(&self) -> bool {
         self.last.duration_since(self.first) >= REFUSED_FOR && self.last.elapsed() < TRIED_WITHIN
     }

@@ -1,4 +1,4 @@
-//! What the API is told by the operator.
+//! What the API is given by the operator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub struct Operator {
 struct BucketVersion {
     generation: Option<i64>,
     addressing: Addressing,
-    /// Version of the Secret: a new one counts as soon as the watch has told of it.
+    /// Version of the Secret: a new one counts as soon as the watch has reported it.
     secret: Option<String>,
 }
 

@@ -130,7 +130,7 @@ pub async fn serve_progress(
 ) -> Result<Json<Said>, Problem> {
     let context = &reports.context;
     let own = reports.relay.token().await.map_err(|error| {
-        tracing::warn!("other replicas are not known, and see no live progress: {error:#}");
+        tracing::warn!(error = %format_args!("{error:#}"), "other replicas are not known, and see no live progress");
         Problem::later("this replica has no token of its own, and knows no other one", 5)
     })?;
     let own = reports.tokens.review(&own).await?;

@@ -27,14 +27,14 @@ use videofactory_client::JobRef;
 use videofactory_pipeline::contract::Progress;
 
 use crate::caches::{Caches, OwnerKey};
-use crate::context::LeaderFlag;
+use crate::leader_flag::LeaderFlag;
 use crate::progress::Said;
 use crate::videojob::build::PROGRESS_PATH;
 
 /// Stands in what a replica passes on: that is passed on no further, whoever leads meanwhile.
 pub const RELAYED: HeaderName = HeaderName::from_static("videofactory-relayed");
 
-/// How long an answer is good for: whoever asks more often is told the same.
+/// How long an answer is good for: whoever asks more often gets the same one.
 pub(super) const TTL: Duration = Duration::from_secs(1);
 /// How long a leader that gave no answer is not asked again, so that nobody waits for it each time.
 const SPARED_FOR: Duration = Duration::from_secs(5);
@@ -80,7 +80,7 @@ impl Relay {
         let (said, good_for) = match self.ask(leader).await {
             Ok(said) => (Arc::new(said), TTL),
             Err(error) => {
-                tracing::debug!(%leader, "the leader does not tell what workers say: {error:#}");
+                tracing::debug!(%leader, error = %format_args!("{error:#}"), "the leader does not send what workers report");
                 (Arc::default(), SPARED_FOR)
             }
         };
@@ -105,7 +105,7 @@ impl Relay {
             Ok((status, _)) if status.is_success() => Ok(status),
             Ok((status, _)) => Err(Problem::new(status, "the replica that leads did not take this")),
             Err(error) => {
-                tracing::debug!(%leader, "the leader does not take what a worker says: {error:#}");
+                tracing::debug!(%leader, error = %format_args!("{error:#}"), "the leader does not take a report of a worker");
                 Err(away())
             }
         }
@@ -156,7 +156,7 @@ impl Relay {
                 before = Arc::default();
                 continue;
             }
-            // Of what it hears itself, the leader tells at once.
+            // What it hears itself, the leader sends at once.
             let said = if self.leader_flag.is_leading() { Arc::default() } else { self.said().await };
             publish(caches, &differing(&before, &said));
             before = said;

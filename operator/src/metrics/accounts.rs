@@ -32,7 +32,7 @@ pub struct AccountMetrics {
     rate_limited: Family<Label, Counter>,
     requests: Family<[(&'static str, String); 3], Counter>,
     cost: Family<Label, Counter<f64, AtomicU64>>,
-    /// Quotas that are told of, by account.
+    /// Quotas that are reported, by account.
     reported: Mutex<BTreeMap<String, Vec<String>>>,
 }
 

@@ -1,5 +1,5 @@
 //! What objects say of themselves, counted when it is asked for: a new [`Census`] for each answer, so that nothing is
-//! told of what is gone, and each replica tells the same.
+//! reported of what is gone, and each replica reports the same.
 
 use std::collections::BTreeMap;
 

@@ -68,7 +68,7 @@ impl FilmMetrics {
         );
         registry.register_with_unit(
             "step_queue",
-            "Time from the creation of a step's Job to the start of its container, told when the attempt has ended",
+            "Time from the creation of a step's Job to the start of its container, reported when the attempt has ended",
             Unit::Seconds,
             metrics.queue.clone(),
         );

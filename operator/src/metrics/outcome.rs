@@ -115,7 +115,7 @@ outcomes! {
         Taken = "taken",
         /// The service refused for a while; one for each attempt that it refused.
         RateLimited = "rate_limited",
-        /// Nobody can tell: it counts.
+        /// It is not known: it counts.
         Unknown = "unknown",
     }
 }

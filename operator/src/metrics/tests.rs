@@ -1,4 +1,4 @@
-//! What is told, what the rules and the dashboard ask for, and what the documentation says, are the same.
+//! What is exported, what the rules and the dashboard ask for, and what the documentation says, are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

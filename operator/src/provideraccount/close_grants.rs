@@ -158,7 +158,7 @@ impl Ledger {
         self.tidy(now);
     }
 
-    /// Nobody can tell what was spent: all of it, and not before now.
+    /// Nobody knows what was spent: all of it, and not before now.
     fn spend_all(&mut self, grant: &Grant, now: Timestamp) {
         let entry = |units| Entry { at: plus(now, 1), units, channel: grant.channel.clone() };
         for tally in &mut self.quotas {

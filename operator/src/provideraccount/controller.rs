@@ -101,7 +101,7 @@ impl Controller {
         (account.metadata.generation, version)
     }
 
-    /// Writes the status if it differs; then tells people, and counts.
+    /// Writes the status if it differs; then reports Events, and counts.
     async fn apply(&self, account: ProviderAccount, decision: Decision) -> Result<(), CallError> {
         let (metrics, events) = (&self.context.metrics, &self.context.events);
         let about = account.object_ref(&());

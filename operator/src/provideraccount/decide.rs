@@ -27,7 +27,7 @@ const MAX_WAITERS: usize = 50;
 /// Seconds after which a finding that says the same is written again.
 const TOLD_AGAIN: i64 = 3_600;
 
-/// What is to be written, told and counted.
+/// What is to be written, reported and counted.
 #[derive(Clone, Debug)]
 pub struct Decision {
     /// The status, to be written if it differs.

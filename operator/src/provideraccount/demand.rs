@@ -93,7 +93,7 @@ pub enum HolderState {
     Withdrawn,
     /// What it has spent is known.
     Settled(Box<Claim>),
-    /// It does not exist any more: nobody can tell what it has spent.
+    /// It does not exist any more: nobody knows what it has spent.
     Gone,
 }
 
@@ -111,13 +111,13 @@ pub const fn operation(step: StepName) -> Option<Operation> {
 }
 
 /// Whether both name the same attempt. The run need not be the same: attempts are counted through all runs, and what an
-/// attempt of an earlier run has spent is told after the next one has begun.
+/// attempt of an earlier run has spent is reported after the next one has begun.
 #[must_use]
 pub fn same_attempt(one: &Holder, other: &Holder) -> bool {
     attempt(one) == attempt(other)
 }
 
-/// What tells an attempt from all others.
+/// What distinguishes an attempt from all others.
 pub type Attempt<'a> = (&'a str, Option<StepName>, Option<i32>);
 
 /// The attempt, as a key.
@@ -164,7 +164,7 @@ pub fn holder_state(grant: &Grant, job: Option<&VideoJob>, account: &str) -> Hol
     let Some(claim) = of_step else { return HolderState::Withdrawn };
     let asking = &claim.demand.holder;
     match (asking.attempt.cmp(&holder.attempt), &claim.state) {
-        // A later attempt than the job knows of: its status was put back. What became of the grant, nobody can tell.
+        // A later attempt than the job knows of: its status was put back. What became of the grant, nobody knows.
         (Ordering::Less, _) if asking.run <= holder.run => HolderState::Gone,
         (Ordering::Less | Ordering::Greater, _) => HolderState::Withdrawn,
         // It was given again by a cache that still showed it as asking: what was spent under the first is recorded already.

@@ -29,7 +29,7 @@ pub struct GrantBatch {
     pub grants: Vec<Grant>,
     /// Whom they are for, in the same order; places in the list of demands.
     pub granted: Vec<usize>,
-    /// Who goes on waiting, in order; places in the list of demands.
+    /// Who continues to wait, in order; places in the list of demands.
     pub waiters: Vec<usize>,
     /// When more may be granted by time alone.
     pub next_wake: Option<Timestamp>,

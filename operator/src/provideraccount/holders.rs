@@ -78,7 +78,7 @@ pub struct ReadResult {
 }
 
 impl PendingRead {
-    /// What this job, as the API server has it, tells; none if there is none of its name.
+    /// What this job, as the API server has it, says; none if there is none of its name.
     #[must_use]
     pub fn resolve(self, job: Option<&VideoJob>, account: &ProviderAccount) -> ReadResult {
         let of = account.name_any();

@@ -1,7 +1,7 @@
 //! When each group was granted something last, which decides who has waited for long. Pure.
 //!
 //! The windows forget what was spent as soon as it is free again. Who waits for several windows, because there are more
-//! channels than units or others have priority, is told apart only by what is remembered here.
+//! channels than units or others have priority, is distinguished only by what is remembered here.
 
 use std::collections::BTreeMap;
 

@@ -54,7 +54,7 @@ pub fn is_unopened(status: &ProviderAccountStatus) -> bool {
 /// A quota and its window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tally {
-    /// What counts.
+    /// The limit that this counts for.
     pub quota: Quota,
     /// What was counted.
     pub window: Window,
@@ -73,7 +73,7 @@ impl Tally {
             && (models.is_empty() || model.is_empty() || models.iter().any(|counted| counted == model))
     }
 
-    /// Whether what a grant takes of it can be told from the grant's submissions alone.
+    /// Whether what a grant takes of it follows from the grant's submissions alone.
     #[must_use]
     pub fn can_count_all(&self) -> bool {
         self.quota.unit == QuotaUnit::Requests
@@ -253,7 +253,7 @@ const SHARERS: i64 = 4;
 impl Tally {
     fn status(&self, now: Timestamp) -> QuotaStatus {
         let window = &self.window;
-        // A refusal is told apart: this says when there is a unit by our own ledger.
+        // A refusal is reported separately: this says when there is a unit by our own ledger.
         let opens = Window { blocked_until: None, ..window.clone() }.when(1, now);
         QuotaStatus {
             name: self.quota.name.clone(),
@@ -283,7 +283,7 @@ fn window(quota: &Quota, known: Option<&QuotaStatus>) -> Window {
         Moves::Anchored => Kind::Anchored,
         Moves::Fixed => {
             let zone = quota.time_zone.as_ref().map_or("Etc/UTC", |zone| zone.as_str());
-            // Of a zone that is not known here nobody can tell the midnights; no window of its clock is longer than a
+            // Of a zone that is not known here nobody knows the midnights; no window of its clock is longer than a
             // rolling one (but for the day on which it is put back).
             TimeZone::get(zone).map_or(Kind::Rolling, Kind::Fixed)
         }

@@ -1,7 +1,7 @@
 //! Size limits of the parts of an account's status, so that it is never too large to be written. Pure.
 //!
 //! Nothing that counts is ever left out for want of room: the ledger opens no further grant instead, and puts what was
-//! spent into coarser buckets. What is only told, or only decides who goes first, is cut.
+//! spent into coarser buckets. What is only shown, or only decides who goes first, is cut.
 
 use serde::Serialize;
 use videofactory_crds::ProviderAccountStatus;
@@ -76,7 +76,7 @@ pub fn grain(quotas: usize) -> Grain {
     Grain { coarser: i64::try_from(many).unwrap_or(1), named: (NAMED / quotas.max(1)).min(MAX_NAMED) }
 }
 
-/// Takes from the grants what these quotas can tell of them, if there is no room to say it in each: an edit may give an
+/// Takes from the grants what these quotas can say of them, if there is no room to say it in each: an edit may give an
 /// account twenty quotas while hundreds of grants are open. Until there is room again, nothing more is granted.
 pub fn say_once<'a>(status: &mut ProviderAccountStatus, quotas: impl DoubleEndedIterator<Item = &'a str>) {
     let size = |status: &ProviderAccountStatus| status.grants.iter().map(bytes).sum::<usize>();

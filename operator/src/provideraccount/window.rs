@@ -60,7 +60,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// For which channel.
     pub channel: Option<String>,
-    /// How many.
+    /// Units of the quota.
     pub units: i64,
 }
 
@@ -71,7 +71,7 @@ pub struct Reserved {
     pub from: Timestamp,
     /// For which channel.
     pub channel: Option<String>,
-    /// How many.
+    /// Units of the quota.
     pub units: i64,
 }
 
@@ -166,7 +166,7 @@ impl Window {
         }
     }
 
-    /// From now on nobody can tell when an `Anchored` window of the service's began: for one period each unit is taken
+    /// From now on nobody knows when an `Anchored` window of the service's began: for one period each unit is taken
     /// to be free one period after its own time, which no window outlasts.
     pub fn lose_track(&mut self, now: Timestamp) {
         if self.kind == Kind::Anchored {
@@ -179,7 +179,7 @@ impl Window {
         self.blocked_until = Some(self.blocked_until.map_or(until, |before| before.max(until)));
     }
 
-    /// Drops what no longer matters, joins what need not be told apart, and fixes times that a clock which was put back
+    /// Drops what no longer matters, joins what need not be distinguished, and fixes times that a clock which was put back
     /// has left in the future.
     pub fn tidy(&mut self, now: Timestamp) {
         let ahead = plus(now, AHEAD);
@@ -296,7 +296,7 @@ impl Entry {
     }
 }
 
-/// What is known of the service's window that is going on, of an `Anchored` one.
+/// What is known of the service's current window, of an `Anchored` one.
 struct Anchor {
     /// By then it has ended.
     ends_by: Timestamp,
@@ -319,7 +319,7 @@ impl Window {
         (self.period / CLOCK_UNCERTAINTY.1).min(CLOCK_UNCERTAINTY.0)
     }
 
-    /// The window that is going on. The service's began with a unit that it counted when we recorded it or up to
+    /// The current window. The service's began with a unit that it counted when we recorded it or up to
     /// `uncertainty` before; or with one that is reserved and not accounted for.
     fn anchor(&self) -> Option<Anchor> {
         let uncertainty = self.uncertainty();
@@ -338,16 +338,16 @@ impl Window {
             self.spent.retain(|entry| entry.at > anchor.ends_after);
             self.reset_at = Some(anchor.ends_by);
         }
-        // While a window goes on, what may have begun it is kept although it is free.
+        // While a window lasts, what may have begun it is kept although it is free.
         let periods = if self.anchor().is_some() { 2 } else { 1 };
         let long_ago = plus(now, -self.period.saturating_mul(periods));
         let (period, uncertainty) = (self.period, self.uncertainty());
-        // Whether somebody may still tell of a unit that was counted before then.
+        // Whether somebody may still report a unit that was counted before then.
         let unreported =
             |before: Timestamp| self.reserved.iter().any(|held| held.from < plus(before, uncertainty));
         let last = self.spent.iter().rev().find(|entry| entry.at <= long_ago);
         if let Some(over) = last.map(|last| plus(last.at, period)).filter(|over| unreported(*over)) {
-            // It may have begun a window of which more is to be told: by then that had ended.
+            // It may have begun a window of which more is to be reported: by then that had ended.
             self.reset_at = self.reset_at.max(Some(over));
         }
         self.spent.retain(|entry| entry.at > long_ago);
@@ -380,7 +380,7 @@ impl Capacity {
                 _ => levels.push((at, level)),
             }
         }
-        // What fits at a moment must go on fitting: what is reserved for later is not lent.
+        // What fits at a moment must still fit later: what is reserved for later is not lent.
         let mut least = i64::MAX;
         let mut steps: Vec<(Timestamp, i64)> = Vec::with_capacity(levels.len());
         for (at, level) in levels.into_iter().rev() {

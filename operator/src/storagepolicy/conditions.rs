@@ -63,7 +63,7 @@ pub fn of_finding(
     let (ready, healthy, reason, message) = match finding {
         Finding::Fit => {
             // Jobs can use the bucket whatever keeps pruning from it; but whoever looks at the policy is to see that.
-            // How many files there are changes too often to be told here: each change of this condition wakes jobs.
+            // How many files there are changes too often to be reported here: each change of this condition wakes jobs.
             let barrier = barrier.filter(|barrier| !matches!(barrier, Barrier::TooManyFiles(..)));
             let barrier = barrier.map(|barrier| format!("; but {}", barrier.words())).unwrap_or_default();
             let message =

@@ -1,7 +1,7 @@
 //! Observe, decide, write, begin; and when to look again. The only writer of a policy's status.
 //!
 //! A finding is remembered for as long as it is good: the write of a status, which wakes this controller, asks the
-//! bucket nothing. What takes long goes on beside the looks, and ends with a report and another look.
+//! bucket nothing. What takes long runs beside the looks, and ends with a report and another look.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ struct Controller {
     context: Context,
     found: Mutex<HashMap<String, CachedInspection>>,
     registry: Arc<TaskRegistry>,
-    /// What goes on beside the looks: it ends with the controller, also if that is broken off. So none of it holds the
+    /// What runs beside the looks: it ends with the controller, also if that is broken off. So none of it holds the
     /// controller.
     tasks: Mutex<JoinSet<()>>,
     listing_memory: Arc<ListingMemory>,
@@ -223,7 +223,7 @@ impl Controller {
         };
         let stop = self.stop.child_token();
         let mut sharing = sharing(&self.context.caches.policies.state(), &policy);
-        // Who has no key to the place is told nothing of it.
+        // Who has no key to the place learns nothing of it.
         sharing.retain(|other| arrived(other).is_some());
         let uids: Vec<String> = sharing.iter().filter_map(kube::ResourceExt::uid).collect();
         self.registry.begin(uid, running, stop.clone(), &uids);
@@ -350,7 +350,7 @@ impl Controller {
                 let inspector = Inspector { client, network: &self.context.network, cluster, how };
                 inspector.observe(policy).await
             }
-            // Whose the bucket is cannot be told, and people must hear why.
+            // Whose the bucket is is not known, and people must read why.
             Err(error) if error.is_rejected() => {
                 let (reason, answered) = (StoragePolicyReason::ConfigurationInvalid, None);
                 Ok(Finding::Unfit { reason, answered, message: error.to_string() }.into())

@@ -37,7 +37,7 @@ pub enum Finding {
     Fit,
     /// It is not.
     Unfit {
-        /// Why.
+        /// The reason of the condition Ready.
         reason: StoragePolicyReason,
         /// Whether a server answered; unknown if none was asked.
         answered: Option<bool>,
@@ -105,7 +105,6 @@ pub struct Inspector<'a> {
     pub network: &'a Network,
     /// UID of the cluster.
     pub cluster: &'a str,
-    /// How thoroughly.
     pub how: Thoroughness,
 }
 
@@ -178,7 +177,7 @@ async fn ask(bucket: &Bucket, cluster: &str, policy: &StoragePolicy, how: Thorou
     let finding = problem.as_ref().map_or(Finding::Fit, unfit);
     let refuses_addressing = matches!(problem, Some(StorageError::Addressing { .. }));
     match taken {
-        // A probe tells best what is wrong with a bucket, but not whose it is.
+        // A probe shows best what is wrong with a bucket, but not whose it is.
         Err(error) if can_prune(&finding) => undecided(&error).into(),
         Err(_) => Inspection { refuses_addressing, ..finding.into() },
         Ok(owned) => Inspection { owned: Some(owned), ..finding.into() },

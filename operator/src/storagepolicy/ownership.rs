@@ -22,7 +22,7 @@ use videofactory_client::call::{CallError, within};
 
 /// Key of the ownership marker.
 pub const MARKER_KEY: &str = "videofactory-cluster.json";
-/// How many files of a folder are looked at to find one of a job; where there are more, nobody can tell.
+/// How many files of a folder are looked at to find one of a job; where there are more, it is not known.
 const MAX_KEYS_CHECKED: usize = 5_000;
 
 /// Which cluster owns a location.
@@ -39,7 +39,7 @@ pub enum Ownership {
 pub struct OwnedLocation {
     /// The cluster's UID.
     pub cluster: String,
-    /// What tells the place from every other one; none where there was no room for a mark.
+    /// What distinguishes the place from every other one; none where there was no room for a mark.
     pub marker: Option<String>,
 }
 
@@ -170,7 +170,7 @@ impl LocationView<'_> {
 
     fn unmarked(&self) -> String {
         format!(
-            "{} holds files that are, or may be, those of VideoJobs, and nothing tells of which cluster: give this policy a bucket or prefix of its \
+            "{} holds files that are, or may be, those of VideoJobs, and nothing says of which cluster: give this policy a bucket or prefix of its \
              own; or, if no other cluster uses this one: {}",
             self.words(),
             self.command(&self.nobody)

@@ -17,7 +17,7 @@ use crate::events::{Event, EventReason, MAX_TEXT_BYTES, cut};
 /// What a run says that ended without a word.
 const BROKEN_OFF: &str = "the operator ended in the middle of it";
 
-/// How long after its slot a run that was interrupted goes on: what somebody wanted days ago may be nobody's wish now.
+/// How long after its slot a run that was interrupted continues: what somebody wanted days ago may be nobody's wish now.
 const RESUMED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A run that is about to begin.
@@ -69,7 +69,7 @@ pub fn freed(run: &PruneRun) -> bool {
     run.dry_run != Some(true) && run.deleted_objects.is_some_and(|deleted| deleted > 0)
 }
 
-/// Forgets the oldest runs. The last that was meant stays: since when a run is owed is told by it, however often somebody
+/// Forgets the oldest runs. The last that was meant stays: it says since when a run is owed, however often somebody
 /// has only planned since.
 fn keep(status: &mut StoragePolicyStatus, history: i32) {
     let is_meant = |run: &&PruneRun| run.dry_run != Some(true);
@@ -102,14 +102,15 @@ pub fn reconcile_runs(status: &mut StoragePolicyStatus) {
     }
 }
 
-/// A run that was broken off does not go on: its policy is suspended, or has moved to another place. What is told of it.
+/// A run that was broken off does not continue: its policy is suspended, or has moved to another place. What is reported of
+/// it.
 pub fn cancel(status: &mut StoragePolicyStatus) -> Option<Event> {
     let run = status.runs.first_mut().filter(|run| run.outcome == Some(PruneOutcome::Interrupted))?;
     run.outcome = Some(PruneOutcome::Cancelled);
     Some(event_of(run))
 }
 
-/// The slot to go on with: that of the last run if it was interrupted for the first time, a short while ago and in this
+/// The slot to continue with: that of the last run if it was interrupted for the first time, a short while ago and in this
 /// place, and no later one has come.
 #[must_use]
 pub fn to_resume(status: &StoragePolicyStatus, schedule: &Schedule, now: Timestamp) -> Option<RunRequest> {
@@ -187,7 +188,7 @@ pub fn backup_begun(slot: Timestamp) -> BackupRun {
     }
 }
 
-/// What is told of a backup.
+/// What is reported of a backup.
 #[must_use]
 pub fn event_of_backup(run: &BackupRun) -> Event {
     let why = run.message.as_deref().unwrap_or_default();

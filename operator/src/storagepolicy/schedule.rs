@@ -16,7 +16,7 @@ use videofactory_crds::schedule::{CronSchedule, TimeZone};
 const LATE_BY: SignedDuration = SignedDuration::from_mins(10);
 /// How long after its time a slot is missed.
 pub const TOO_LATE: SignedDuration = SignedDuration::from_secs(10 * 60 + 1);
-/// Where a search fails over a day that a zone left out altogether, it goes on from behind it.
+/// Where a search fails over a day that a zone left out altogether, it continues from behind it.
 const BEHIND: [SignedDuration; 2] = [SignedDuration::from_hours(23), SignedDuration::from_hours(24)];
 
 /// A schedule that cannot be followed.

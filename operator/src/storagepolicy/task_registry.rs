@@ -41,7 +41,7 @@ struct PolicyState {
     other_bucket: bool,
     /// The listing by another policy that is for this one too.
     listed: Option<Listed>,
-    /// The policy by whose listing this one's usage was last told, until that one tells of the room that it made.
+    /// The policy by whose listing this one's usage was last updated, until that one reports the room that it made.
     reported_by: Option<String>,
     /// Others have deleted files here since the last listing began.
     outdated: bool,
@@ -183,8 +183,8 @@ impl TaskRegistry {
         }
     }
 
-    /// A run of this policy has deleted files where another has some too: that one measures again, unless it was told by
-    /// the run's own listing.
+    /// A run of this policy has deleted files where another has some too: that one measures again, unless it was informed
+    /// by the run's own listing.
     pub fn space_was_freed(&self, by: &str, other: &str, now: Timestamp) {
         let reported = {
             let mut states = self.states.lock();
@@ -205,7 +205,7 @@ impl TaskRegistry {
             state.report = None;
         }
         if reported {
-            // A listing that ended meanwhile has taken in what was told.
+            // A listing that ended meanwhile has taken in what was reported.
             if state.epoch == snapshot.epoch {
                 usage_deltas::take_off(&mut state.pending, &snapshot.changes);
             }
@@ -237,7 +237,8 @@ impl TaskRegistry {
         }
     }
 
-    /// It has ended so; without a report if it was dropped in the middle. The other policies that were told of it.
+    /// It has ended so; without a report if it was dropped in the middle. Returns the other policies that were informed of
+    /// it.
     pub fn ended(&self, uid: &str, report: Option<Report>, now: Timestamp) -> Vec<String> {
         let mut states = self.states.lock();
         let listed = match &report {

@@ -1,4 +1,4 @@
-//! What goes on beside the looks: measuring, pruning, backing up. Each ends with a report, whatever happens.
+//! What runs beside the looks: measuring, pruning, backing up. Each ends with a report, whatever happens.
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::context::Context;
 /// Folders of others that the status names.
 const MAX_FOLDERS: usize = 10;
 
-/// Does what was decided. No report: it was stopped before it had one, and the next operator goes on by the status.
+/// Does what was decided. No report: it was stopped before it had one, and the next operator continues by the status.
 pub async fn act(
     context: &Context,
     listing_memory: &ListingMemory,
@@ -31,14 +31,14 @@ pub async fn act(
     stop: &CancellationToken,
 ) -> Option<Report> {
     match action {
-        // What has no end of its own that would be worth telling is dropped.
+        // What has no end of its own that would be worth a report is dropped.
         Action::Measure => stop.run_until_cancelled(measure(context, policy)).await,
         Action::BackUp { slot } => stop.run_until_cancelled(back_up(context, policy, slot)).await,
         Action::Prune(run_request) => Some(prune(context, listing_memory, policy, &run_request, stop).await),
     }
 }
 
-/// What is told of something that failed by a fault of ours.
+/// What is reported of something that failed by a fault of ours.
 #[must_use]
 pub fn broken(action: &Action) -> Report {
     let why = "the operator failed over it, which is a bug: see its log".to_owned();

@@ -146,7 +146,7 @@ fn account_state(
             "Secret {secret:?} of ProviderAccount {name:?} does not exist: create it with the keys that `kubectl explain \
              pa.spec.secretRef` names"
         )),
-        // The pod would be given the keys, and sends them to where it is told.
+        // The pod would be given the keys, and sends them to the endpoint that it is given.
         (_, Err(why), _) if account.spec.is_keyless() => Some(format!("ProviderAccount {name:?}: {why}")),
         (_, Err(why), _) => Some(format!("ProviderAccount {name:?}: Secret {secret:?}: {why}")),
         (_, _, Some(ready)) => Some(format!("ProviderAccount {name:?}: {}", ready.message)),

@@ -28,7 +28,6 @@ pub enum Attempt {
     /// Its Job is on its way out; what comes of it is not yet known.
     Terminating,
     Ended {
-        /// How.
         end: End,
         /// When, as far as anybody knows.
         at: Option<Timestamp>,
@@ -36,7 +35,7 @@ pub enum Attempt {
     /// Nothing of it is there and nothing was recorded: it never began, or its Job was deleted before its worker could
     /// begin with anything that is paid for.
     Absent,
-    /// It cannot be told before the bucket answers; why not.
+    /// It is not known before the bucket answers; why not.
     Unknown(String),
 }
 
@@ -182,7 +181,7 @@ pub fn attempt_state(observed: &Observed, step: StepName, attempt: i32, now: Tim
         },
         Some(None) => match without_a_word(job, ends.first().copied()) {
             // It may have spent something, or do so yet: the next attempt finds out.
-            Attempt::Absent if observed.fenced.contains(&(step, attempt)) => Attempt::Ended {
+            Attempt::Absent if observed.fencing_tokens.contains(&(step, attempt)) => Attempt::Ended {
                 end: End::Interrupted("its Job and its pod are gone, and it had begun".to_owned()),
                 at: None,
             },

@@ -266,7 +266,7 @@ fn volumes(
         .push((Volume { secret: Some(bucket), ..named("bucket") }, read_only("bucket", BUCKET_SECRET_DIR)));
     for (place, (account, name)) in start.account_secrets.iter().enumerate() {
         let provider = start.input.accounts.get(account).map(|access| access.provider);
-        // A Secret may hold more than its provider needs. A key that is missing is told by the worker: without
+        // A Secret may hold more than its provider needs. A key that is missing is reported by the worker: without
         // `optional`, the pod would wait for it without a word.
         let source = SecretVolumeSource { optional: Some(true), ..secret(name, provider.map_or(&[], keys)) };
         let volume = format!("account-{place}");
@@ -276,7 +276,7 @@ fn volumes(
     let with_workflows = start.input.accounts.iter().filter(|(_, external)| !external.workflows.is_empty());
     volumes.extend(with_workflows.enumerate().map(|(place, (account, external))| {
         let volume = format!("workflows-{place}");
-        // One that is missing is told by the worker, as a Secret is.
+        // One that is missing is reported by the worker, as a Secret is.
         let source = ConfigMapVolumeSource {
             name: external.workflows.clone(),
             optional: Some(true),
@@ -317,7 +317,7 @@ fn volumes(
     volumes
 }
 
-/// The file of an authority's certificates. That it is missing is told by the worker: without `optional`, the pod would
+/// The file of an authority's certificates. That it is missing is reported by the worker: without `optional`, the pod would
 /// wait for it without a word.
 fn authority_volume(volume: &str, ca: &CaRef) -> Volume {
     let item = KeyToPath { key: ca.key.clone(), path: CA_FILE_NAME.to_owned(), mode: None };

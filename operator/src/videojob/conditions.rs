@@ -1,6 +1,6 @@
 //! Phase and conditions, from the one verdict: as kstatus, Argo CD and people read them.
 //!
-//! `Reconciling` while the job goes on by itself, `Stalled` when a person is needed, neither while a
+//! `Reconciling` while the job continues by itself, `Stalled` when a person is needed, neither while a
 //! person has stopped it or looks at it; never both.
 
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use super::model::Storage;
 use super::verdict::{Message, Verdict};
 use crate::events::{MAX_TEXT_BYTES, cut};
 
-/// Writes the verdict into the status; whether that tells people anything new.
+/// Writes the verdict into the status; returns whether that is new to people.
 pub fn write(
     status: &mut VideoJobStatus,
     verdict: &Verdict,

@@ -25,7 +25,7 @@ impl Ending {
         Self { outcome: outcome_of(end, stopped_by_us), published }
     }
 
-    /// What there is to tell once it is recorded in `step`.
+    /// What there is to report once it is recorded in `step`.
     pub(super) fn recorded(self, observed: &Observed, step: &StepStatus) -> Vec<Measured> {
         let since =
             |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
@@ -85,7 +85,7 @@ fn reported(outcome: &StepOutcome) -> AttemptOutcome {
 /// The outcome that an exit code alone stands for, named as the reasons of steps and jobs are.
 const fn of_exit(exit: ExitCode) -> AttemptOutcome {
     match exit {
-        // It worked on what was changed meanwhile: what counts is told as succeeded.
+        // It worked on what was changed meanwhile: what counts is reported as succeeded.
         ExitCode::Done => AttemptOutcome::Superseded,
         ExitCode::ContentRefused => AttemptOutcome::ContentRefused,
         ExitCode::MissingInput => AttemptOutcome::MissingInput,
@@ -100,14 +100,14 @@ const fn of_exit(exit: ExitCode) -> AttemptOutcome {
     }
 }
 
-/// Whether nothing was refused, and of something nobody can tell whether it was taken.
+/// Whether nothing was refused, and of something nobody knows whether it was taken.
 pub(super) fn is_unknown(outcome: &StepOutcome) -> bool {
     let scenes =
         outcome.scenes.as_ref().is_some_and(|report| !report.unknown.is_empty() && report.refused.is_empty());
     scenes || outcome.publications.iter().any(|publication| publication.state == PublicationState::Unknown)
 }
 
-/// What became of publications. What is published is told once every target has the film: attempts before that name
+/// What became of publications. What is published is reported once every target has the film: attempts before that name
 /// again what they find published.
 fn published(outcome: &StepOutcome) -> Vec<Measured> {
     if outcome.step != StepName::PublishVideo {

@@ -177,7 +177,7 @@ fn container_problem(container: &ContainerStatus) -> Option<PodProblem> {
         format!("container {:?}, which is not ours: ", container.name)
     };
     if IMAGE_REASONS.contains(&reason) {
-        // Kubernetes tells of the failure and of the wait after it in turn: what both have in common stays.
+        // Kubernetes reports the failure and the wait after it in turn: what both have in common stays.
         let failure = message.rsplit_once("ErrImagePull: ").map_or(message.as_str(), |(_, failure)| failure);
         return Some(PodProblem::Image(format!("{of}{failure}")));
     }
@@ -347,7 +347,7 @@ mod tests {
         let waiting = json!({"waiting": {"reason": "ImagePullBackOff"}});
         let facts = with_a_sidecar("Pending", 69, &waiting);
         assert!(matches!(facts.state, PodState::Ended(_)) && facts.outlived, "{facts:?}");
-        // It was stopped, and the kubelet has not told the pod's end yet: no step back from what was seen.
+        // It was stopped, and the kubelet has not reported the pod's end yet: no step back from what was seen.
         let stopped = json!({"terminated": {"exitCode": 0}});
         assert!(matches!(with_a_sidecar("Running", 69, &stopped).state, PodState::Ended(_)));
         assert!(!with_a_sidecar("Failed", 69, &stopped).outlived, "nothing is left of a pod that has ended");

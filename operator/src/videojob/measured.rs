@@ -1,5 +1,5 @@
 //! What has ended in one reconcile, for the metrics. It is reported once the status that records it is written: who
-//! comes after a crash finds it recorded, and tells it to nobody again. Pure.
+//! comes after a crash finds it recorded, and reports it to nobody again. Pure.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Measured {
 }
 
 /// The end of the whole job, if it has come in this look. The condition `Succeeded` is Unknown from when the job began to
-/// go on by itself: created, retried, restarted or edited.
+/// continue by itself: created, retried, restarted or edited.
 pub(super) fn job_end(
     before: Option<&VideoJobStatus>,
     verdict: &Verdict,

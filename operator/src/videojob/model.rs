@@ -33,8 +33,9 @@ pub struct Observed {
     pub pods: Vec<PodFacts>,
     /// Outcomes that were looked up in the bucket, because no pod holds them. `None`: there is none.
     pub recorded: BTreeMap<(StepName, i32), Option<StepOutcome>>,
-    /// Attempts without an outcome that have begun: their fence stands in the bucket, so nothing is started under it.
-    pub fenced: BTreeSet<(StepName, i32)>,
+    /// Attempts without an outcome that have begun: their fencing token stands in the bucket, so nothing is started under
+    /// it.
+    pub fencing_tokens: BTreeSet<(StepName, i32)>,
     /// The bucket could not be asked for an outcome that is needed; why.
     pub bucket_trouble: Option<String>,
     /// Progress that is due to enter the status.
@@ -62,7 +63,7 @@ pub struct Refusal {
     pub unmade: bool,
 }
 
-/// Whether a tombstone tells that what a spec asks for was made before under this name.
+/// Whether a tombstone says that what a spec asks for was made before under this name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Made {
     /// Nobody had to ask, or could.
@@ -285,7 +286,7 @@ pub struct Decision {
     pub status: VideoJobStatus,
     /// Then these, in order. Each can be repeated.
     pub actions: Vec<Action>,
-    /// What has ended, to be told to the metrics once the status is written.
+    /// What has ended, to be given to the metrics once the status is written.
     pub measured: Vec<Measured>,
     /// When to look again although nothing changed.
     pub wake_at: Option<Timestamp>,
@@ -331,9 +332,8 @@ pub enum Measured {
     Published(PublishOutcome, u64),
     /// The whole job, until somebody asks for more.
     Job {
-        /// How.
         outcome: JobOutcome,
-        /// Since it began to go on by itself.
+        /// Since it began to continue by itself.
         took: Duration,
     },
 }

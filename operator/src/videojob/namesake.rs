@@ -59,7 +59,7 @@ fn was_reported(job: &VideoJob) -> bool {
         .is_some_and(|ready| condition::reason(ready) == Some(VideoJobReason::RestoreIncomplete))
 }
 
-/// Whether a job of this name has files, under whichever id. Where there are too many to tell, it counts as if.
+/// Whether a job of this name has files, under whichever id. Where there are too many to look at, it counts as if.
 async fn has_files(bucket: &Bucket, namespace: &str, name: &str) -> Result<bool, StorageError> {
     for kind in KINDS {
         let mut files = bucket.list(&format!("{}/{namespace}/{name}-", folder(kind))).enumerate();

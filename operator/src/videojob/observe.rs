@@ -40,7 +40,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
     let policy = get(&caches.policies, &namespace, &job.spec.storage_ref.name);
     let wanted =
         job.status.as_ref().map(|status| outcomes_to_look_up(status, &jobs, &pods)).unwrap_or_default();
-    let Recorded { outcomes: recorded, fenced, trouble: bucket_trouble } =
+    let Recorded { outcomes: recorded, fencing_tokens, trouble: bucket_trouble } =
         look_up(context, &job, policy.as_ref(), wanted).await;
     let accounts = accounts::accounts(context, &namespace, &job).await?;
     let storage = match unsettled(context, policy.as_ref()).await {
@@ -64,7 +64,7 @@ pub async fn observe(context: &Context, job: VideoJob) -> Result<Observed, CallE
         jobs,
         pods,
         recorded,
-        fenced,
+        fencing_tokens,
         bucket_trouble,
     })
 }
@@ -91,7 +91,7 @@ async fn unsettled(context: &Context, policy: Option<&Result<StoragePolicy, Stri
     policy.status.as_ref()?.place.as_ref()?;
     match context.cluster.uid(&context.client).await {
         Ok(cluster) => foreign(policy, cluster),
-        Err(error) => Some(format!("StoragePolicy {name:?}: whose its place is cannot be told: {error}")),
+        Err(error) => Some(format!("StoragePolicy {name:?}: whose its place is is not known: {error}")),
     }
 }
 
@@ -179,7 +179,7 @@ fn bucket_ref(policy: &StoragePolicy) -> BucketRef {
 struct Recorded {
     outcomes: BTreeMap<(StepName, i32), Option<StepOutcome>>,
     /// Those without an outcome that have begun.
-    fenced: BTreeSet<(StepName, i32)>,
+    fencing_tokens: BTreeSet<(StepName, i32)>,
     /// What stands in the way, if not all could be looked up.
     trouble: Option<String>,
 }
@@ -215,9 +215,9 @@ async fn look_up(
     let keys = Keys::new(&namespace, &job.name_any(), &id, run);
     for (step, attempt) in wanted {
         match tokio::time::timeout(LOOK_UP_TIMEOUT, recorded_of(&bucket, &keys, step, attempt)).await {
-            Ok(Ok((outcome, is_fenced))) => {
+            Ok(Ok((outcome, has_fencing_token))) => {
                 recorded.outcomes.insert((step, attempt), outcome);
-                recorded.fenced.extend(is_fenced.then_some((step, attempt)));
+                recorded.fencing_tokens.extend(has_fencing_token.then_some((step, attempt)));
             }
             Ok(Err(error)) => return recorded.but(error.to_string()),
             Err(_) => {
@@ -238,7 +238,7 @@ async fn recorded_of(
     match bucket.get(&keys.outcome(step, attempt), MAX_OUTCOME_BYTES).await {
         Ok(bytes) => Ok((std::str::from_utf8(&bytes).ok().and_then(StepOutcome::from_message), false)),
         Err(error) if error.is_missing() => {
-            Ok((None, bucket.head(&keys.fence(step, attempt)).await?.is_some()))
+            Ok((None, bucket.head(&keys.fencing_token(step, attempt)).await?.is_some()))
         }
         Err(error) => Err(error),
     }
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_attempt_has_an_outcome_in_the_bucket_or_has_begun_by_its_fence_or_never_was() {
+    async fn an_attempt_has_an_outcome_in_the_bucket_or_has_begun_by_its_fencing_token_or_never_was() {
         const STEP: StepName = StepName::AnimateScenes;
         let server = S3Server::start().await.unwrap();
         server.create_bucket("films").unwrap();
@@ -387,7 +387,7 @@ mod tests {
             bucket.put(&key, text.to_owned(), &PutOptions::default()).await.unwrap();
         };
         assert_eq!(of(3).await, (None, false));
-        put(keys.fence(STEP, 3), "{}").await;
+        put(keys.fencing_token(STEP, 3), "{}").await;
         assert_eq!(of(3).await, (None, true));
         assert_eq!(of(2).await, (None, false), "that was another attempt");
         let written = json!({
@@ -395,10 +395,10 @@ mod tests {
             "message": "done",
         });
         put(keys.outcome(STEP, 3), &written.to_string()).await;
-        let (outcome, fenced) = of(3).await;
+        let (outcome, has_fencing_token) = of(3).await;
         let outcome = outcome.unwrap();
         assert_eq!((outcome.attempt, outcome.exit, outcome.message.as_str()), (3, ExitCode::Done, "done"));
-        assert!(!fenced, "it has ended");
+        assert!(!has_fencing_token, "it has ended");
         let gone = Bucket::connect(&server.config(&server.url(), "other", "")).unwrap();
         assert!(recorded_of(&gone, &keys, STEP, 3).await.is_err(), "a bucket that is not there says nothing");
     }

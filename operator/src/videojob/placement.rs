@@ -176,7 +176,7 @@ mod tests {
         let placed = placed(&job, &[&arguments[..], &["sidecar.istio.io/inject=false"]].concat());
         let label = |key: &str| placed.labels.get(key).map(String::as_str);
         assert_eq!(label("cost-center"), Some("42"), "propagated");
-        assert_eq!(label("secret-project"), None, "nobody told the operator to");
+        assert_eq!(label("secret-project"), None, "the operator is not configured to");
         assert_eq!(
             (label("team"), label("tier"), label("brand")),
             (Some("job"), Some("operator"), Some("whales"))

@@ -27,7 +27,7 @@ pub async fn look_up(
         let params = ListParams::default().fields(&fields).limit(50);
         match within(format!("list Events of Job {namespace}/{}", job.name), api.list(&params)).await {
             Ok(events) => why.extend(pod_refusal(&events.items).map(|words| (job.name.clone(), words))),
-            // It is told that there is no pod, without the reason.
+            // It is reported that there is no pod, without the reason.
             Err(error) => tracing::debug!(%error, "why a Job makes no pod is not known"),
         }
     }

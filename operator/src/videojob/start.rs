@@ -80,7 +80,7 @@ async fn remember(context: &Context, owner: &VideoJob, start: &StartStep, name: 
     context.create_failures.refused(&OwnerKey::of(owner), input.step, input.attempt, refusal);
 }
 
-/// Before the first attempt of all there was nothing, unless the status was put back: then a Job tells of it.
+/// Before the first attempt of all there was nothing, unless the status was put back: then a Job shows it.
 fn may_meet_another(input: &StepInput, name: &str, known: &[JobFacts]) -> bool {
     let another = known.iter().any(|job| job.step == input.step && job.name != name);
     input.attempt > 1 || input.job.run > 1 || another

@@ -37,8 +37,8 @@ pub(super) async fn look_up(
     }
 }
 
-/// The tombstone that would tell that this job's film was made before; none once its first run has begun, or while its
-/// status tells of one for the same spec.
+/// The tombstone that would say that this job's film was made before; none once its first run has begun, or while its
+/// status names one for the same spec.
 pub(super) fn key_to_ask_for(job: &VideoJob) -> Option<String> {
     let status = job.status.clone().unwrap_or_default();
     let spec = spec_digest(&job.spec);

@@ -1,8 +1,8 @@
-//! What attempts and runs are told as in a trace, once they have ended: spans made of the times on record. Pure.
+//! The spans of attempts and runs that have ended, made of the times on record. Pure.
 //!
-//! A run may last for days, and operators come and go meanwhile, so that no span is kept open. An attempt is told when the
-//! status that records its end is written, with its waits apart; a run when it is over. Ids follow from what an attempt
-//! and a run are called, so that one that is told again, after a crash, is the same span.
+//! A run may last for days, and operators come and go meanwhile, so that no span is kept open. An attempt is reported when
+//! the status that records its end is written, with its waits apart; a run when it is over. Ids follow from what an attempt
+//! and a run are called, so that one that is reported again, after a crash, is the same span.
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -44,7 +44,7 @@ pub fn spans_of(observed: &Observed, after: &VideoJobStatus, now: Timestamp) -> 
     attempts.chain(run_span(&observed.job, before, after, outside, now)).collect()
 }
 
-/// What the pod of an attempt is told so that its worker's spans are parts of the attempt's; nothing if none is wanted.
+/// What the pod of an attempt is given so that its worker's spans are parts of the attempt's; nothing if none is wanted.
 #[must_use]
 pub fn variables(owner: &VideoJob, input: &StepInput, worker: &WorkerConfig) -> Vec<(&'static str, String)> {
     let trace = RunTrace::of(&input.job.uid, input.job.run, outside(owner).ok().flatten());
@@ -55,7 +55,7 @@ pub fn variables(owner: &VideoJob, input: &StepInput, worker: &WorkerConfig) -> 
     worker.traces.iter().cloned().chain([(TRACEPARENT_VARIABLE, parent)]).collect()
 }
 
-/// The id of the trace that tells of a job's run, if it is sampled.
+/// The id of the trace of a job's run, if it is sampled.
 #[must_use]
 pub fn id_of_run(job: &VideoJob) -> Option<TraceId> {
     let run = job.status.as_ref()?.run?;
@@ -283,7 +283,7 @@ impl RunOutcome {
 }
 
 /// The run, if it is over now: it has ended, or a restart has begun the next. One that ends again, because a person asked
-/// for more after its end, is told again and lasts longer.
+/// for more after its end, is reported again and lasts longer.
 fn run_span(
     job: &VideoJob,
     before: &VideoJobStatus,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::{ConditionReason, Phase, VideoJobReason};
 
-/// What people are told of a wait.
+/// What people read of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     text: String,
@@ -19,7 +19,7 @@ impl Message {
         Self { text, numbers: Some(numbers) }
     }
 
-    /// Whether people were told the same before, with other numbers.
+    /// Whether people have read the same before, with other numbers.
     #[must_use]
     pub fn differs_only_in_numbers(&self, reported: &str) -> bool {
         self.numbers.is_some() && reported.starts_with(&self.text)
@@ -48,9 +48,9 @@ pub enum Verdict {
         /// For people.
         message: String,
     },
-    /// It goes on by itself.
+    /// It continues by itself.
     Waiting {
-        /// Why.
+        /// The reason of the job's conditions.
         reason: VideoJobReason,
         /// For people.
         message: Message,
@@ -59,9 +59,9 @@ pub enum Verdict {
         /// When, if a time is known.
         at: Option<Timestamp>,
     },
-    /// It goes on when a person has changed something.
+    /// It continues when a person has changed something.
     Stalled {
-        /// Why.
+        /// The reason of the job's conditions.
         reason: VideoJobReason,
         /// What to do.
         message: Message,
@@ -154,12 +154,12 @@ impl Verdict {
         }
     }
 
-    /// Of several steps' states, the one that is shown: smallest first. What runs is told before what
+    /// Of several steps' states, the one that is shown: smallest first. What runs is shown before what
     /// waits, because the job continues; a pod that cannot start is reported at once.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Failed { .. } => 0,
-            // Unlike a job that is held, its other steps may go on.
+            // Unlike a job that is held, its other steps may continue.
             Self::Suspended { reason, .. } if *reason != VideoJobReason::SideEffectsSuspended => 1,
             Self::Running { .. } => 2,
             Self::Suspended { .. } | Self::Stalled { .. } => 3,

@@ -194,8 +194,8 @@ fn pods_at_work(context: &Context, owner: &VideoJob, uid: &str) -> Vec<PodFacts>
 }
 
 /// The cluster's garbage collector deletes the pods of a Job that is gone, too, but with some 20 requests a second for
-/// everything in the cluster: a hundred steps that are stopped at once would go on for many seconds. What fails here is left
-/// to it.
+/// everything in the cluster: a hundred steps that are stopped at once would continue for many seconds. What fails here is
+/// left to it.
 async fn delete_pod(context: &Context, owner: &VideoJob, pod: &PodFacts) {
     let only = Preconditions { uid: Some(pod.uid.clone()), resource_version: None };
     let params = DeleteParams::default().preconditions(only);

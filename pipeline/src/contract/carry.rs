@@ -2,7 +2,7 @@
 //!
 //! The environment is part of the pod template, which Kubernetes keeps in Job and pod; a `ConfigMap` holds more. So that
 //! whatever the schema takes runs, all that has no small bound goes by reference where it is large: settings, topic,
-//! takes, permits, brand, bucket, and all of an account but what may be submitted to it.
+//! takes, allowed submissions, brand, bucket, and all of an account but what may be submitted to it.
 
 use serde_json::{Map, Value};
 
@@ -13,9 +13,11 @@ use crate::digest::Digest;
 pub const MAX_PART_BYTES: usize = 700 * 1024;
 
 /// Fields of a [`StepInput`] that may be large.
-const LARGE: [&str; 6] = ["settings", "topic", "takes", "permits", "brand", "bucket"];
+const LARGE: [&str; 6] = ["settings", "topic", "takes", "allowedSubmissions", "brand", "bucket"];
 /// The field with the digest of what stands in the document.
 const REFERENCE: &str = "reference";
+/// The field with the accounts, of which a part may be large.
+const ACCOUNTS: &str = "accounts";
 /// Of an account, what stays.
 const ALLOWANCE: &str = "allowance";
 
@@ -64,7 +66,7 @@ impl StepInput {
         };
         let taken = LARGE.iter().filter_map(|name| Some(((*name).to_owned(), fields.remove(*name)?)));
         let mut document: Map<String, Value> = taken.collect();
-        document.insert("hired".to_owned(), take_access(fields.get_mut("hired")));
+        document.insert(ACCOUNTS.to_owned(), take_access(fields.get_mut(ACCOUNTS)));
         let document = Value::Object(document).to_string();
         let reference = Digest::of_bytes(document.as_bytes());
         fields.insert(REFERENCE.to_owned(), Value::String(reference.to_string()));
@@ -159,7 +161,7 @@ mod tests {
             "version": VERSION, "step": "generate-images", "attempt": 2,
             "job": {"namespace": "films", "name": "ocean", "uid": "u", "id": "3f9c2a1e", "run": 1},
             "input": "0123456789abcdef0123456789abcdef", "settings": {"language": "de"}, "topic": topic,
-            "hired": {"grok": {"provider": "XAI", "endpoint": "https://x", "allowance": {"submissions": 3}}},
+            "accounts": {"grok": {"provider": "XAI", "endpoint": "https://x", "allowance": {"submissions": 3}}},
             "deadlineSeconds": 60, "bucket": {"name": "videos"},
         }))
         .unwrap()
@@ -186,6 +188,31 @@ mod tests {
             let back = StepInput::collect(&carried.variable, || Ok(document.into_bytes())).unwrap();
             assert_eq!(back, input);
         }
+    }
+
+    #[test]
+    fn an_input_from_before_an_upgrade_is_read_by_the_earlier_names_of_its_fields() {
+        let topic = "🐙".repeat(5_000);
+        let mut input = input(&topic);
+        input.allowed_submissions.insert(Digest::of_bytes(b"a picture"), 3);
+        let mut old = serde_json::to_value(&input).unwrap();
+        let fields = old.as_object_mut().unwrap();
+        for (name, earlier) in [(ACCOUNTS, "hired"), ("allowedSubmissions", "permits")] {
+            let field = fields.remove(name).unwrap();
+            fields.insert(earlier.to_owned(), field);
+        }
+        let whole = StepInput::collect(&old.to_string(), || Err("there is none".to_owned())).unwrap();
+        assert_eq!(whole, input);
+
+        let carried = input.carry();
+        let earlier = |text: &str| {
+            text.replace("\"accounts\"", "\"hired\"").replace("\"allowedSubmissions\"", "\"permits\"")
+        };
+        let document = earlier(&carried.document.unwrap());
+        let mut old: Value = serde_json::from_str(&earlier(&carried.variable)).unwrap();
+        old[REFERENCE] = Digest::of_bytes(document.as_bytes()).to_string().into();
+        let back = StepInput::collect(&old.to_string(), || Ok(document.into_bytes())).unwrap();
+        assert_eq!(back, input);
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl ExitCode {
         Self::ALL.iter().find(|(_, candidate)| *candidate == number).map(|(code, _)| *code)
     }
 
-    /// Of several ways to end, the one that is told: what a person must fix first, then what time
+    /// Of several ways to end, the one that is reported: what a person must fix first, then what time
     /// fixes, and a refusal only when nothing else is left to do.
     #[must_use]
     pub fn worst(codes: impl IntoIterator<Item = Self>) -> Self {

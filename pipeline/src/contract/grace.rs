@@ -1,4 +1,4 @@
-//! How long an attempt may take to end once it was told to: the one place from which a pod's
+//! How long an attempt may take to end once it was asked to: the one place from which a pod's
 //! `terminationGracePeriodSeconds` and the worker's own time limit follow.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::StepInput;
 /// For a step with nothing under way that was paid for.
 const STOP: u64 = 10;
 /// The longest that a service takes to answer a request that makes something at once: scripts, pictures, voices. Nobody
-/// else is told the answer, so it is waited for.
+/// else gets the answer, so it is waited for.
 const MADE_AT_ONCE: u64 = 300;
 /// The longest that a service takes to accept a clip; what it has accepted is fetched by its id later.
 const ACCEPTED: u64 = 180;
@@ -22,7 +22,7 @@ const STORE: u64 = 30;
 /// What the pod is given beyond the worker's own time limit, to abort the step, and to write outcome and log.
 const LAST_WORDS: u64 = 30;
 
-/// How long an attempt may take to end once it was told to.
+/// How long an attempt may take to end once it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grace {
     /// With nothing paid for under way.

@@ -1,4 +1,4 @@
-//! What one attempt is told.
+//! What one attempt is given.
 
 use std::collections::BTreeMap;
 
@@ -68,13 +68,14 @@ pub struct Upstream {
     pub output: Digest,
 }
 
-/// What one attempt of one step is to do. How it gets into the pod, [`StepInput::carry`] says.
+/// What one attempt of one step is to do. How it gets into the pod, [`StepInput::carry`] says. Two fields can still be read
+/// by their earlier names: the Job of an attempt that began before an upgrade has those.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepInput {
     /// [`VERSION`].
     pub version: u32,
-    /// Which video.
+    /// The `VideoJob` and its run.
     pub job: JobRef,
     /// What is to be made.
     pub step: StepName,
@@ -100,15 +101,13 @@ pub struct StepInput {
     #[serde(default)]
     pub upstream: BTreeMap<StepName, Upstream>,
     /// The accounts that the step may use, by name. Their credentials are mounted, one folder each.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[serde(rename = "hired")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", alias = "hired")]
     pub accounts: BTreeMap<String, AccountAccess>,
     /// This attempt may have been started before, and nobody knows what became of that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
     /// How many submissions in all a person has allowed, by digest. Without an entry two may fail.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[serde(rename = "permits")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", alias = "permits")]
     pub allowed_submissions: BTreeMap<Digest, u32>,
     /// A person has allowed to pay once more for what was delivered before this and is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,7 +181,7 @@ pub struct Allowance {
 pub struct Opening {
     /// From when on.
     pub at: Timestamp,
-    /// How many.
+    /// Number of submissions.
     pub submissions: u32,
 }
 

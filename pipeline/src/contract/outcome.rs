@@ -1,4 +1,4 @@
-//! What one attempt tells.
+//! What one attempt reports.
 
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ pub struct StepOutcome {
     /// With [`ExitCode::TryLater`]: the service that refuses for a while.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
-    /// With [`ExitCode::Credentials`]: all that is missing is credit. Nothing here tells when there is some again, so it is
+    /// With [`ExitCode::Credentials`]: all that is missing is credit. Nothing here says when there is some again, so it is
     /// tried again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_credit: bool,
@@ -108,7 +108,7 @@ pub struct Spent {
     pub account: String,
     /// When the last of them was answered: an upper bound of when the service counted it.
     pub at: Timestamp,
-    /// How many.
+    /// Number of submissions.
     pub submissions: u32,
     /// Seconds of the provider's time that they took, as far as is known.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -266,7 +266,7 @@ pub struct SceneReport {
     /// Made by this attempt.
     #[serde(skip_serializing_if = "is_zero")]
     pub made: u32,
-    /// Still to be submitted to a paid service, as far as the attempt knows; absent if it cannot tell.
+    /// Still to be submitted to a paid service, as far as the attempt knows; absent if it does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<u32>,
     /// Refused by the service.
@@ -349,7 +349,7 @@ pub struct Progress {
     pub completed: SceneSet,
     /// Of the whole step, 0 to 1.
     pub fraction: f64,
-    /// What goes on now, in a few words.
+    /// What is being done now, in a few words.
     pub message: String,
     /// What was paid for waits because the bucket has no space left.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

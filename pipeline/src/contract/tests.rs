@@ -41,7 +41,7 @@ fn largest(schema: &Value, of: char) -> Value {
         }
         Some("object") => {
             let mut fields = Map::new();
-            // Kubernetes' own types, which no step is told of, have no bounds.
+            // Kubernetes' own types, which no step is given, have no bounds.
             let is_bounded = |name: &str| name != "compute";
             for (name, field) in schema["properties"].as_object().into_iter().flatten() {
                 fields.extend(is_bounded(name).then(|| (name.clone(), largest(field, of))));

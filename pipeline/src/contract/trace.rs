@@ -1,5 +1,5 @@
 //! Which trace a run belongs to, and which span a part of it is. Operator and worker derive the same ids from what both
-//! know, so that neither has to tell the other, and a span that is sent twice is one span.
+//! know, so that neither has to inform the other, and a span that is sent twice is one span.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 use videofactory_crds::StepName;
 
-/// The environment variable by which a worker is told its parent, as a [`Traceparent`]; without it, it tells no span.
+/// The environment variable by which a worker is given its parent, as a [`Traceparent`]; without it, it sends no span.
 pub const TRACEPARENT_VARIABLE: &str = "TRACEPARENT";
 
 /// The id of a trace: never zero.
@@ -177,7 +177,7 @@ impl RunTrace {
         SpanId(hash(&[kind, &self.uid, &run, step.as_str(), &attempt, account]))
     }
 
-    /// What the worker of an attempt is told: what it does is a part of the attempt's execution.
+    /// What the worker of an attempt is given: what it does is a part of the attempt's execution.
     #[must_use]
     pub fn for_worker(&self, step: StepName, attempt: i32) -> Traceparent {
         let parent = self.span(step, attempt, Part::Execution);

@@ -131,7 +131,7 @@ impl PublishedFile {
     }
 }
 
-/// What of a submission slot a file tells.
+/// What a file says of a submission slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotPart {
     /// That it was begun.
@@ -159,7 +159,7 @@ pub(super) enum File<'a> {
     Script(&'a str),
     Outcome(StepName, i32),
     Slot(StepName, &'a str, u32, SlotPart),
-    Fence(StepName, i32),
+    FencingToken(StepName, i32),
     Log(StepName, i32, u32),
     Image(&'a str, ImageFormat),
     Voice(&'a str),
@@ -183,7 +183,7 @@ impl<'a> File<'a> {
             | Self::Script(_)
             | Self::Outcome(..)
             | Self::Slot(..)
-            | Self::Fence(..)
+            | Self::FencingToken(..)
             | Self::Log(..) => ObjectKind::Work,
             Self::Image(..)
             | Self::Voice(_)
@@ -236,7 +236,7 @@ impl<'a> File<'a> {
             }
             ["attempts", name] => {
                 let (step, attempt) = attempt(name.strip_suffix(".json")?)?;
-                Self::Fence(step, attempt)
+                Self::FencingToken(step, attempt)
             }
             ["slots", step, of, name] => {
                 let (submission, ending) = name.strip_prefix("submit-")?.split_once('.')?;
@@ -286,7 +286,7 @@ impl fmt::Display for File<'_> {
             Self::Slot(step, digest, number, part) => {
                 write!(f, "slots/{step}/{digest}/submit-{number}{}", part.ending())
             }
-            Self::Fence(step, attempt) => write!(f, "attempts/{step}-{attempt}.json"),
+            Self::FencingToken(step, attempt) => write!(f, "attempts/{step}-{attempt}.json"),
             Self::Log(step, attempt, chunk) => write!(f, "logs/{step}-{attempt}/{chunk:05}.jsonl"),
             Self::Image(digest, format) => write!(f, "images/{digest}.{}", format.extension()),
             Self::Voice(digest) => write!(f, "voices/{digest}.wav"),

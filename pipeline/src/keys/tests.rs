@@ -29,7 +29,7 @@ fn all(keys: &Keys, step: StepName, digest: &Digest, target: &str, attempt: i32,
         keys.slot(step, digest, number),
         keys.slot_id(step, digest, number),
         keys.slot_end(step, digest, number),
-        keys.fence(step, attempt),
+        keys.fencing_token(step, attempt),
         keys.log_chunk(step, attempt, number),
         keys.voice(digest),
         keys.words(digest),
@@ -68,7 +68,7 @@ fn names_follow_the_grammar() {
     assert_eq!(keys.log_chunk(step, 3, 7), format!("work/{owner}/logs/animate-scenes-3/00007.jsonl"));
     let slot = keys.slot(step, &digest, 1);
     assert_eq!(slot, format!("work/{owner}/slots/animate-scenes/{digest}/submit-1.json"));
-    assert_eq!(keys.fence(step, 12), format!("work/{owner}/attempts/animate-scenes-12.json"));
+    assert_eq!(keys.fencing_token(step, 12), format!("work/{owner}/attempts/animate-scenes-12.json"));
     assert_eq!(keys.published("main", PublishedFile::Film), format!("published/{owner}/main/film.mp4"));
 }
 
@@ -78,7 +78,7 @@ fn prefixes_are_those_of_the_keys_below_them() {
     for (key, prefix) in [
         (keys.slot_id(step, &digest, 3), keys.slots_of(step, &digest)),
         (keys.slot_end(step, &digest, 3), keys.slots(step)),
-        (keys.fence(step, 4), keys.fences(step)),
+        (keys.fencing_token(step, 4), keys.fencing_tokens(step)),
         (keys.log_chunk(step, 4, 5), keys.logs(step, 4)),
         (keys.narration_words(&digest), keys.narrations()),
         (keys.section(&digest), keys.sections()),
@@ -89,7 +89,7 @@ fn prefixes_are_those_of_the_keys_below_them() {
 }
 
 #[test]
-fn slots_and_fences_are_read_as_they_are_written_and_nothing_else_is() {
+fn slots_and_fencing_tokens_are_read_as_they_are_written_and_nothing_else_is() {
     let (keys, step, digest) =
         (Keys::new("films", "ocean", "3f9c2a1e", 2), StepName::AnimateScenes, digest());
     let other = Keys::new("films", "ocean", "3f9c2a1e", 3);
@@ -102,9 +102,13 @@ fn slots_and_fences_are_read_as_they_are_written_and_nothing_else_is() {
         assert_eq!(keys.read_slot(StepName::GenerateImages, &key), None, "of another step");
         assert_eq!(other.read_slot(step, &key), None, "of another run");
     }
-    assert_eq!(keys.read_fence(step, &keys.fence(step, 12)), Some(12));
-    assert_eq!(keys.read_fence(StepName::GenerateImages, &keys.fence(step, 12)), None, "of another step");
-    let (slots, fences) = (keys.slots(step), keys.fences(step));
+    assert_eq!(keys.read_fencing_token(step, &keys.fencing_token(step, 12)), Some(12));
+    assert_eq!(
+        keys.read_fencing_token(StepName::GenerateImages, &keys.fencing_token(step, 12)),
+        None,
+        "of another step"
+    );
+    let (slots, fencing_tokens) = (keys.slots(step), keys.fencing_tokens(step));
     for name in [
         format!("{digest}/submit-x.json"),
         format!("{digest}/submit-01.json"),
@@ -116,7 +120,7 @@ fn slots_and_fences_are_read_as_they_are_written_and_nothing_else_is() {
         assert_eq!(keys.read_slot(step, &format!("{slots}{name}")), None, "{name}");
     }
     for name in ["012.json", "+12.json", "-12.json", "12", "x.json"] {
-        assert_eq!(keys.read_fence(step, &format!("{fences}{name}")), None, "{name}");
+        assert_eq!(keys.read_fencing_token(step, &format!("{fencing_tokens}{name}")), None, "{name}");
     }
 }
 

@@ -27,7 +27,7 @@ use crate::request::{picture_prompt, refuse_references, segment};
 
 /// How this provider is called in messages.
 const PROVIDER: &str = "ComfyUI";
-/// How it is told who has asked.
+/// How it learns who has asked.
 const CLIENT: &str = "videofactory";
 /// How long a submission may take: nothing is made meanwhile.
 const SUBMISSION_TAKES: Duration = Duration::from_mins(1);

@@ -67,7 +67,7 @@ pub struct Gemini {
 }
 
 impl Gemini {
-    /// The service with the key `apiKey` of the connection. `clock` tells the time: a day's quota comes back
+    /// The service with the key `apiKey` of the connection. `clock` says the time: a day's quota comes back
     /// at midnight in California.
     pub fn new(connection: &Connection, clock: fn() -> Timestamp) -> Result<Self, ProviderError> {
         let key = connection.secret(PROVIDER, "apiKey")?;

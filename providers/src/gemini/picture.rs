@@ -59,7 +59,7 @@ fn prompt(request: &PictureRequest) -> String {
 pub(super) fn configuration(model: &str, request: &PictureRequest) -> Value {
     let (across, down) = nearest_ratio(&RATIOS, request.width, request.height);
     let mut image = json!({"aspectRatio": format!("{across}:{down}")});
-    // The family before has one size only and refuses to be told of others.
+    // The family before has one size only and refuses requests that name others.
     if !model.starts_with("gemini-2.") {
         image["imageSize"] = json!(size(request.width, request.height));
     }

@@ -11,7 +11,7 @@ use crate::error::ProviderError;
 use crate::http::shown;
 use crate::request::lay_over;
 
-/// Words by which an error tells that the content is what is wrong.
+/// Words by which an error says that the content is what is wrong.
 const CONTENT_WORDS: [&str; 6] =
     ["responsible ai", "sensitive words", "safety", "usage guidelines", "violate", "prohibited"];
 /// Parameters that somebody else decides, or that answers are read by.

@@ -1,4 +1,4 @@
-//! What kind of file some bytes are, told by the bytes themselves: what a header promises is believed only
+//! What kind of file some bytes are, by the bytes themselves: what a header promises is believed only
 //! if they agree.
 
 use reqwest::header::HeaderMap;

@@ -44,7 +44,7 @@ pub(super) fn stray(value: &Value) -> ProviderError {
     unexpected(format!("it took the request, but its answer holds no result{why}"))
 }
 
-/// The model is not there yet, and nothing was begun; this is told with any status.
+/// The model is not there yet, and nothing was begun; this is reported with any status.
 fn loading(value: &Value) -> Option<ProviderError> {
     let wait = Duration::try_from_secs_f64(value.get("estimated_time")?.as_f64()?).ok()?.min(MAX_LOAD);
     let message =
@@ -56,7 +56,7 @@ fn loading(value: &Value) -> Option<ProviderError> {
 /// on, so of one of them being away it knows as little as any proxy: only a model that loads is believed.
 fn is_own(answer: &Answer, value: &Value) -> bool {
     let said = ["error", "detail"].iter().any(|name| !matches!(value[*name], Value::Null | Value::Bool(_)));
-    // Limits are told in a header of the Hub's.
+    // Limits are reported in a header of the Hub's.
     let limited = answer.headers.contains_key("ratelimit");
     // However long it says that this takes.
     let loads = value.get("estimated_time").is_some();

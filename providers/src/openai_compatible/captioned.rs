@@ -1,5 +1,5 @@
-//! Speech with the time of each word, as Kokoro-FastAPI tells it beside OpenAI's protocol. That path is declared unstable:
-//! where it is missing or answers in another way, there is speech without times, and nothing is asked for twice.
+//! Speech with the time of each word, as Kokoro-FastAPI reports it beside OpenAI's protocol. That path is declared
+//! unstable: where it is missing or answers in another way, there is speech without times, and nothing is asked for twice.
 
 use reqwest::header::ALLOW;
 use serde::Deserialize;

@@ -1,5 +1,5 @@
 //! Why nothing came. Errors have OpenAI's shape (`{"error": {"message", "type", "code"}}`), Ollama's (`{"error": "…"}`) or
-//! that of FastAPI (`{"detail": …}`), and come with status 200, too. A waiting time is hardly ever told.
+//! that of FastAPI (`{"detail": …}`), and come with status 200, too. A waiting time is hardly ever reported.
 
 use serde_json::Value;
 

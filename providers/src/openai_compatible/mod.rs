@@ -115,7 +115,7 @@ impl Artist for OpenAiCompatible {
 #[async_trait]
 impl Narrator for OpenAiCompatible {
     /// One request speaks all texts, so there is one [`Speech`] for all of them: with the words' times from a server that
-    /// tells them (Kokoro-FastAPI).
+    /// reports them (Kokoro-FastAPI).
     async fn narrate(&self, request: &NarrationRequest) -> Result<Vec<Speech>, ProviderError> {
         let model = self.named(&request.model).await?;
         let body = speech::body(&model, request)?;
@@ -138,7 +138,7 @@ impl Narrator for OpenAiCompatible {
 }
 
 impl OpenAiCompatible {
-    /// Where the server speaks and tells the words' times, if it does. It is asked by a request that makes nothing.
+    /// Where the server speaks and reports the words' times, if it does. It is asked by a request that makes nothing.
     async fn captioned(&self) -> Option<String> {
         let url = captioned::url(self.http.base())?;
         let answer = self.http.call(Call::get(url.as_str())).await.ok()?;

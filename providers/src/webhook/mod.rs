@@ -1,4 +1,4 @@
-//! A URL of the user's own that is told of each finished film. The call is signed, so that the receiver
+//! A URL of the user's own that is called for each finished film. The call is signed, so that the receiver
 //! knows that it is ours, and carries an idempotency key, so that it may be repeated after a lost answer.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::http::{Answer, Body, Call, Http};
 
 /// How this provider is called in messages.
 const PROVIDER: &str = "The webhook";
-/// What happened.
+/// The event's name in the call's body.
 const EVENT: &str = "video.published";
 /// How long the receiver may take.
 const CALL_TAKES: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ pub const TIMESTAMP_HEADER: &str = "x-videofactory-timestamp";
 /// `v1=` and the hex HMAC-SHA256 of timestamp, dot and body by the account's `signingKey`.
 pub const SIGNATURE_HEADER: &str = "x-videofactory-signature";
 
-/// A finished film, as it is told.
+/// A finished film, as it is announced.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Announcement {
@@ -85,7 +85,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The receiver at the Secret's `url`; its `signingKey` signs. `clock` tells the time, which is signed too.
+    /// The receiver at the Secret's `url`; its `signingKey` signs. `clock` says the time, which is signed too.
     pub fn new(connection: &Connection, clock: fn() -> Timestamp) -> Result<Self, ProviderError> {
         let url = connection.secret(PROVIDER, "url")?.clone();
         let key = connection.secret(PROVIDER, "signingKey")?.clone();

@@ -67,7 +67,7 @@ impl std::fmt::Debug for YouTube {
 
 impl YouTube {
     /// The service with `clientId`, `clientSecret` and `refreshToken` of the connection. An endpoint stands
-    /// for both the service's own addresses. `clock` tells the time: tokens end, and a day's quota comes back
+    /// for both the service's own addresses. `clock` says the time: tokens end, and a day's quota comes back
     /// at midnight in California.
     pub fn new(connection: &Connection, clock: fn() -> Timestamp) -> Result<Self, ProviderError> {
         Ok(Self {
@@ -121,7 +121,7 @@ impl YouTube {
     }
 
     /// Sends `bytes`, which begin at `from` of `size`. All chunks but the last are multiples of
-    /// [`CHUNK_BYTES`]. After `Unavailable`, [`Self::stored`] says where to go on.
+    /// [`CHUNK_BYTES`]. After `Unavailable`, [`Self::stored`] says where to continue.
     pub async fn send(
         &self,
         session: &Secret,

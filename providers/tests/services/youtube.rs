@@ -178,7 +178,7 @@ fn upload(size: usize) -> Upload {
     }
 }
 
-/// Uploads as a caller does: in chunks of 512 KiB, asking where to go on after every failure.
+/// Uploads as a caller does: in chunks of 512 KiB, asking where to continue after every failure.
 async fn upload_all(youtube: &YouTube, session: &Secret, film: &[u8]) -> VideoId {
     let size = film.len() as u64;
     let mut stored = youtube.stored(session, size).await.unwrap();

@@ -253,7 +253,7 @@ def report(name, ours, hand):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3, help="runs of each, of which the median is told")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each, of which the median is reported")
     parser.add_argument("--skip-moviepy", action="store_true")
     parser.add_argument("--skip-memory", action="store_true")
     parser.add_argument("--binary", type=pathlib.Path, help="assemble_film, if it is built already")

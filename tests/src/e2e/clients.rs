@@ -65,9 +65,9 @@ impl Proxy {
                     return Ok(address.to_owned());
                 }
             }
-            anyhow::bail!("the proxy ended and told no address")
+            anyhow::bail!("the proxy ended and printed no address")
         };
-        let address = timeout(wait::TIMEOUT, address).await.context("the proxy tells no address")??;
+        let address = timeout(wait::TIMEOUT, address).await.context("the proxy prints no address")??;
         let (port, token) = address.split_once("/docs?token=").context("its address holds no token")?;
         Ok(Self { port: port.parse()?, token: token.trim().to_owned(), _process: process })
     }

@@ -12,7 +12,7 @@ use crate::r2_proxy::Fault;
 /// The faults of all tests, by the prefix that they are for.
 static FAULTS: Mutex<BTreeMap<String, Vec<Fault>>> = Mutex::const_new(BTreeMap::new());
 
-/// Makes these faults the only ones for keys below `prefix`; none ends them. Each fault's own glob goes on below
+/// Makes these faults the only ones for keys below `prefix`; none ends them. Each fault's own glob continues below
 /// the prefix; without one it is for all keys there.
 pub async fn set(prefix: &str, faults: Vec<Fault>) -> anyhow::Result<()> {
     let faults = faults

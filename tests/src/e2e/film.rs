@@ -202,7 +202,7 @@ impl Film {
         Ok(ready(&status).1)
     }
 
-    /// Waits until people were told of this reason by an Event: what was told before it is written, too.
+    /// Waits until an Event has this reason: what was reported before it is written, too.
     pub async fn reported(&self, reason: VideoJobReason) -> anyhow::Result<()> {
         let events: Api<Event> = self.env.api();
         let (uid, reason) = (Some(&self.uid), Some(reason.to_string()));

@@ -1,7 +1,7 @@
 //! What the end-to-end tests stand on: a namespace a test, films of a few seconds, waits that watch instead of
 //! sleeping, and what is checked beyond a single reconcile (all pods, the audit log, the bucket).
 //!
-//! `tests/run` brings the cluster and tells by environment where things are; see [`site`].
+//! `tests/run` brings the cluster and says by environment where things are; see [`site`].
 
 pub mod api;
 pub mod audit;

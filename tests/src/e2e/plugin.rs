@@ -23,7 +23,7 @@ use super::{kubectl, site};
 const PORT_FORWARD: &str = "videofactory-port-forward";
 
 /// Somebody at a shell, in a folder of their own. What is said otherwise than expected is collected, so that one run
-/// tells all of it.
+/// says all of it.
 pub struct Plugin {
     /// Where they are.
     workdir: TempDir,

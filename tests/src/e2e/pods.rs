@@ -130,7 +130,7 @@ async fn watch(seen: &Mutex<Seen>, ready: &mpsc::Sender<anyhow::Result<()>>) -> 
             }
             Ok(Event::Apply(pod)) => open(seen).note(&pod),
             Ok(Event::Delete(pod)) => open(seen).gone(&pod.uid().unwrap_or_default()),
-            Err(error) => eprintln!("the monitor of the pods lost its watch and goes on: {error}"),
+            Err(error) => eprintln!("the monitor of the pods lost its watch and continues: {error}"),
         }
     }
     bail!("the watch ended")

@@ -264,7 +264,7 @@ impl TestEnv {
         self.every_pod("to end", has_ended).await
     }
 
-    /// Waits until each pod of the namespace has ended or been told to.
+    /// Waits until each pod of the namespace has ended or been asked to.
     pub async fn no_pod_goes_on(&self) -> anyhow::Result<()> {
         let is_stopped = |pod: &Pod| has_ended(pod) || pod.metadata.deletion_timestamp.is_some();
         self.every_pod("to be stopped", is_stopped).await

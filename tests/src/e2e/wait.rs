@@ -63,8 +63,8 @@ where
                 all.remove(&object.name_any());
             }
             Ok(Event::InitDone) => complete = true,
-            // The watcher goes on by itself.
-            Err(error) => eprintln!("a watch broke off and goes on: {error}"),
+            // The watcher continues by itself.
+            Err(error) => eprintln!("a watch broke off and continues: {error}"),
         }
         if complete && let Some(found) = so(all) {
             return Ok(found);

@@ -55,7 +55,7 @@ struct Account {
     ledger: Ledger,
 }
 
-/// A submission that was accepted, as the server goes on with it.
+/// A submission that was accepted, as the server continues with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
     pub(crate) id: String,
@@ -85,7 +85,7 @@ impl Accounts {
     }
 
     /// Holds a request against the account's limits, and counts it if it fits. Of several limits that it exceeds, the
-    /// one with the longest wait is told.
+    /// one with the longest wait is reported.
     pub(crate) fn admit(&mut self, ask: &Ask, now: Now) -> Result<(), Exceeded> {
         let account = self.account(&ask.key);
         let exceeded = account

@@ -100,7 +100,7 @@ pub enum Effect {
     Reset,
     /// The request is accepted, and the connection is closed without an answer.
     LoseAnswer,
-    /// The request waits, not accepted yet, until faults are replaced; then it goes on.
+    /// The request waits, not accepted yet, until faults are replaced; then it continues.
     Hold,
     /// The request is accepted, and its answer waits until faults are replaced.
     HoldAnswer,

@@ -158,7 +158,7 @@ fn wanted(via: Via, model: &str, body: &Value) -> (Operation, String) {
     }
 }
 
-/// Whether a model speaks, as far as its name tells.
+/// Whether a model speaks, as far as its name says.
 fn speaks(model: &str) -> bool {
     let name = model.to_lowercase();
     ["tts", "speech", "kokoro", "bark", "parler", "mms-", "orpheus", "csm"]

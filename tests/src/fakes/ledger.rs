@@ -55,7 +55,7 @@ pub struct Submission {
     /// Length of the clip that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u32>,
-    /// Whether the result was handed over, as far as the server can tell.
+    /// Whether the result was handed over, as far as the server knows.
     pub delivered: bool,
 }
 
@@ -68,7 +68,7 @@ pub struct Refusal {
     pub operation: Operation,
     /// The account's key, masked.
     pub key: String,
-    /// When.
+    /// The time of the refusal.
     #[serde(serialize_with = "in_milliseconds")]
     pub at: Timestamp,
     /// HTTP status; 0 if there was no answer.
@@ -140,7 +140,7 @@ pub struct Captions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// When.
+    /// The time of the delivery.
     #[serde(serialize_with = "in_milliseconds")]
     pub at: Timestamp,
     /// The header `Idempotency-Key`; empty without it.

@@ -125,7 +125,7 @@ impl Limit {
         }
     }
 
-    /// Whether one more request fits, after all that `history` tells of.
+    /// Whether one more request fits, after all that `history` holds.
     pub(crate) fn check(
         &self,
         service: Service,

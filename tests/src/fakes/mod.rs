@@ -1,6 +1,6 @@
 //! One server that speaks the protocols of the services that videos are made with, as those services do.
 //!
-//! It keeps limits of its own for each API key and a ledger of what it accepted, so that a test can tell what was paid
+//! It keeps limits of its own for each API key and a ledger of what it accepted, so that a test knows what was paid
 //! for; it fails on demand; and what it makes are real clips, pictures and sounds. Each service lies under a path of
 //! its own, and what follows is as at the service itself: [`Fakes::base_url`] is what a client takes for its base URL.
 //! Limits, faults and the ledger are on a second port: see [`admin`](FakesAdmin) for a client. It is also a collector of

@@ -10,7 +10,7 @@
 //! | `relative`, `internal` | a picture's URL is a path only, or has a host that nobody else knows |
 //! | `breaks` | a picture's `response_format` is an error of the server |
 //!
-//! No key is needed: without one, the account is `anonymous`. Below `/openai/lite` it has no list of models and tells no
+//! No key is needed: without one, the account is `anonymous`. Below `/openai/lite` it has no list of models and reports no
 //! words' times.
 
 use base64::Engine as _;

@@ -174,7 +174,7 @@ fn kind_of(fault: Option<&Effect>) -> String {
     format!("fault:{}", fault.map(Effect::name).unwrap_or_default())
 }
 
-/// How long a refusal says to wait; nothing, if the limit does not tell.
+/// How long a refusal says to wait; nothing, if the limit does not say.
 fn hint(exceeded: &Exceeded) -> std::time::Duration {
     if exceeded.limit.retry_after { exceeded.wait } else { std::time::Duration::ZERO }
 }

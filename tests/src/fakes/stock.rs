@@ -220,7 +220,7 @@ fn picture_name(id: u64, width: u32, height: u32) -> String {
     format!("{id}-{width}-{height}.png")
 }
 
-/// The file that a name tells of.
+/// The file that a name stands for.
 fn file(name: &str) -> Answer {
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
     let parts: Vec<&str> = stem.split('-').collect();

@@ -265,7 +265,7 @@ fn done(call: &Call, work: &Work, blocked: bool) -> Answer {
         "progress": 100, "model": model, "usage": {"cost_in_usd_ticks": ticks},
         "video": {"url": url, "duration": seconds, "respect_moderation": !blocked},
     });
-    // Every second finished clip is told of without a status.
+    // Every second finished clip is reported without a status.
     let lacks_status = work.number.is_multiple_of(2) && !blocked;
     Answer::json(200, if lacks_status { body } else { with(body, json!({"status": "done"})) })
 }

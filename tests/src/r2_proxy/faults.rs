@@ -58,7 +58,7 @@ pub enum Effect {
     FailKeys,
     /// Pages of listings come in the opposite order.
     ReverseListings,
-    /// Pages of listings tell of each key twice.
+    /// Pages of listings name each key twice.
     RepeatKeys,
     /// Each page of a listing says that it is followed by another, at the same place for ever.
     RepeatPages,
@@ -142,7 +142,7 @@ struct Armed {
 }
 
 impl FaultBox {
-    /// Makes these the faults in force. One that is in force already goes on counting: another test's order changes
+    /// Makes these the faults in force. One that is in force already keeps its count: another test's order changes
     /// nothing of it.
     pub(crate) fn replace(&self, faults: Vec<Fault>) -> anyhow::Result<()> {
         let mut new = faults.into_iter().map(arm).collect::<anyhow::Result<Vec<_>>>()?;

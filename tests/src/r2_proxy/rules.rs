@@ -1,4 +1,4 @@
-//! R2's rules, as far as they can be told from requests.
+//! R2's rules, as far as they can be checked by requests.
 //!
 //! A key that was written successfully takes no other write for a second, nor while a write to it is under way.
 //! A refused or failed write does not count, so that a refused writer succeeds when it comes back in time.
@@ -66,7 +66,7 @@ pub(crate) struct Admission<'a> {
 }
 
 impl RuleState {
-    /// Checks what the head of a request tells.
+    /// Checks what the head of a request says.
     pub(crate) fn check_head(operation: &Operation, headers: &HeaderMap) -> Result<(), Refusal> {
         let parameters =
             ["tagging", "acl", "retention", "legal-hold", "object-lock", "versions", "versioning"];
@@ -94,7 +94,7 @@ impl RuleState {
         Ok(())
     }
 
-    /// Checks what only the body of a batch delete or of a completion tells.
+    /// Checks what only the body of a batch delete or of a completion says.
     pub(crate) fn check_body(&self, operation: &Operation, body: &str) -> Result<(), Refusal> {
         match operation.name {
             "DeleteObjects" if body.matches("<Object>").count() > MAX_KEYS_A_DELETE => Err(TOO_MANY_KEYS),
@@ -136,7 +136,7 @@ impl RuleState {
         Ok(Admission { rules: self, key: Some(operation.key.clone()) })
     }
 
-    /// Remembers what a successful request tells the rules, and says whether it gave its key new content: a
+    /// Remembers what a successful request means for the rules, and says whether it gave its key new content: a
     /// completion that is repeated succeeds too, but writes nothing.
     pub(crate) fn succeeded(&self, operation: &Operation, headers: &HeaderMap) -> bool {
         let Some(id) = upload_id(operation) else { return operation.writes_key() };

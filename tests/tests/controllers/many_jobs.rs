@@ -12,7 +12,7 @@ use super::support::{
 
 /// Jobs that wait.
 const MANY: usize = 10_000;
-/// Waiters that are told what they wait for.
+/// Waiters that are shown what they wait for.
 const TOLD: u64 = 50;
 /// Longest that one test may take, on a machine that others use too.
 const TIMEOUT: Duration = Duration::from_mins(10);
@@ -28,7 +28,7 @@ async fn asking() -> Value {
         .until(|server| has_resume_time(&server.get("videojobs", NAMESPACE, "first").unwrap()["status"]))
         .await;
     let mut status = harness.status("videojobs", "first");
-    // As it was before it was told what it waits for.
+    // As it was before it was shown what it waits for.
     status.as_object_mut().unwrap().remove("resumeAt");
     status["steps"][0]["message"] = json!("asks for 1 of gemini");
     for condition in status["conditions"].as_array_mut().unwrap() {

@@ -71,7 +71,7 @@ fn refused(said: &Said) -> anyhow::Result<()> {
 }
 
 /// What is written about the film that is to be seen.
-fn verdict(annotation: &str, status: &VideoJobStatus) -> String {
+fn decision(annotation: &str, status: &VideoJobStatus) -> String {
     format!("{annotation}=assemble-video@{}", digest(status))
 }
 
@@ -111,7 +111,7 @@ async fn approvals(env: &TestEnv) -> anyhow::Result<()> {
     let film =
         env.create_film(NewFilm::of(1).reviewed().with(json!({"artifacts": {"onDelete": "Delete"}}))).await?;
     let status = film.phase(Phase::Review).await?;
-    let (approval, rejection) = (verdict(APPROVED, &status), verdict(REJECTED, &status));
+    let (approval, rejection) = (decision(APPROVED, &status), decision(REJECTED, &status));
     wait::asked("the policy to be known to the API server", async || {
         Ok((!annotate(env, &film, "maker", &approval, true).await?.well).then_some(()))
     })

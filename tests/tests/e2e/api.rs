@@ -152,7 +152,7 @@ async fn a_batch_of_which_one_job_cannot_be_made_leaves_none() {
             "{refused:?}"
         );
 
-        // The key decides the names, and a dry run tells them. The last one is taken, so that the first is made before
+        // The key decides the names, and a dry run shows them. The last one is taken, so that the first is made before
         // it turns out that both cannot be.
         let planned = editor.post_with_key("/jobs?dry_run=true", "key", batch(&env)).await?;
         ensure!(planned.status == StatusCode::OK && names(&planned).len() == 2, "{planned:?}");

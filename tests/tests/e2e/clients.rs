@@ -152,7 +152,7 @@ async fn a_page_of_another_origin_can_neither_write_nor_read_through_the_proxy()
         ensure!(own["title"].as_str().is_some_and(|title| title.contains("Video Factory")), "{own}");
         ensure!(!own["url"].as_str().unwrap_or("token").contains("token"), "{own}");
         ensure!((&own["listed"], &own["jobs"]) == (&json!(200), &json!(["film"])), "{own}");
-        // A cookie reads; the token writes, and is told what the job has to say.
+        // A cookie reads; the token writes, and gets the job's answer.
         ensure!((&own["by_cookie"], &own["by_token"]) == (&json!(401), &json!(409)), "{own}");
         for origin in ["localhost", "127.0.0.1", "evil.example"] {
             let page = &report["attempts"][origin];

@@ -1,7 +1,7 @@
-//! What the documentation tells people to paste works as it stands, in the order in which it stands.
+//! What the documentation gives people to paste works as it stands, in the order in which it stands.
 //!
 //! The pages speak of the namespace `demo`, which is these tests' own, and of `localhost:8000`, where the plugin's proxy
-//! listens; the runbook stops all films of the cluster. So each page is followed when nothing else goes on.
+//! listens; the runbook stops all films of the cluster. So each page is followed when nothing else runs.
 
 use anyhow::ensure;
 use videofactory_tests::e2e::reader;

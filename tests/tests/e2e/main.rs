@@ -29,7 +29,7 @@ mod docs;
 mod edits;
 mod embedded_storage;
 mod faults;
-mod fence;
+mod fencing_token;
 mod gitops;
 mod handover;
 mod isolation;

@@ -99,7 +99,7 @@ fn film(number: usize) -> String {
     format!("film-{number}")
 }
 
-/// Waits until the operator has looked at all jobs, and tells of each that it is in this phase; in parts, because there is
+/// Waits until the operator has looked at all jobs, and says of each that it is in this phase; in parts, because there is
 /// a time limit for each wait of a test.
 async fn all_are(phase: &str) -> anyhow::Result<()> {
     for part in 1..=10 {
@@ -143,12 +143,12 @@ async fn read(caller: &Caller, path: String) -> anyhow::Result<Value> {
 
 /// Films that are stopped while each has its first clip, and two more under way.
 const FILMS: usize = 100;
-/// Seconds that it may take until all are held and each of their pods is told to end. How soon they have ended is the node's
-/// doing: it stops some pods a second.
+/// Seconds that it may take until all are held and each of their pods is asked to end. How soon they have ended is the
+/// node's doing: it stops some pods a second.
 const MAX_SECONDS: f64 = 10.0;
 
-/// Holds a hundred jobs at work within ten seconds; an apply from git changes nothing of it, and each goes on from the clip
-/// that it had reached.
+/// Holds a hundred jobs at work within ten seconds; an apply from git changes nothing of it, and each continues from the
+/// clip that it had reached.
 #[tokio::test]
 #[ignore = "a measurement: run tests/bench/api"]
 async fn bench_stop_all_of_a_hundred() {
@@ -181,14 +181,14 @@ async fn bench_stop_all_of_a_hundred() {
             film.phase(Phase::Suspended).await?;
         }
         println!(
-            "force-stop-all of {FILMS} jobs: answered after {answered:.1} s, every pod told to end after {took:.1} s (at \
+            "force-stop-all of {FILMS} jobs: answered after {answered:.1} s, every pod asked to end after {took:.1} s (at \
              most {MAX_SECONDS}); the node had ended them, and each job was Suspended, after {:.1} s",
             begun.elapsed().as_secs_f64()
         );
         ensure!(took <= MAX_SECONDS, "they took {took:.1} s");
 
         env.no_live_pods().await?;
-        // As a commit comes from git; the operator has looked at it when its generation is told.
+        // As a commit comes from git; the operator has looked at it when its generation is reported.
         let committed: Vec<_> =
             (0..FILMS).map(|number| filming(number).with(json!({"priority": 5})).manifest()).collect();
         env.put(json!({"apiVersion": "v1", "kind": "List", "items": committed})).await?;
@@ -196,7 +196,7 @@ async fn bench_stop_all_of_a_hundred() {
             let status = film.phase(Phase::Suspended).await?;
             ensure!(
                 attempts(&status, StepName::AnimateScenes) == 1,
-                "{} goes on although it is held",
+                "{} continues although it is held",
                 film.name
             );
         }

@@ -1,4 +1,4 @@
-//! What a running operator tells Prometheus.
+//! What a running operator reports to Prometheus.
 
 use std::process::Stdio;
 

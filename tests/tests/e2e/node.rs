@@ -27,7 +27,7 @@ async fn serial_local_a_rebooted_node_costs_no_finished_scene() {
     in_test_env("a_rebooted_node", async |env: TestEnv| {
         let (film, before) = half_drawn(&env).await?;
         cluster("reboot").await?;
-        // The proxy was on that node: it has to be back before it can be told anything.
+        // The proxy was on that node: it has to be back before anything can be sent to it.
         site::proxy_is_back().await?;
         finishes_unharmed(&env, &film, &before).await
     })

@@ -179,8 +179,8 @@ async fn an_upload_whose_every_part_is_cut_and_whose_pod_is_killed_each_time_is_
             if there == total {
                 break;
             }
-            // The next attempt goes on where this one was cut, and the part after that is cut; of the last part, all
-            // arrives and nobody is told.
+            // The next attempt continues where this one was cut, and the part after that is cut; of the last part, all
+            // arrives and nobody learns of it.
             let next = if total - there > PART { cut.clone().after(1) } else { lost.clone() };
             channel.faults(&[next, held.clone()]).await?;
             film.until("another attempt", |status| attempts(status, StepName::PublishVideo) >= attempt)

@@ -43,7 +43,7 @@ async fn clips_of_nobody(env: &TestEnv, count: usize) -> anyhow::Result<()> {
     };
     let first: Vec<_> = (0..count - 1).map(&put).collect();
     futures::stream::iter(first).buffer_unordered(16).try_collect::<()>().await?;
-    // Its second must be another: what is pruned goes by age, and buckets tell that in seconds.
+    // Its second must be another: what is pruned goes by age, and buckets give that in seconds.
     let before = clock::now().as_second();
     wait::asked("the next second", async || Ok((clock::now().as_second() > before).then_some(()))).await?;
     Ok(put(count - 1).await?)

@@ -85,7 +85,7 @@ async fn a_job_that_waits_says_which_quota_how_many_and_until_when() {
         grok.open(quota(2, "1h")).await?;
         let film = env.create_film(animated(3)).await?;
         let status = film
-            .until("the wait to be told", |status| {
+            .until("the wait to be reported", |status| {
                 status.resume_at.is_some() && status.phase == Some(Phase::Waiting)
             })
             .await?;

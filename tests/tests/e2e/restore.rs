@@ -1,4 +1,4 @@
-//! Backup, delete everything, restore: nothing is made, paid for or published again, and what was half done goes on.
+//! Backup, delete everything, restore: nothing is made, paid for or published again, and what was half done continues.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -80,7 +80,7 @@ impl Studio {
         Ok(Film::new(self.env.clone(), &job))
     }
 
-    /// All is as it was, nothing was done for the finished film, and the other goes on where it was.
+    /// All is as it was, nothing was done for the finished film, and the other continues where it was.
     async fn goes_on(&self) -> anyhow::Result<()> {
         wait::asked(&format!("kubectl get to show {:?}", self.shown), async || {
             Ok((shown(&self.env).await? == self.shown).then_some(()))
@@ -101,7 +101,7 @@ impl Studio {
     }
 }
 
-/// What `kubectl get` shows of all kinds, without the last column, the age. Of the film that goes on its progress may be
+/// What `kubectl get` shows of all kinds, without the last column, the age. Of the film that continues its progress may be
 /// another already.
 async fn shown(env: &TestEnv) -> anyhow::Result<Vec<String>> {
     let table = ask(&["-n", &env.namespace, "get", "vj,ch,pa,sp"]).await?;

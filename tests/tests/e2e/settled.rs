@@ -62,7 +62,7 @@ async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
         operator::kill(&env.client).await?;
         has_reconciled(3.0).await?;
         let mut written = writes(&audit::since(mark, &env.client).await?, &env.namespace);
-        // What the films wrote to the bucket is told in its policy within half a minute.
+        // What the films wrote to the bucket is reported by its policy within half a minute.
         written.retain(|what, _| !what.contains("storagepolicies"));
         ensure!(written.is_empty(), "it wrote {written:?}");
         for (film, version) in versions {

@@ -1,4 +1,5 @@
-//! All jobs are stopped at once: a job stays held whatever is applied from git, and goes on from the scene it had reached.
+//! All jobs are stopped at once: a job stays held whatever is applied from git, and continues from the scene it had
+//! reached.
 
 use anyhow::ensure;
 use reqwest::Method;
@@ -17,7 +18,7 @@ use videofactory_tests::fakes::Operation;
 
 /// As Flux and Argo CD apply on the server.
 const ON_THE_SERVER: &[&str] = &["--server-side", "--force-conflicts", "--field-manager=gitops"];
-/// As kubectl does by itself, and Argo CD unless it is told otherwise.
+/// As kubectl does by itself, and Argo CD unless it is configured otherwise.
 const ON_THE_CLIENT: &[&str] = &[];
 
 /// Applies a manifest as it lies in git.
@@ -73,7 +74,7 @@ async fn stop_all_outlives_an_apply_from_git_and_a_resume_makes_no_scene_twice()
             ensure!(priority == 5, "what was applied has not come: {priority}");
             let status = film.phase(Phase::Suspended).await?;
             ensure!(film.says(VideoJobReason::Held).await?.contains("held: stop-all"));
-            ensure!(attempts(&status, step) == 1, "{step} goes on although it is held");
+            ensure!(attempts(&status, step) == 1, "{step} continues although it is held");
         }
 
         env.faults(Vec::new()).await?;

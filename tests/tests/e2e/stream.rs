@@ -120,8 +120,8 @@ async fn timed_local_an_operator_that_is_asked_to_stop_ends_its_streams_in_time(
             let problem =
                 events.until("why it ends", |event, data| (event == "problem").then(|| data.clone())).await?;
             ensure!(problem["status"] == 503, "{problem}");
-            ensure!(begun.elapsed() < MAX_DELAY, "it was told after {:?}", begun.elapsed());
-            ensure!(events.next().await?.is_none(), "the stream goes on");
+            ensure!(begun.elapsed() < MAX_DELAY, "it was sent after {:?}", begun.elapsed());
+            ensure!(events.next().await?.is_none(), "the stream continues");
             // A log that is followed has no end of its own: it is broken off.
             while let Ok(Some(_)) = log.chunk().await {}
             ensure!(begun.elapsed() < IN_TIME, "the log ended after {:?}", begun.elapsed());

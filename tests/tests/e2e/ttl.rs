@@ -85,7 +85,7 @@ async fn a_job_deletes_no_file_in_a_place_that_is_another_clusters() {
     .await;
 }
 
-/// Waits until people were told of this by an Event.
+/// Waits until an Event says so.
 async fn event(env: &TestEnv, film: &Film, reason: &str) -> anyhow::Result<()> {
     let uid = Some(film.uid.as_str());
     wait::until(&env.api::<Event>(), watcher::Config::default(), &format!("an Event {reason}"), |all| {

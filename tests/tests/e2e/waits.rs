@@ -1,4 +1,4 @@
-//! What a job needs and does not find: it says so, loses nothing, and goes on when it is there.
+//! What a job needs and does not find: it says so, loses nothing, and continues when it is there.
 
 use anyhow::ensure;
 use serde_json::json;

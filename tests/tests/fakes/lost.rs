@@ -1,4 +1,4 @@
-//! What is lost on the way: the ledger tells the truth whatever the client saw.
+//! What is lost on the way: the ledger holds the truth whatever the client saw.
 
 use videofactory_tests::fakes::{Effect, Fault, Operation, Service};
 

@@ -49,7 +49,7 @@ async fn a_server_that_stays_away_while_files_are_deleted_fails_the_run_and_noth
     assert!(report.message.contains("the server is unavailable"), "{}", report.message);
     assert_eq!((report.deleted, report.failed), (Tally::default(), Tally { objects: 30, bytes: 300 }));
     assert_true(&site, &report, 30).await;
-    // What failed may be gone all the same, so the job is told.
+    // What failed may be gone all the same, so the job is marked.
     assert_eq!(site.jobs.pruned("done"), [ObjectKind::Clips]);
     site.proxy.set_faults(Vec::new()).unwrap();
     let report = site.prune().await;
@@ -218,7 +218,7 @@ async fn requests_that_time_out_are_made_again_and_after_a_while_no_more() {
     assert_eq!((first.outcome, first.deleted.objects), (PruneOutcome::Completed, 30), "{}", first.message);
     assert_eq!(second.outcome, PruneOutcome::Failed);
     assert!(second.message.contains("the server cannot be reached"), "{}", second.message);
-    // Of these nothing is known: the next measurement tells.
+    // Of these nothing is known: the next measurement shows.
     assert_eq!((second.deleted.objects, second.failed.objects), (0, 30));
     ever.proxy.set_faults(Vec::new()).unwrap();
     let third = ever.run(&RunRequest { cause: PruneCause::Resumed, ..run_request() }).await;

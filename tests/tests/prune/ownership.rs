@@ -10,7 +10,7 @@ use videofactory_tests::r2_proxy::{Effect, Fault};
 use super::servers::Server;
 use super::{HOUR, Site, clip};
 
-/// What a cluster is told that would use this place; nothing if it may.
+/// What a cluster is answered that would use this place; nothing if it may.
 async fn reported(site: &Site, cluster: &str) -> Option<String> {
     reported_by(site, cluster, &site.policy()).await
 }
@@ -89,7 +89,7 @@ async fn whose_mark_is_lost_writes_it_again_and_nobody_else_does() {
     site.put(&clip("busy", 0), 10, HOUR);
     site.bucket().delete_one(MARKER_KEY).await.unwrap();
     let refusal = reported(&site, "b").await.expect("it takes another's films");
-    for part in ["nothing tells of which cluster", "videofactory.dev/take-over-bucket=nobody-"] {
+    for part in ["nothing says of which cluster", "videofactory.dev/take-over-bucket=nobody-"] {
         assert!(refusal.contains(part), "{refusal}");
     }
     assert_eq!(site.bucket().head(MARKER_KEY).await.unwrap(), None, "it was marked all the same");
@@ -110,7 +110,7 @@ async fn what_was_measured_elsewhere_or_by_another_cluster_gives_no_right_to_a_p
         (site.policy(), "new"),
     ] {
         let refusal = reported_by(&site, "b", &policy).await;
-        assert!(refusal.is_some_and(|refusal| refusal.contains("nothing tells of which cluster")), "{why}");
+        assert!(refusal.is_some_and(|refusal| refusal.contains("nothing says of which cluster")), "{why}");
     }
     assert_eq!(site.bucket().head(MARKER_KEY).await.unwrap(), None);
 }

@@ -1,4 +1,4 @@
-//! Whole runs: what they delete, leave, write and tell.
+//! Whole runs: what they delete, leave, write and report.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;

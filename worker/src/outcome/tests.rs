@@ -137,7 +137,7 @@ fn a_refusal_waits_until_nothing_else_is_left_to_do() {
 fn a_grant_that_is_used_up_is_told_with_what_is_left_and_hides_no_other_reason_to_wait() {
     let left = ends(Err(scenes(vec![StepError::AwaitQuota, refused(), StepError::AwaitQuota])), CutShort::No);
     assert_eq!((left.exit, left.interrupted), (ExitCode::TryLater, false));
-    assert_eq!(left.message, "2 of 6 scenes are still to be submitted; the next grant goes on with them");
+    assert_eq!(left.message, "2 of 6 scenes are still to be submitted; the next grant continues with them");
     let limited = ProviderError::RateLimited {
         provider: "A service",
         message: "busy".to_owned(),
@@ -175,16 +175,17 @@ fn what_a_person_is_asked_is_told_with_its_number_and_its_price() {
 }
 
 #[test]
-fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing_of_what_was_spent() {
-    let reported = |again, is_external: bool, holds_fence, error| {
+fn who_has_not_acquired_the_fencing_token_of_an_attempt_that_was_begun_before_says_nothing_of_what_was_spent()
+{
+    let reported = |again, is_external: bool, holds_fencing_token, error| {
         let mut input = StepInput { again, ..input() };
         if is_external {
             let access = serde_json::from_value(serde_json::json!({"provider": "XAI"})).unwrap();
             input.accounts.insert("grok".to_owned(), access);
         }
         let usage = UsageRecorder::default();
-        if holds_fence {
-            usage.set_fenced();
+        if holds_fencing_token {
+            usage.set_holds_fencing_token();
         }
         of_attempt(&input, Err(error), CutShort::No, &Progress::default(), &usage).did_nothing
     };
@@ -192,7 +193,7 @@ fn who_has_not_raised_the_fence_of_an_attempt_that_was_begun_before_says_nothing
         || StepError::from(StorageError::Unreachable { tried: "put a".to_owned(), reason: "r".to_owned() });
     assert!(reported(false, true, false, StepError::RunTwice { latest: 1 }), "another pod has begun it");
     assert!(reported(true, true, false, away()));
-    assert!(!reported(true, true, true, away()), "it has the fence, and so the last word");
+    assert!(!reported(true, true, true, away()), "it has the fencing token, and so the last word");
     assert!(!reported(false, true, false, away()), "there was no other");
     assert!(!reported(true, false, false, away()), "nothing is paid for here");
 }

@@ -60,7 +60,7 @@ impl Clock {
             if left <= SignedDuration::ZERO {
                 return;
             }
-            // The time is told in whole seconds: the last one is watched closely.
+            // The time is given in whole seconds: the last one is watched closely.
             let sure = Duration::try_from(left).unwrap_or_default().saturating_sub(Duration::from_secs(1));
             tokio::time::sleep(sure.clamp(POLL_INTERVAL, Duration::from_mins(1))).await;
         }

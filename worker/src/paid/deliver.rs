@@ -49,7 +49,7 @@ enum Polled {
 }
 
 /// What follows from an error of a poll.
-enum ErrorVerdict {
+enum AfterError {
     /// The request has ended so.
     Over(Ending),
     /// It is polled again.
@@ -86,8 +86,8 @@ impl Account {
                     Polled::Error(error) => error,
                 };
                 match self.judge_error(&tracked.taken, &mut backoff, &error, retry_budget.may_resubmit) {
-                    ErrorVerdict::Later => tracing::info!(number, %error, "polled again later"),
-                    ErrorVerdict::Over(ending) => {
+                    AfterError::Later => tracing::info!(number, %error, "polled again later"),
+                    AfterError::Over(ending) => {
                         span.set_outcome(Err(&error));
                         let (message, cost) = (error.to_string(), request.price());
                         self.end(request, number, ending, &message, backoff.seconds(), cost).await;
@@ -96,7 +96,7 @@ impl Account {
                         ids.retain(|known| known.taken.number != number);
                         last = error.into();
                     }
-                    ErrorVerdict::NotFound => {
+                    AfterError::NotFound => {
                         span.set_outcome(Err(&error));
                         self.halt(&error);
                         self.remaining.set(request.digest(), false);
@@ -106,7 +106,7 @@ impl Account {
                             Why::NotFound(error.to_string()),
                         ));
                     }
-                    ErrorVerdict::Stuck => {
+                    AfterError::Stuck => {
                         span.set_outcome(Err(&error));
                         self.halt(&error);
                         return Err(error.into());
@@ -128,7 +128,7 @@ impl Account {
         // One that brings something holds its place until that is stored: so only a few are in memory. Never closed.
         let _place = self.or_stop(self.polls.acquire()).await?;
         span.round();
-        // The look that brings something is told as a download.
+        // The poll that brings something is reported as a download.
         let download = self.session.config.traces.call("download", &self.name);
         let answer = self.or_stop(request.poll(&taken.id)).await;
         match &answer {
@@ -161,30 +161,30 @@ impl Account {
         backoff: &mut PollBackoff,
         error: &ProviderError,
         may_resubmit: bool,
-    ) -> ErrorVerdict {
+    ) -> AfterError {
         let attempt = taken.attempt;
-        if let Some(ending) = polling::verdict(error) {
+        if let Some(ending) = polling::ending_of(error) {
             self.has_answered(attempt);
-            return ErrorVerdict::Over(ending);
+            return AfterError::Over(ending);
         }
         if taken.is_presumed && matches!(error, ProviderError::NotFound { .. }) {
             return if backoff.awaits_arrival() {
-                ErrorVerdict::Later
+                AfterError::Later
             } else {
-                ErrorVerdict::Over(Ending::Failed)
+                AfterError::Over(Ending::Failed)
             };
         }
         if backoff.tolerates(error) {
-            return ErrorVerdict::Later;
+            return AfterError::Later;
         }
         match error {
             ProviderError::NotFound { .. }
                 if may_resubmit || self.answers_since(attempt, backoff.trouble()) =>
             {
-                ErrorVerdict::Over(Ending::Failed)
+                AfterError::Over(Ending::Failed)
             }
-            ProviderError::NotFound { .. } => ErrorVerdict::NotFound,
-            _ => ErrorVerdict::Stuck,
+            ProviderError::NotFound { .. } => AfterError::NotFound,
+            _ => AfterError::Stuck,
         }
     }
 

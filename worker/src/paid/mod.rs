@@ -5,7 +5,7 @@
 mod account;
 mod clock;
 mod deliver;
-mod fence;
+mod fencing_token;
 mod pace;
 mod polling;
 mod probe;

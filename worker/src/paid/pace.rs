@@ -21,7 +21,7 @@ pub(super) struct Pace {
     clock: Clock,
     /// The pause between two submissions; none without a limit.
     pause: Option<Duration>,
-    /// Submissions that may still be made: from when on, and a number to tell them apart.
+    /// Submissions that may still be made: from when on, and a number to distinguish them.
     free: Mutex<BTreeSet<(Timestamp, u32)>>,
     /// One was given back.
     returned: Notify,

@@ -91,7 +91,7 @@ impl PollBackoff {
 }
 
 /// Whether an error of a poll is the end of the request: the service has made nothing of it, and never will.
-pub(super) fn verdict(error: &ProviderError) -> Option<Ending> {
+pub(super) fn ending_of(error: &ProviderError) -> Option<Ending> {
     match error {
         ProviderError::Refused { .. } => Some(Ending::Refused),
         ProviderError::Unexpected { .. } => Some(Ending::Failed),

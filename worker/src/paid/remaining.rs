@@ -26,7 +26,7 @@ impl Remaining {
         Self { progress, state: Mutex::default() }
     }
 
-    /// Where it is told.
+    /// Where it is reported.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }

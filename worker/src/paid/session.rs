@@ -10,7 +10,7 @@ use videofactory_crds::StepName;
 use videofactory_pipeline::{Digest, Keys};
 
 use super::clock::Clock;
-use super::fence::FencingToken;
+use super::fencing_token::FencingToken;
 use super::slots::{History, Listing, ResubmitPolicy, Slots};
 use super::store::WriteOnceStore;
 use super::usage::UsageRecorder;
@@ -53,7 +53,7 @@ pub struct SessionConfig {
 pub struct SubmissionSession {
     pub(super) config: SessionConfig,
     pub(super) slots: Slots,
-    pub(super) fence: FencingToken,
+    pub(super) fencing_token: FencingToken,
     /// The slots at the beginning of the attempt, after its token was acquired: no other execution may submit for a
     /// digest without a slot in it.
     listing: Listing,
@@ -63,15 +63,15 @@ impl SubmissionSession {
     /// Acquires the attempt's fencing token, and in a survey reads what the earlier attempt has spent.
     pub async fn open(config: SessionConfig) -> Result<Self, StepError> {
         let SessionConfig { store, keys, step, attempt, .. } = &config;
-        let fence = FencingToken::acquire(store.clone(), keys, *step, *attempt, &config.pod).await?;
-        config.usage.set_fenced();
+        let fencing_token = FencingToken::acquire(store.clone(), keys, *step, *attempt, &config.pod).await?;
+        config.usage.set_holds_fencing_token();
         let slots = Slots { store: store.clone(), keys: keys.clone(), step: *step };
         let listing = slots.list().await?;
         if let Some(earlier) = config.accounts_for.filter(|_| config.survey) {
             let now = config.clock.answered();
             config.usage.record_survey(slots.spent_by(earlier, &listing, now).await?);
         }
-        Ok(Self { config, slots, fence, listing })
+        Ok(Self { config, slots, fencing_token, listing })
     }
 
     /// What a person has allowed for this digest.

@@ -245,7 +245,7 @@ impl Account {
             (&answer, request.id_of(&ticket))
         {
             // If it was taken at all, it is known by this id.
-            tracing::info!(account = self.name, number, "{error}; it is looked up");
+            tracing::info!(account = self.name, number, %error, "the answer is lost; the request is looked up");
             self.taken(request, permit, entry);
             let taken = Taken { number, id, attempt, is_presumed: true };
             return Ok(Submitted::Accepted(TrackedRequest { taken, entry: Some(entry) }));
@@ -289,7 +289,7 @@ impl Account {
 
     /// Whether the slot that was taken may be used: not if a later attempt has acquired its fencing token by then.
     async fn may_submit(&self) -> Result<(), StepError> {
-        if self.session.fence.is_superseded().await? {
+        if self.session.fencing_token.is_superseded().await? {
             self.session.config.stop.cancel();
         }
         if self.session.config.stop.is_cancelled() || self.halted.is_cancelled() {
@@ -353,7 +353,7 @@ impl Account {
             tracing::info!(account = self.name, %error, "submitted again later");
             return Ok(Submitted::Retry);
         }
-        // That nobody can tell any more is for the next attempt to say, which goes on with what this one leaves.
+        // That nobody knows any more is for the next attempt to say, which continues with what this one leaves.
         Err(error.into())
     }
 
@@ -380,7 +380,7 @@ impl Account {
 
     /// Whether a later attempt has begun, which takes over everything.
     pub async fn is_superseded(&self) -> Result<bool, StepError> {
-        self.session.fence.is_superseded().await
+        self.session.fencing_token.is_superseded().await
     }
 
     /// Whether the account itself refuses for a while.

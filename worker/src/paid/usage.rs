@@ -16,7 +16,7 @@ struct RecordedUsage {
     items: Vec<SubmissionUsage>,
     surveyed: Vec<Spent>,
     accounted: bool,
-    fenced: bool,
+    holds_fencing_token: bool,
     in_flight: usize,
     rate_limit: Option<RateLimit>,
     resume_at: Option<Timestamp>,
@@ -86,14 +86,14 @@ impl UsageRecorder {
     }
 
     /// This execution holds the attempt's fencing token: it alone spends for the attempt.
-    pub fn set_fenced(&self) {
-        self.lock().fenced = true;
+    pub fn set_holds_fencing_token(&self) {
+        self.lock().holds_fencing_token = true;
     }
 
     /// Whether this execution holds the attempt's fencing token.
     #[must_use]
-    pub fn holds_fence(&self) -> bool {
-        self.lock().fenced
+    pub fn holds_fencing_token(&self) -> bool {
+        self.lock().holds_fencing_token
     }
 
     /// What was paid for is here, and only here.

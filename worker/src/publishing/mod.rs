@@ -54,7 +54,7 @@ pub trait VideoSite: Send + Sync {
     async fn add_to_playlist(&self, id: &VideoId, playlist: &str) -> Result<Addition, ProviderError>;
 }
 
-/// Somebody who is told of finished films.
+/// Somebody who is informed of finished films.
 #[async_trait]
 pub trait Announcer: Send + Sync {
     /// Tells of a film; may be repeated with the same key.

@@ -1,5 +1,5 @@
 //! An upload that survives its pod. The session's address is kept before the first byte is sent; whoever
-//! comes next asks the site what it has and goes on there. A session that is gone is followed by a search for
+//! comes next asks the site what it has and continues there. A session that is gone is followed by a search for
 //! the film's marker, by another one a while later, and only then by one second session.
 
 use std::time::Duration;
@@ -62,7 +62,7 @@ struct Session {
     at: Timestamp,
 }
 
-/// Why a session is not gone on with.
+/// Why a session is not continued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Gone {
     /// The site does not know it any more, or has not said what became of it.
@@ -81,7 +81,7 @@ struct Ended {
 /// What has become of all sessions so far.
 #[derive(Default)]
 struct Sessions {
-    /// The one that goes on.
+    /// The one that continues.
     current: Option<(u32, Session)>,
     /// The number of the next.
     next: u32,
@@ -90,7 +90,7 @@ struct Sessions {
     last_lost: Option<(Timestamp, String)>,
 }
 
-/// Uploads the film, or goes on with its upload; its id on the site.
+/// Uploads the film, or continues with its upload; its id on the site.
 pub async fn upload(
     context: &Context,
     account: &Account,
@@ -239,7 +239,7 @@ impl Work<'_> {
                     self.ask(&address, session.size).await?
                 }
                 Ok(Stored::Bytes(_)) if stuck > MAX_TRIES => {
-                    let message = "the upload gets no further; it goes on later".to_owned();
+                    let message = "the upload gets no further; it continues later".to_owned();
                     Err(ProviderError::Unavailable { provider: "The site", message })
                 }
                 other => other,
@@ -276,7 +276,7 @@ impl Work<'_> {
     }
 
     async fn end(&self, number: u32, why: Gone) -> Result<(), StepError> {
-        tracing::warn!(to = self.film.target, number, "an upload session is given up: {why:?}");
+        tracing::warn!(to = self.film.target, number, cause = ?why, "an upload session is given up");
         let ended = Ended { why, at: self.context.clock.now() };
         self.context.bucket.put_json_once(&self.key(PublishedFile::SessionEnd(number)), &ended).await?;
         Ok(())
@@ -300,7 +300,7 @@ impl Work<'_> {
         self.context.progress.say(share, &format!("uploading to {}", self.film.target));
     }
 
-    /// A limit of the site's is told to its account.
+    /// A limit of the site's is reported to its account.
     fn refused(&self, error: ProviderError) -> StepError {
         self.account.note(&error);
         error.into()

@@ -166,7 +166,7 @@ impl SceneWork for Motions<'_> {
                 Ok(SceneClip { id: scene.id.clone(), digest, key })
             }
             Err(error) if self.may_stand_still(external, &error) => {
-                tracing::info!(scene = scene.id, "moves as a picture: {error}");
+                tracing::info!(scene = scene.id, %error, "the scene moves as a picture");
                 external.account.is_not_needed(&digest);
                 Ok(SceneClip { id: scene.id.clone(), digest, key: String::new() })
             }

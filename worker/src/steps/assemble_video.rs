@@ -62,7 +62,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let seconds = |name: &'static str| Some((name, *rendered.stages.get(name)?));
     context.traces.stages(began, film::STAGES.into_iter().filter_map(seconds));
     for note in &rendered.notes {
-        tracing::warn!("{note}");
+        tracing::warn!(note, "the film differs from what was asked for");
     }
     let reused = rendered.sections.iter().filter(|section| section.reused).count();
     tracing::info!(stages = ?rendered.stages, sections = rendered.sections.len(), reused, "the film is rendered");

@@ -109,7 +109,7 @@ impl Files<'_> {
         scene: &storyboard::Scene,
         voice: &SceneVoice,
     ) -> Result<Option<film::Voice>, StepError> {
-        // Captions of a voice that nobody hears would tell of something else than the clips do.
+        // Captions of a voice that nobody hears would speak of something else than the clips do.
         let unheard = self.context.input.settings.audio.source == AudioSource::Clips;
         if unheard || voice.key.is_empty() {
             return Ok(None);

@@ -62,7 +62,7 @@ struct NarrationBatch<'a> {
 struct Spoken {
     wav: Bytes,
     seconds: f64,
-    /// The words' times, if the service told them.
+    /// The words' times, if the service reported them.
     heard: Option<Heard>,
 }
 

@@ -30,7 +30,7 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// How long each addition may take, with everything that is tried.
 const ADDITION_TAKES: Duration = Duration::from_mins(2);
 
-/// What is told of the film.
+/// What is announced of the film.
 pub(super) struct FilmText<'a> {
     pub title: &'a str,
     pub description: &'a str,
@@ -75,7 +75,7 @@ pub(super) async fn to_site(
         notes.push(format!("{}: {note}", target.name));
     }
     for note in add(context, &*site, &id, target, film, film_text).await? {
-        tracing::warn!(to = target.name, "{note}");
+        tracing::warn!(to = target.name, note, "the publication lacks something");
         notes.push(format!("{}: {note}", target.name));
     }
     let scheduled = publish_at.is_some_and(|at| at > context.clock.now());
@@ -131,7 +131,7 @@ pub(super) async fn to_announcer(
     published.ok_or_else(|| StepError::Break(format!("the record of target {:?} is gone", target.name)))
 }
 
-/// Why a receiver outside the cluster cannot fetch the film by the link that it is told, if so.
+/// Why a receiver outside the cluster cannot fetch the film by the link that it is given, if so.
 pub(super) fn unreachable(context: &Context) -> Option<String> {
     let bucket = &context.input.bucket;
     let inside =

@@ -41,7 +41,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
                 publications.push(publication);
             }
             Err(error) => {
-                tracing::error!(to = target.name, "{error}");
+                tracing::error!(to = target.name, %error, "failed to publish");
                 if matches!(error, StepError::LosePublication { .. }) {
                     context.usage.record_publication(unknown(target));
                 }
@@ -83,7 +83,7 @@ fn unknown(target: &PublishTarget) -> Publication {
     Publication { target: target.name.clone(), state: PublicationState::Unknown, ..Publication::default() }
 }
 
-/// What is told of the film beside it.
+/// What is announced of the film beside it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
@@ -168,13 +168,13 @@ async fn to_bucket(
     record::keep(context, &target.name, &film.sha256, publication).await
 }
 
-/// Nothing more is begun once the attempt was told to stop.
+/// Nothing more is begun once the attempt was asked to stop.
 fn go_on(context: &Context) -> Result<(), StepError> {
     if context.stop.is_cancelled() { Err(StepError::Stop) } else { Ok(()) }
 }
 
 /// Copies one artifact of the film beside the others; what is there with the same bytes stays. Without
-/// a record nobody has been told of what lies there, so an older film may be replaced.
+/// a record nobody knows what lies there, so an older film may be replaced.
 async fn copy(
     context: &Context,
     target: &PublishTarget,

@@ -144,9 +144,9 @@ async fn make_one<W: SceneWork>(
 pub fn log_failure(context: &Context, places: &[usize], scene: &str, error: &StepError) {
     match error {
         StepError::AwaitQuota | StepError::SkipAfterFailure | StepError::Stop => {
-            tracing::debug!(scene, "{error}");
+            tracing::debug!(scene, %error, "the scene is left to a later attempt");
         }
-        _ => tracing::error!(scene, "{error}"),
+        _ => tracing::error!(scene, %error, "failed to make the scene"),
     }
     for place in places {
         match error {

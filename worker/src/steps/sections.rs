@@ -17,7 +17,7 @@ use videofactory_film::request::{FilmRequest, SectionFile};
 
 /// How many sections are moved at a time.
 const MOVE_CONCURRENCY: usize = 3;
-/// Sections of earlier edits are fetched too, for their names alone tell nothing; but not without end.
+/// Sections of earlier edits are fetched too, for their names alone say nothing; but not without end.
 const MAX_FETCHED: usize = 64;
 
 /// Where a film's sections are kept while it is rendered; nowhere for a short film, which is one piece.

@@ -1,4 +1,4 @@
-//! Films that somebody is told of.
+//! Films that somebody is informed of.
 
 use serde_json::json;
 use videofactory_crds::StepName;

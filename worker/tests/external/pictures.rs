@@ -93,7 +93,7 @@ async fn what_a_service_says_of_its_limits_and_keys_reaches_the_outcome() {
         let times = 20 - service.recorded().errors.len();
         assert!(asked.contains(&times), "it was asked {times} times");
     }
-    // The answer for the first scene is lost once more: then nobody can tell, and the others go on.
+    // The answer for the first scene is lost once more: then it is not known, and the others continue.
     service.recorded().errors = vec![ProviderError::OutcomeUnknown { provider, message: "reset".to_owned() }];
     film.allowance.submissions = 1;
     assert_eq!(film.run(StepName::GenerateImages).await.exit, ExitCode::ProviderDown);

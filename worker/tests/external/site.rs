@@ -1,4 +1,4 @@
-//! A site that films are uploaded to, and somebody who is told of them.
+//! A site that films are uploaded to, and somebody who is informed of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -17,7 +17,7 @@ use crate::work::{ACCOUNT, Film};
 
 const STEP: StepName = StepName::AnimateScenes;
 
-/// Runs the next attempt of a step; what it told.
+/// Runs the next attempt of a step; returns what it sent.
 async fn traced(film: &mut Film<'_>, step: StepName, receiver: &Receiver) -> Vec<Received> {
     let (mut context, _root) = film.pod(step);
     let input = &context.input;

@@ -32,7 +32,7 @@ pub struct Film<'a> {
     pub allowance: Allowance,
     /// Changes the input just before it is handed over.
     pub adjust: Box<dyn Fn(&mut StepInput) + Send + Sync>,
-    /// Seconds since 1970, if time is to be told.
+    /// Seconds since 1970, if there is to be a time.
     pub now: Option<Arc<AtomicI64>>,
     studio: &'a Studio,
 }

@@ -1,4 +1,4 @@
-//! Every point at which an attempt can die, or go on although it was given up.
+//! Every point at which an attempt can die, or continue although it was given up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::service::{Fault, Kind};
 /// More waits than any attempt here has.
 const MANY: u32 = 200;
 
-/// Cuts an attempt off at its n-th wait, surveys, and goes on until all is there. Whether it was cut off.
+/// Cuts an attempt off at its n-th wait, surveys, and continues until all is there. Whether it was cut off.
 async fn cut_off_at(kind: Kind, wait: u32) -> bool {
     let (harness, requests) = (Harness::new(kind), digests(1));
     let cut = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::crash_at(wait)).await.is_none();
@@ -23,7 +23,7 @@ async fn cut_off_at(kind: Kind, wait: u32) -> bool {
     let (unknown, known) = harness.slots(&requests[0]);
     if cut {
         let spent = usize::try_from(survey.submissions()).unwrap();
-        assert!(spent >= taken_before, "wait {wait}: {spent} told, {taken_before} taken");
+        assert!(spent >= taken_before, "wait {wait}: {spent} reported, {taken_before} taken");
         assert_eq!(survey.submissions(), unknown + known, "wait {wait}");
     }
     let next = harness.attempt(&Attempt::new(3, &requests), &CrashPoint::none()).await.unwrap();
@@ -73,7 +73,7 @@ enum Held {
     Both,
 }
 
-/// An attempt is held at one of its waits, and its successor at one of its own; then the first goes on, and after it
+/// An attempt is held at one of its waits, and its successor at one of its own; then the first continues, and after it
 /// the second.
 async fn held_at(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
     let (harness, requests) = (Harness::new(kind), digests(2));
@@ -206,7 +206,7 @@ async fn a_refusal_is_remembered_and_never_asked_for_again() {
     let (harness, requests) = (Harness::new(Kind::Later), digests(2));
     harness.service().faults.push_back(Fault::Refuse);
     let first = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap();
-    assert_eq!(first.results.iter().filter(|result| result.is_ok()).count(), 1, "the other scene goes on");
+    assert_eq!(first.results.iter().filter(|result| result.is_ok()).count(), 1, "the other scene continues");
     assert_eq!(first.submissions(), 2, "a refusal costs");
     let second = harness.attempt(&Attempt::new(2, &requests), &CrashPoint::none()).await.unwrap();
     assert!(matches!(second.error(), StepError::KeepRefusal(why) if why.contains("as ordered")));
@@ -243,7 +243,7 @@ async fn an_attempt_that_is_stopped_submits_nothing_more_and_keeps_the_id_of_wha
     assert!(ended.results.iter().any(|result| matches!(result, Err(StepError::Stop))));
 }
 
-/// An execution of an attempt is held at one of its waits while another of the same attempt runs, and goes on beside or
+/// An execution of an attempt is held at one of its waits while another of the same attempt runs, and continues beside or
 /// after it; then a survey accounts for the attempt. Whether the first was held.
 async fn twice(kind: Kind, first_wait: u32, second_wait: u32) -> Held {
     let (harness, requests) = (Harness::new(kind), digests(2));
@@ -353,12 +353,12 @@ async fn sleeps_at(kind: Kind, wait: u32) -> Option<bool> {
     sleeper.await.unwrap();
     let taken = harness.taken(&requests[0]);
     let reported = usize::try_from(survey.submissions() + successor.submissions()).unwrap();
-    assert!(taken <= 2 && reported >= taken, "{wait}: {taken} taken, {reported} told");
+    assert!(taken <= 2 && reported >= taken, "{wait}: {taken} taken, {reported} reported");
     Some(before == 0 && taken == 2)
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_who_sleeps_between_the_look_at_the_fences_and_the_request_pays_beside_its_successor_and_is_counted()
+async fn only_who_sleeps_between_the_look_at_the_fencing_tokens_and_the_request_pays_beside_its_successor_and_is_counted()
  {
     for kind in [Kind::AtOnce, Kind::Later] {
         let mut both = 0;

@@ -35,7 +35,7 @@ pub struct CrashPoint {
     at: Option<u32>,
     /// It has come to that.
     reached: Notify,
-    /// What was held there goes on.
+    /// What was held there continues.
     released: Notify,
     /// Cut off for good, or only held.
     holds: bool,

@@ -105,7 +105,7 @@ async fn a_limit_halts_what_is_not_submitted_and_what_was_is_fetched() {
     let exits: Vec<i32> =
         ended.results.iter().filter_map(|result| Some(result.as_ref().err()?.exit().code())).collect();
     assert_eq!(exits, [75; 4]);
-    let limit = ended.limit.clone().expect("the limit is not told");
+    let limit = ended.limit.clone().expect("the limit is not reported");
     let until = limit.until.unwrap().duration_since(start()).as_secs();
     assert!(limit.account == "grok" && (3600..3620).contains(&until), "{limit:?}");
     assert_eq!((ended.submissions(), ended.report.left), (2, Some(4)));

@@ -7,7 +7,7 @@ use videofactory_worker::outcome::StepError;
 use super::harness::{Attempt, CrashPoint, Failure, Harness, Moment, Outage, digests};
 use super::service::Kind;
 
-/// Moments, minutes and hours: as long as an attempt lives, it goes on storing.
+/// Moments, minutes and hours: as long as an attempt lives, it tries to store.
 const OUTAGES: [Duration; 3] = [Duration::from_secs(30), Duration::from_mins(5), Duration::from_hours(6)];
 const FAILURES: [Failure; 5] = [
     Failure::Unavailable,

@@ -16,7 +16,7 @@ async fn after_two_lost_answers_a_person_is_asked_and_each_permit_allows_one_mor
         let ended = harness.attempt(&Attempt::new(attempt, &requests), &CrashPoint::none()).await.unwrap();
         assert_eq!(ended.submissions(), 1);
         assert_eq!(ended.error().exit().code(), 69, "{}", ended.error());
-        // The first is tried again by itself; after the second nobody can tell.
+        // The first is tried again by itself; after the second it is not known.
         assert_eq!(ended.report.left, Some(u32::from(attempt == 1)));
     }
     let asks = harness.attempt(&Attempt::new(3, &requests), &CrashPoint::none()).await.unwrap();

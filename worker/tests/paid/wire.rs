@@ -212,7 +212,7 @@ struct Site {
     fakes: Fakes,
     harness: Harness,
     attempt: i32,
-    /// What all attempts have told of their spending.
+    /// What all attempts have reported of their spending.
     reported: u32,
 }
 
@@ -312,7 +312,7 @@ async fn what_the_service_says_itself_was_not_taken_is_not_counted() {
     for (effect, reported) in refusals.into_iter().zip([0, 0, 0, 0, 1]) {
         let name = format!("{effect:?}");
         site.attempt(&[Fault::always(effect).on(Operation::Video)]).await.unwrap_err();
-        // A connection that is reset leaves it open: too much is told, never too little.
+        // A connection that is reset leaves it open: too much is reported, never too little.
         assert_eq!((site.reported, site.accepted().await), (reported, 0), "{name}");
     }
     site.attempt(&[]).await.unwrap();

@@ -20,7 +20,7 @@ async fn confined(work: &Path, script: &str) -> Output {
 }
 
 /// Whether this machine's kernel keeps programs from files, and from connecting. On an older one the tests below hold
-/// only that it is told of.
+/// only that it is reported.
 fn kept() -> (bool, bool) {
     let reported = shortcoming();
     if let Some(reported) = reported {
@@ -81,7 +81,7 @@ async fn what_a_step_decodes_with_cannot_read_its_keys_nor_its_environment() {
 
     let (access, secret) = studio.server.keys();
     let root = pod_files(&film.given, access, secret);
-    // In place of ffmpeg: what it says last is what the step tells.
+    // In place of ffmpeg: what it says last is what the step reports.
     let own = root.path().join("work/bin");
     std::fs::create_dir(&own).unwrap();
     let key = root.path().join("var/run/videofactory/bucket/secretAccessKey");

@@ -1,4 +1,4 @@
-//! What an attempt tells of itself in traces.
+//! What an attempt reports of itself in traces.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use videofactory_tests::otlp::Receiver;
 use super::support::*;
 use super::*;
 
-/// What the operator tells the pod of the next attempt of a step.
+/// What the operator gives the pod of the next attempt of a step.
 fn reported(film: &Production<'_>, step: StepName, collector: &str) -> Vec<(&'static str, String)> {
     let input = film.input(step);
     let trace = RunTrace::of(&input.job.uid, input.job.run, None);

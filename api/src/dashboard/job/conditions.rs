@@ -22,7 +22,7 @@ pub struct ConditionView {
 const QUESTIONS: [(ConditionType, &str, bool); 7] = [
     (ConditionType::Ready, "Is the film as it was asked for?", true),
     (ConditionType::Succeeded, "Has it ended well?", true),
-    (ConditionType::Reconciling, "Is work going on, or about to?", true),
+    (ConditionType::Reconciling, "Is work in progress, or about to begin?", true),
     (ConditionType::Stalled, "Does it wait for a person?", false),
     (ConditionType::RateLimited, "Does a service refuse for now?", false),
     (ConditionType::StorageAvailable, "Can the bucket be used?", true),

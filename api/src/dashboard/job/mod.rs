@@ -1,10 +1,10 @@
 //! GET `/dashboard/jobs/{namespace}/{name}`: a job.
 
-mod board;
 mod conditions;
 mod film;
 mod head;
 mod records;
+mod storyboard;
 mod waterfall;
 
 use askama::Template;
@@ -16,12 +16,12 @@ use videofactory_client::{JobRef, Request};
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
 
-use self::board::Board;
-pub use self::board::{SceneCard, stale_words};
 use self::conditions::ConditionView;
 use self::film::FilmView;
 use self::head::Head;
 pub use self::records::{events, logs, yaml};
+use self::storyboard::StoryboardView;
+pub use self::storyboard::{SceneCard, stale_words};
 use self::waterfall::Waterfall;
 use super::command::{self, Call};
 use super::jobs::place_in_line;
@@ -55,7 +55,7 @@ struct JobView {
     /// A result that waits for a person, and is no film.
     review: Option<Review>,
     waterfall: Waterfall,
-    board: Board,
+    board: StoryboardView,
     conditions: Vec<ConditionView>,
 }
 
@@ -105,8 +105,8 @@ async fn view(state: &State, job: &VideoJob, path: &JobPath, scenes: usize) -> J
     let JobPath(id) = path;
     let now = clock::now();
     let board = match Made::read(state, job, path).await {
-        Ok(made) => Board::of(id, job, &made, scenes),
-        Err(problem) => Board::trouble(problem.detail),
+        Ok(made) => StoryboardView::of(id, job, &made, scenes),
+        Err(problem) => StoryboardView::trouble(problem.detail),
     };
     let said = state.process.progress(job).await;
     let mut waterfall = Waterfall::of(job, now);

@@ -23,7 +23,7 @@ pub use self::query::{JobsQuery, PATH};
 pub use self::rows::{Row, StepChip};
 use super::command::Call;
 use super::page::{self, Frame, Place};
-use super::{address, line, live};
+use super::{address, live, wait_queue};
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -156,10 +156,10 @@ fn table(
 /// Who is ahead of a job in the lines that it waits in.
 pub fn place_in_line(state: &State, job: &VideoJob) -> String {
     let id = JobRef::of(job);
-    let places = line::accounts_of(job).filter_map(|account| {
+    let places = wait_queue::accounts_of(job).filter_map(|account| {
         let key = ObjectRef::new(account).within(&id.namespace);
         let found = state.stores.accounts.get(&key)?;
-        line::place(&id, found.0.as_ref().ok()?)
+        wait_queue::place(&id, found.0.as_ref().ok()?)
     });
     places.collect::<Vec<_>>().join("; ")
 }

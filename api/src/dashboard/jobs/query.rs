@@ -182,7 +182,7 @@ impl JobsQuery {
         let others = [&self.text, &self.ended_after, &self.ended_before, &self.needs];
         if others.into_iter().any(|value| given(value).is_some()) {
             return Err(
-                "text, times and \"waits for a person\" cannot filter a request to many jobs: take them out, or name \
+                "text, times and \"waits for a person\" cannot filter a request that acts on many jobs: take them out, or name \
                         a phase, channel, namespace or label",
             );
         }
@@ -196,7 +196,9 @@ impl JobsQuery {
             fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), given(value)?.into())));
         let filter: serde_json::Map<String, serde_json::Value> = named.collect();
         if filter.is_empty() {
-            return Err("a request to many jobs needs a filter: name a phase, channel, namespace or label");
+            return Err(
+                "a request that acts on many jobs needs a filter: name a phase, channel, namespace or label",
+            );
         }
         Ok(filter.into())
     }

@@ -1,4 +1,4 @@
-//! What is told to whoever follows the jobs.
+//! The events that are sent to whoever follows the jobs.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What somebody who follows the jobs is to be told next. Of a job that changed often since it was told of last, only how
+//! What is to be sent next to somebody who follows the jobs. Of a job that changed often since it was sent last, only how
 //! it is now: what a slow reader makes us keep is a name for each job, however long it takes. Pure.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -98,20 +98,20 @@ impl Follower {
         self.round = std::mem::take(&mut self.next_round).into_iter().collect();
     }
 
-    /// That all which was there at first has been told.
+    /// That all which was there at first has been sent.
     #[must_use]
     pub fn synced(&self) -> StreamEvent {
         StreamEvent::Synced(Synced { jobs: self.sent.len() })
     }
 
-    /// The job, if this reader is to be told of it; one that this version of the operator cannot read is as if there were
+    /// The job, if it is to be sent to this reader; one that this version of the operator cannot read is as if there were
     /// none.
     #[must_use]
     pub fn take<'a>(&self, found: &'a Guarded<VideoJob>) -> Option<&'a VideoJob> {
         found.0.as_ref().ok().filter(|job| self.filter.matches(job))
     }
 
-    /// What is to be told of a job that is now so; nothing, if the reader knows it. `found`: `None` if there is no such
+    /// What is to be sent of a job that is now so; nothing, if the reader knows it. `found`: `None` if there is no such
     /// job, or the filter does not take it.
     pub fn update(&mut self, job: JobRef, found: Option<FollowedJob>) -> Option<StreamEvent> {
         let Some(found) = found else { return self.forget(job) };
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// All that is told until something changes, in short.
+    /// All that is sent until something changes, in short.
     fn events(follower: &mut Follower, jobs: &Jobs) -> Vec<String> {
         let mut all = Vec::new();
         loop {

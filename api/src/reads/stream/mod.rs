@@ -1,7 +1,7 @@
 //! GET `/stream`: the jobs that a filter takes as they are and as they change, as server-sent events.
 //!
-//! A stream begins with all jobs and has no memory of earlier ones: events have no id, and who comes again is told all
-//! again. Nothing is kept for a reader but what they were told, so that one who is slow or gone costs no more than that.
+//! A stream begins with all jobs and has no memory of earlier ones: events have no id, and who comes again is sent all
+//! again. Nothing is kept for a reader but what they were sent, so that one who is slow or gone costs no more than that.
 
 mod event;
 mod follower;
@@ -116,7 +116,7 @@ impl Reader {
             match self.follower.next() {
                 Next::Synced => return self.follower.synced(),
                 Next::Look(job) => {
-                    // Where nothing is to be told of thousands of jobs, others have their turn in between.
+                    // Where nothing is to be sent of thousands of jobs, others have their turn in between.
                     tokio::task::consume_budget().await;
                     if let Some(event) = self.look(job).await {
                         return event;
@@ -131,7 +131,7 @@ impl Reader {
         }
     }
 
-    /// What is to be told of a job.
+    /// What is to be sent of a job.
     async fn look(&mut self, job: JobRef) -> Option<StreamEvent> {
         let found = look_up(&self.state.stores.videojobs, &job);
         let found = found.as_deref().and_then(|found| self.follower.take(found));

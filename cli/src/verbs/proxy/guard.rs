@@ -36,7 +36,7 @@ pub struct Guard {
 
 /// What becomes of a request that is not refused.
 pub enum Admitted {
-    /// It goes on, without what was shown to the guard.
+    /// It continues, without what was shown to the guard.
     Request(Request),
     /// It is answered with this.
     Answer(Response),
@@ -85,7 +85,7 @@ impl Guard {
         // A request may name its host in the target as well.
         let target = request.uri().authority().map(|target| target.as_str().to_ascii_lowercase());
         let is_ours = NAMES.iter().any(|name| match host.strip_prefix(*name) {
-            // Of the usual port of http nobody tells the number.
+            // Nobody sends the number of http's usual port.
             Some("") => self.port == USUAL_PORT,
             Some(rest) => rest == format!(":{}", self.port),
             None => false,

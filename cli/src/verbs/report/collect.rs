@@ -157,7 +157,7 @@ fn is_ours(object: &DynamicObject, kind: &ApiResource) -> bool {
     }
 }
 
-/// Whether what an Event speaks of is ours. Jobs and pods may be gone, so it is told by the names that they are given.
+/// Whether what an Event speaks of is ours. Jobs and pods may be gone, so it is decided by the names that they are given.
 fn is_about_ours(object: &Value) -> bool {
     let word = |field: &str| object[field].as_str().unwrap_or_default();
     let name = word("name");

@@ -1,7 +1,7 @@
 //! What is left out of a report: whatever looks like a secret. Pure.
 //!
-//! Objects that hold secrets are not collected in the first place. This is the second fence: keys end up in messages of
-//! services, in addresses and in annotations.
+//! Objects that hold secrets are not collected in the first place. This is the second line of defence: keys end up in
+//! messages of services, in addresses and in annotations.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

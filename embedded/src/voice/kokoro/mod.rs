@@ -28,7 +28,7 @@ const SENTENCE_PAUSE: f64 = 0.3;
 /// … and behind a part of one that is too long to be spoken at once.
 const PART_PAUSE: f64 = 0.1;
 
-/// Speaks `words` and tells for each the seconds between which it is heard.
+/// Speaks `words` and returns for each the seconds between which it is heard.
 pub(super) async fn speak(
     words: &[Word],
     voice: &Voice,

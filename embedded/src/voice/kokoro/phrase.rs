@@ -14,7 +14,7 @@ const FULL_STOP: char = '.';
 /// Words up to a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Clause {
-    /// Which words.
+    /// Places in the list of words.
     pub(super) words: Range<usize>,
     /// The pause behind them, as a symbol.
     pub(super) pause: Option<char>,

@@ -35,7 +35,7 @@ use super::relay::{TAKES, TTL};
 use super::*;
 use crate::caches::{Caches, Owned, OwnerKey, PodRecord};
 use crate::config::{Config, Watched};
-use crate::context::LeaderFlag;
+use crate::leader_flag::LeaderFlag;
 use crate::progress::Said;
 use crate::videojob::model::{PodFacts, PodState};
 

@@ -64,7 +64,7 @@ fn what_was_spent_goes_into_each_quota_that_counts_it_and_the_rest_is_free() {
     let sea = Some("sea".to_owned());
     assert!(status.grants.is_empty());
     assert_eq!(entries(&status, "clips"), [(40, 2, sea.clone()), (50, 1, sea.clone())]);
-    // 17 seconds were told, and ten expected of the other; all in one bucket, at the later time.
+    // 17 seconds were reported, and ten expected of the other; all in one bucket, at the later time.
     assert_eq!(entries(&status, "gpu"), [(50, 27, sea)]);
     assert_eq!(entries(&status, "pictures"), []);
     let clips = quota(&status, "clips");
@@ -214,7 +214,7 @@ fn closed(opened: i64, holder_state: HolderState) -> ClosedGrants {
     ledger.grants = vec![grant.clone()];
     let closed_grants = ledger.close_grants(&[(grant.clone(), holder_state.clone())], at(opened + 200));
     let again = ledger.close_grants(&[(grant, holder_state)], at(opened + 300));
-    assert_eq!(again, ClosedGrants::default(), "what was told is told once");
+    assert_eq!(again, ClosedGrants::default(), "what was reported is reported once");
     closed_grants
 }
 

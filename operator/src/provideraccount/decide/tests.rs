@@ -210,7 +210,7 @@ fn of_two_accounts_with_one_key_the_younger_grants_nothing_and_names_the_older()
     assert!(is_stalled(&decision));
     assert!(message.contains("\"grok-old\" is older and has the same key"), "{message}");
     assert_eq!(decision.events.len(), 1);
-    assert!(decide(&written(&duplicate, &decision), at(200)).events.is_empty(), "told once");
+    assert!(decide(&written(&duplicate, &decision), at(200)).events.is_empty(), "reported once");
 }
 
 #[test]

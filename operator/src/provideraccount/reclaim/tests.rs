@@ -144,7 +144,7 @@ fn a_closing_that_finds_its_holder_begun_is_taken_back_for_good() {
     let asks = job("a", 1, json!({}));
     reconcile_once(&mut grok, &[&asks], 0);
     let begun = job("a", 1, begun(&grok));
-    // The cache is behind: it goes on showing that the holder has not begun.
+    // The cache is behind: it still shows that the holder has not begun.
     reconcile_with(&mut grok, &[&asks], &[&begun], BEGIN_WITHIN);
     assert_eq!(holders(&grok), mine("a", Some(GrantState::Closing)));
     for moment in 1..4 {

@@ -157,7 +157,7 @@ pub enum Phase {
     Asks,
     /// Its pod may submit: the grant, what was spent so far with its times, and submissions made.
     Spends(Box<Grant>, Vec<SpentUnits>, i64),
-    /// It told what it has spent.
+    /// It reported what it has spent.
     Reported(Vec<SpentUnits>),
     /// It does not exist any more.
     Gone,
@@ -283,7 +283,7 @@ impl Harness {
         self.service.count(now)
     }
 
-    /// An attempt ends and tells what it has spent; its answers are all there by then.
+    /// An attempt ends and reports what it has spent; its answers are all there by then.
     pub fn record_spending(&mut self, job: usize) {
         if let Phase::Spends(_, spent, _) = &self.jobs[job].phase {
             let last = spent.iter().map(|spent| second(spent.at.0)).max().unwrap_or(self.clock());

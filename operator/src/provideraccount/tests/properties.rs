@@ -99,7 +99,7 @@ fn kinds() -> impl Strategy<Value = Kind> {
     ]
 }
 
-/// Everything is told and recorded, and enough time passes.
+/// Everything is reported and recorded, and enough time passes.
 fn bring_to_rest(harness: &mut Harness) {
     for job in 0..JOBS {
         harness.read(job);

@@ -43,7 +43,7 @@ fn film(channel: usize, scenes: i64, comes: i64) -> Film {
 struct Simulation {
     films: Vec<Film>,
     status: ProviderAccountStatus,
-    /// Who waits.
+    /// Demands that wait.
     demands: Vec<Demand>,
     /// Jobs that are at work, by their number.
     at_work: BTreeMap<usize, Demand>,
@@ -64,7 +64,7 @@ impl Simulation {
         i64::try_from((self.random >> 33) % below).unwrap()
     }
 
-    /// A pod submits what it was granted, each when it opens; when it ends, and what it will tell.
+    /// A pod submits what it was granted, each when it opens; when it ends, and what it will report.
     fn work(&mut self, grant: &Grant, now: i64) {
         let job: usize = grant.holder.name.as_ref().unwrap().parse().unwrap();
         let place = self.demands.iter().position(|demand| demand.holder == grant.holder).unwrap();

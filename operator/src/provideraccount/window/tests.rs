@@ -287,7 +287,7 @@ proptest! {
     }
 }
 
-/// What puts a window under pressure: everything that is free is taken, and told late.
+/// What puts a window under pressure: everything that is free is taken, and reported late.
 #[derive(Clone, Debug)]
 enum Press {
     Passes(i64),

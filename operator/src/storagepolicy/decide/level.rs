@@ -1,4 +1,4 @@
-//! What the level asks for: who fills the bucket is told, and runs begin before the schedule.
+//! What the level asks for: who fills the bucket is warned, and runs begin before the schedule.
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::StoragePolicyReason;

@@ -1,4 +1,4 @@
-//! What the bucket holds: when to list it, and when to tell of it.
+//! What the bucket holds: when to list it, and when to report it.
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::storagepolicy::StorageUsage;
@@ -9,7 +9,7 @@ use super::super::usage;
 use super::{Action, Draft};
 use crate::usage_deltas::{self, Changes};
 
-/// Least time between two writes that only tell of a few files more; a new level is told at once.
+/// Least time between two writes that only report a few files more; a new level is reported at once.
 const TOLD_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// How long after its start an operator measures again what its predecessor measured: what that one had counted is lost.
 const AFTER_START: SignedDuration = SignedDuration::from_mins(5);
@@ -59,7 +59,7 @@ impl Draft<'_> {
         self.status.operations = Some(usage::estimated(&counter, objects, prunes, backups, self.now));
     }
 
-    /// Puts the current usage into the status if that is written anyway or due; whether it tells of all changes.
+    /// Puts the current usage into the status if that is written anyway or due; whether it contains all changes.
     pub(super) fn report_usage(&mut self, current: Option<StorageUsage>) -> bool {
         let Some(current) = current else { return false };
         let nothing = usage_deltas::is_nothing(&self.observed.snapshot.changes);

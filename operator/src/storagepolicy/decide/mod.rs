@@ -1,6 +1,6 @@
 //! Decide: what was observed becomes the policy's next status, and at most one thing to do. Pure.
 //!
-//! What is begun stands in the status first, so that whoever comes after a crash goes on with it. While something is
+//! What is begun stands in the status first, so that whoever comes after a crash continues with it. While something is
 //! under way nothing else begins.
 
 mod backup;
@@ -61,7 +61,7 @@ pub struct Snapshot {
     pub is_listed: bool,
     /// What has ended, and is not in the status yet.
     pub report: Option<Report>,
-    /// Files that jobs wrote and deleted, and the status does not tell of yet.
+    /// Files that jobs wrote and deleted, and the status does not contain yet.
     pub changes: Changes,
     /// Which count `changes` belong to.
     pub epoch: u64,
@@ -111,7 +111,7 @@ pub enum Action {
     },
 }
 
-/// What is to be written, done and told.
+/// What is to be written, done and reported.
 #[derive(Clone, Debug)]
 pub struct Decision {
     /// The status, to be written if it differs.
@@ -120,7 +120,7 @@ pub struct Decision {
     pub action: Option<Action>,
     /// What is under way is to stop: it follows a spec that is no more.
     pub cancel: bool,
-    /// Whether the status tells of all changes.
+    /// Whether the status contains all changes.
     pub reported: bool,
     /// For people; once the status is written.
     pub events: Vec<Event>,

@@ -24,7 +24,7 @@ pub struct OwnershipMarker {
     pub cluster: String,
     /// Namespace and name of the policy that left it.
     pub policy: String,
-    /// When.
+    /// The time at which the marker was written.
     pub since: Timestamp,
     /// By chance, because one policy may leave two marks within a second.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -32,7 +32,7 @@ pub struct OwnershipMarker {
 }
 
 impl OwnershipMarker {
-    /// What tells its place from every other one, whatever people call it: no two marks are the same.
+    /// What distinguishes its place from every other one, whatever people call it: no two marks are the same.
     #[must_use]
     pub fn identity(&self) -> String {
         let Self { cluster, policy, since, nonce } = self;
@@ -49,7 +49,7 @@ pub enum FoundMarker {
     SomethingElse,
 }
 
-/// Who looks.
+/// The cluster and policy that would use a location.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimant<'a> {
     /// The cluster's UID.
@@ -75,7 +75,7 @@ pub enum Judgement {
     MarkItIfEmpty,
     /// It is another cluster's.
     Theirs(OwnershipMarker),
-    /// Nobody can tell.
+    /// It is not known.
     Unreadable,
 }
 

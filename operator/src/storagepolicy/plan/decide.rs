@@ -8,17 +8,17 @@ use jiff::Timestamp;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneRule, WaterMark};
 
 use super::facts::{Finish, OwnerFacts, age_order, held, owners, ranks};
+use super::file_verdict::{FileVerdict, Why};
 use super::listing::{Folder, Listing, Object};
 use super::references::References;
 use super::rules::{Rules, covers, seconds, written_by};
-use super::verdict::{Verdict, Why};
 use super::{RunRequest, Tally};
 
 /// What a run deletes, and why each object stays or goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrunePlan {
     /// One for each object of the listing, in its order.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<FileVerdict>,
     /// Positions in the listing of what is deleted, in the order in which it is.
     pub deletions: Vec<u32>,
     /// What that comes to.
@@ -50,7 +50,7 @@ pub fn plan(
     let owners = owners(listing, references, rules);
     let ranks = ranks(listing);
     let verdicts = held(listing, &owners, &ranks, rules, now);
-    let open = (0..).zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Kept(Why::NoRule));
+    let open = (0..).zip(&verdicts).filter(|(_, verdict)| **verdict == FileVerdict::Kept(Why::NoRule));
     let open = open.map(|(index, _)| index).collect();
     let bytes = listing.objects().iter().filter(|object| object.folder != Folder::Plans);
     let bytes = bytes.map(|object| object.size).sum();
@@ -77,7 +77,7 @@ struct Draft<'a> {
     now: Timestamp,
     owners: Vec<OwnerFacts>,
     ranks: Vec<u32>,
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<FileVerdict>,
     /// What nothing holds and no rule has deleted yet.
     open: Vec<u32>,
     /// What the rules delete, in order.
@@ -131,7 +131,7 @@ impl Draft<'_> {
     fn remaining(&self) -> impl Iterator<Item = (&Object, ObjectKind)> {
         self.listing.objects().iter().zip(&self.verdicts).filter_map(|(object, verdict)| {
             match (object.folder, verdict) {
-                (Folder::Kind(kind), Verdict::Kept(_)) => Some((object, kind)),
+                (Folder::Kind(kind), FileVerdict::Kept(_)) => Some((object, kind)),
                 _ => None,
             }
         })
@@ -169,10 +169,10 @@ impl Draft<'_> {
         }
         self.delete(number, rule, candidates);
         let verdicts = &self.verdicts;
-        self.open.retain(|index| matches!(verdicts[*index as usize], Verdict::Kept(_)));
+        self.open.retain(|index| matches!(verdicts[*index as usize], FileVerdict::Kept(_)));
     }
 
-    /// From when on a rule counts an object's age. Nobody can tell whether a job that is gone had finished, and whether
+    /// From when on a rule counts an object's age. Nobody knows whether a job that is gone had finished, and whether
     /// it stays gone: its files are as young as the newest of them, and not older than the policy that lets us see its
     /// namespace, since jobs may be restored after it.
     fn since(&self, object: &Object, finished: &[Option<i64>]) -> i64 {
@@ -188,10 +188,10 @@ impl Draft<'_> {
     /// Remembers why an object stays, if by this rule it came further than by those before.
     fn stays(&mut self, index: u32, why: Why) {
         let verdict = &mut self.verdicts[index as usize];
-        if let Verdict::Kept(before) = verdict
+        if let FileVerdict::Kept(before) = verdict
             && why.distance() > before.distance()
         {
-            *verdict = Verdict::Kept(why);
+            *verdict = FileVerdict::Kept(why);
         }
     }
 
@@ -209,7 +209,7 @@ impl Draft<'_> {
                 continue;
             }
             self.left = self.left.saturating_sub(self.object(index).size);
-            self.verdicts[index as usize] = Verdict::Deleted(number);
+            self.verdicts[index as usize] = FileVerdict::Deleted(number);
             self.wanted.push(index);
         }
     }
@@ -218,7 +218,7 @@ impl Draft<'_> {
     fn down_to(&self, rule: &PruneRule) -> Option<u64> {
         let mark = rule.when_above.filter(|_| self.run_request.older_than.is_none())?;
         let bytes = |mark: WaterMark| u64::try_from(self.rules.mark(mark)).unwrap_or_default();
-        // Once above its mark it goes on to target, so that the next few files do not bring it back.
+        // Once above its mark it continues to target, so that the next few files do not bring it back.
         Some(if self.left > bytes(mark) { bytes(WaterMark::Target) } else { u64::MAX })
     }
 
@@ -284,8 +284,8 @@ impl Draft<'_> {
             } else {
                 braked.add(size);
                 let verdict = &mut self.verdicts[*index as usize];
-                if let Verdict::Deleted(rule) = *verdict {
-                    *verdict = Verdict::Kept(Why::Brakes(rule));
+                if let FileVerdict::Deleted(rule) = *verdict {
+                    *verdict = FileVerdict::Kept(Why::Brakes(rule));
                 }
             }
         }

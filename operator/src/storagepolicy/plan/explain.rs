@@ -6,9 +6,9 @@ use videofactory_crds::storagepolicy::{ObjectKind, WaterMark};
 
 use super::Tally;
 use super::decide::PrunePlan;
+use super::file_verdict::{FileVerdict, Why};
 use super::listing::{Folder, Listing};
 use super::rules::{Rules, covers};
-use super::verdict::{Verdict, Why};
 
 /// How many reasons a sentence names.
 const NAMED: usize = 3;
@@ -18,7 +18,7 @@ const NAMED: usize = 3;
 pub fn kept(listing: &Listing, plan: &PrunePlan) -> HashMap<&'static str, Tally> {
     let mut sums: HashMap<&'static str, Tally> = HashMap::new();
     for (object, verdict) in listing.objects().iter().zip(&plan.verdicts) {
-        if let Verdict::Kept(why) = verdict {
+        if let FileVerdict::Kept(why) = verdict {
             sums.entry(why.words()).or_default().add(object.size);
         }
     }
@@ -34,7 +34,7 @@ pub fn shortfall(listing: &Listing, rules: &Rules, plan: &PrunePlan) -> Option<S
     }
     let mut holders: HashMap<(Why, Folder), u64> = HashMap::new();
     for (object, verdict) in listing.objects().iter().zip(&plan.verdicts) {
-        if let Verdict::Kept(why) = verdict
+        if let FileVerdict::Kept(why) = verdict
             && *why != Why::Plan
         {
             *holders.entry((*why, object.folder)).or_default() += object.size;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::file_verdict::{FileVerdict, Why};
 use super::listing::{Folder, Listing, NOBODY, Object, Owner};
 use super::references::{JobLifecycle, Owned, References};
 use super::rules::{Rules, written_by};
-use super::verdict::{Verdict, Why};
 use jiff::Timestamp;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_pipeline::keys::is_record;
@@ -103,10 +103,10 @@ pub(super) fn held(
     ranks: &[u32],
     rules: &Rules,
     now: Timestamp,
-) -> Vec<Verdict> {
+) -> Vec<FileVerdict> {
     let grace_from = written_by(now, rules.grace);
     let mut key = String::new();
-    let mut verdicts: Vec<Verdict> = listing
+    let mut verdicts: Vec<FileVerdict> = listing
         .objects()
         .iter()
         .map(|object| {
@@ -117,13 +117,13 @@ pub(super) fn held(
                 }
             };
             let facts = owners.get(object.owner as usize);
-            Verdict::Kept(holds(object, facts, protected, grace_from).unwrap_or(Why::NoRule))
+            FileVerdict::Kept(holds(object, facts, protected, grace_from).unwrap_or(Why::NoRule))
         })
         .collect();
     for newest in newest_films(listing, owners, ranks) {
         let verdict = &mut verdicts[newest];
-        if *verdict == Verdict::Kept(Why::NoRule) {
-            *verdict = Verdict::Kept(Why::NewestFilm);
+        if *verdict == FileVerdict::Kept(Why::NoRule) {
+            *verdict = FileVerdict::Kept(Why::NewestFilm);
         }
     }
     verdicts

@@ -11,13 +11,13 @@ use super::Tally;
 /// A folder of ours, right under the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Folder {
-    /// Files of one kind, whose keys tell whose they are.
+    /// Files of one kind, whose keys say whose they are.
     Kind(ObjectKind),
     /// Backups of the objects in the cluster; they have a keeper of their own.
     Backups,
     /// Plans of prune runs; the last few are kept.
     Plans,
-    /// What tells that films were made whose jobs are gone.
+    /// What shows that films were made whose jobs are gone.
     Tombstones,
     /// People's own files.
     Assets,

@@ -3,11 +3,11 @@
 mod decide;
 mod explain;
 mod facts;
+mod file_verdict;
 mod listing;
 mod references;
 mod rules;
 mod run_request;
-mod verdict;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,16 +18,16 @@ use std::ops::AddAssign;
 
 pub use decide::{PrunePlan, plan};
 pub use explain::{kept, shortfall, size};
+pub use file_verdict::{FileVerdict, Why};
 pub use listing::{Folder, Listing, NOBODY, Object, Owner, OwnerIndex};
 pub use references::{JobLifecycle, JobReference, Owned, References, VideoJobFacts};
 pub use rules::{ReadRulesError, Rules};
 pub use run_request::{RunRequest, SLOT, of_plan};
-pub use verdict::{Verdict, Why};
 
 /// Files and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many.
+    /// Number of files.
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,

@@ -50,7 +50,7 @@ pub struct VideoJobFacts {
     pub requests: BTreeMap<String, String>,
 }
 
-/// A job, as the API server told of it.
+/// A job, as the API server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobReference {
     pub namespace: String,

@@ -179,7 +179,7 @@ impl Planned {
     }
 
     /// Why an object stays or goes.
-    pub(crate) fn verdict(&self, key: &str) -> Verdict {
+    pub(crate) fn verdict(&self, key: &str) -> FileVerdict {
         let (key, mut all) = (full(key), self.listing.objects().iter().zip(&self.plan.verdicts));
         *all.find(|(object, _)| self.listing.key(object) == key).unwrap().1
     }

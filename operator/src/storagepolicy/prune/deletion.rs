@@ -33,12 +33,12 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// How long taking marks back may last after a stop.
 const WHEN_STOPPED: Duration = Duration::from_secs(5);
 
-/// What is told where marks stay.
+/// What is logged where marks stay.
 const LEFT: &str = "some jobs say that files were pruned that are still there";
 
-/// The outcome of the deletion.
+/// How many files and bytes a prune run has deleted and kept so far, and what went wrong.
 #[derive(Debug, Default)]
-pub(super) struct DeletionOutcome {
+pub(super) struct DeletionTotals {
     /// What is gone by us.
     pub(super) deleted: Tally,
     /// What could not be deleted, or of which nothing is known.
@@ -100,54 +100,52 @@ pub(super) struct Deletion<'a> {
 }
 
 impl Deletion<'_> {
-    /// Deletes, and tells what came of it.
-    pub(super) async fn run(&self, mut guard: JobGuard<'_>) -> DeletionOutcome {
-        let mut deletion_outcome = DeletionOutcome::default();
+    /// Deletes, and returns what came of it.
+    pub(super) async fn run(&self, mut guard: JobGuard<'_>) -> DeletionTotals {
+        let mut totals = DeletionTotals::default();
         let mut touched = HashSet::new();
         let mut batches = self.plan.deletions.chunks(KEYS_A_REQUEST);
         let mut under_way: JoinSet<Event> = JoinSet::new();
         let bucket = self.bucket.once();
         loop {
-            while deletion_outcome.cut.is_none() && under_way.len() < CONCURRENCY {
+            while totals.cut.is_none() && under_way.len() < CONCURRENCY {
                 let rest = batches.clone();
                 let Some(files) = batches.next() else { break };
                 let attempt = Attempt { files: files.to_vec(), of: 0, number: 1, since: Instant::now() };
-                match self.admit(attempt, &mut guard, &mut deletion_outcome).await {
+                match self.admit(attempt, &mut guard, &mut totals).await {
                     Some(attempt) => self.send(&bucket, attempt, &mut under_way),
-                    None if deletion_outcome.cut.is_some() => batches = rest,
+                    None if totals.cut.is_some() => batches = rest,
                     None => {}
                 }
             }
             match under_way.join_next().await {
                 Some(Ok(Event::Answered(attempt, report))) => {
-                    let again =
-                        self.record_batch(&attempt, report, &guard, &mut deletion_outcome, &mut touched);
+                    let again = self.record_batch(&attempt, report, &guard, &mut totals, &mut touched);
                     if let Some(again) = again {
                         self.rest(again, &mut under_way);
                     }
                 }
                 Some(Ok(Event::Rested(attempt))) => {
-                    if let Some(again) = self.admit(attempt, &mut guard, &mut deletion_outcome).await {
+                    if let Some(again) = self.admit(attempt, &mut guard, &mut totals).await {
                         self.send(&bucket, again, &mut under_way);
                     }
                 }
-                Some(Err(error)) => deletion_outcome.cut = Some(End::Failed(error.to_string())),
+                Some(Err(error)) => totals.cut = Some(End::Failed(error.to_string())),
                 None => break,
             }
         }
         for index in batches.flatten() {
-            deletion_outcome.stays(Why::NotReached, self.object(*index));
+            totals.stays(Why::NotReached, self.object(*index));
         }
-        self.account_for_all(&mut deletion_outcome);
-        // Who is told to stop has little time left.
-        let time_limit =
-            if deletion_outcome.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
+        self.account_for_all(&mut totals);
+        // Who is asked to stop has little time left.
+        let time_limit = if totals.cut == Some(End::Stopped) { WHEN_STOPPED } else { Duration::MAX };
         match tokio::time::timeout(time_limit, guard.take_back(&touched)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "{LEFT}"),
             Err(_) => tracing::warn!("{LEFT}: there was no time to take that back"),
         }
-        deletion_outcome
+        totals
     }
 
     fn object(&self, index: u32) -> &Object {
@@ -209,10 +207,10 @@ impl Deletion<'_> {
         &self,
         attempt: Attempt,
         guard: &mut JobGuard<'_>,
-        deletion_outcome: &mut DeletionOutcome,
+        totals: &mut DeletionTotals,
     ) -> Option<Attempt> {
         let first = attempt.number == 1;
-        let prepared = match deletion_outcome.cut {
+        let prepared = match totals.cut {
             None => self.stop.run_until_cancelled(self.prepare(&attempt.files, guard)).await,
             Some(_) => None,
         };
@@ -220,30 +218,30 @@ impl Deletion<'_> {
             Some(Ok(batch)) => batch,
             other => {
                 let why = other.and_then(Result::err).map(|error| End::Failed(error.to_string()));
-                deletion_outcome.cut.get_or_insert(why.unwrap_or(End::Stopped));
+                totals.cut.get_or_insert(why.unwrap_or(End::Stopped));
                 // Those that were tried before may be gone.
                 let unknown = attempt.files.iter().filter(|_| !first);
-                unknown.for_each(|index| deletion_outcome.failed.add(self.object(*index).size));
+                unknown.for_each(|index| totals.failed.add(self.object(*index).size));
                 return None;
             }
         };
-        deletion_outcome.heads += batch.heads;
+        totals.heads += batch.heads;
         for (index, why) in batch.stay {
             if first {
-                deletion_outcome.stays(why, self.object(index));
+                totals.stays(why, self.object(index));
             } else {
-                deletion_outcome.failed.add(self.object(index).size);
+                totals.failed.add(self.object(index).size);
             }
         }
         for index in batch.vanished {
-            deletion_outcome.is_gone(self.object(index));
+            totals.is_gone(self.object(index));
             if !first {
-                deletion_outcome.deleted.add(self.object(index).size);
+                totals.deleted.add(self.object(index).size);
             }
         }
         for (index, error) in batch.unseen {
-            deletion_outcome.failed.add(self.object(index).size);
-            deletion_outcome.first_failure.get_or_insert(error);
+            totals.failed.add(self.object(index).size);
+            totals.first_failure.get_or_insert(error);
         }
         let of = if first { batch.files.len() } else { attempt.of };
         Some(Attempt { files: batch.files, of, ..attempt }).filter(|attempt| !attempt.files.is_empty())
@@ -274,13 +272,12 @@ impl Deletion<'_> {
         attempt: &Attempt,
         report: DeleteReport,
         guard: &JobGuard<'_>,
-        deletion_outcome: &mut DeletionOutcome,
+        totals: &mut DeletionTotals,
         touched: &mut HashSet<(OwnerIndex, ObjectKind)>,
     ) -> Option<Attempt> {
-        deletion_outcome.deletes += report.requests;
-        let may_go_on = deletion_outcome.cut.is_none()
-            && attempt.number < MAX_TRIES
-            && attempt.since.elapsed() < TRIED_FOR;
+        totals.deletes += report.requests;
+        let may_go_on =
+            totals.cut.is_none() && attempt.number < MAX_TRIES && attempt.since.elapsed() < TRIED_FOR;
         let failed: HashMap<&str, bool> = report
             .failed
             .iter()
@@ -298,37 +295,37 @@ impl Deletion<'_> {
             let end = if failed.is_empty() { None } else { failed.get(self.listing.key(object).as_str()) };
             match end {
                 None => {
-                    deletion_outcome.deleted.add(object.size);
-                    deletion_outcome.is_gone(object);
+                    totals.deleted.add(object.size);
+                    totals.is_gone(object);
                 }
                 Some(true) => again.push(*index),
                 Some(false) => {
                     lost += 1;
-                    deletion_outcome.failed.add(object.size);
+                    totals.failed.add(object.size);
                 }
             }
         }
         let lasting = report.failed.into_iter().find(|(_, error)| !(may_go_on && error.is_transient()));
         if let Some((_, error)) = lasting {
             if lost == attempt.of {
-                deletion_outcome.cut.get_or_insert(End::Failed(error.to_string()));
+                totals.cut.get_or_insert(End::Failed(error.to_string()));
             }
-            deletion_outcome.first_failure.get_or_insert(error);
+            totals.first_failure.get_or_insert(error);
         }
         let next = Attempt { files: again, of: attempt.of, number: attempt.number + 1, since: attempt.since };
         Some(next).filter(|next| !next.files.is_empty())
     }
 
     /// A batch that broke for a fault of ours is counted as failed: nothing is known of it.
-    fn account_for_all(&self, deletion_outcome: &mut DeletionOutcome) {
-        let kept: u64 = deletion_outcome.kept.values().map(|tally| tally.objects).sum();
-        let others = deletion_outcome.gone.values().map(|tally| tally.objects).sum::<u64>();
+    fn account_for_all(&self, totals: &mut DeletionTotals) {
+        let kept: u64 = totals.kept.values().map(|tally| tally.objects).sum();
+        let others = totals.gone.values().map(|tally| tally.objects).sum::<u64>();
         let planned = self.plan.deletions.len() as u64;
-        deletion_outcome.failed.objects = planned.saturating_sub(kept + others);
+        totals.failed.objects = planned.saturating_sub(kept + others);
     }
 }
 
-impl DeletionOutcome {
+impl DeletionTotals {
     fn stays(&mut self, why: Why, object: &Object) {
         self.kept.entry(why).or_default().add(object.size);
     }

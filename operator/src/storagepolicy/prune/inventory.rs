@@ -1,6 +1,6 @@
 //! The inventory of a bucket: what is in our folders, and what is beside them.
 //!
-//! Folders are listed side by side, and what is listed goes at once into compact records or sums. A server that tells
+//! Folders are listed side by side, and what is listed goes at once into compact records or sums. A server that reports
 //! of a key twice is believed once.
 
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ use super::super::ownership::MARKER_KEY;
 use super::super::plan::{Folder, Listing, NOBODY, Tally};
 use super::report::{Measured, Unknown, Usage};
 
-/// Keys in a row that were all told of before, after which a server is taken to tell them for ever.
+/// Keys in a row that were all listed before, after which a server is taken to list them for ever.
 const MAX_REPEATED: u32 = 10_000;
 /// Keys in order that are remembered, should one come out of order: more would take too much memory.
 const MAX_REMEMBERED: usize = 2_000_000;
@@ -161,7 +161,7 @@ async fn walk(
     while let Some(page) = pages.next().await {
         lists += 1;
         for object in page? {
-            // A server that answers another question than ours tells of other folders.
+            // A server that answers another question than ours lists other folders.
             let new = object.key.starts_with(folder.prefix()) && once.is_new(&object.key, bucket, folder)?;
             if new && !take(&object.key, object.size, written(&object)) {
                 return Ok((lists, false));
@@ -215,7 +215,7 @@ impl Once {
         let new = self.seen.get_or_insert_default().insert(hash);
         self.repeated = if new { 0 } else { self.repeated + 1 };
         if self.repeated >= MAX_REPEATED {
-            return Err(bad_listing(bucket, folder, "the server tells of the same keys again and again"));
+            return Err(bad_listing(bucket, folder, "the server lists the same keys again and again"));
         }
         Ok(new)
     }

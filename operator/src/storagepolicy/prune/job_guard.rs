@@ -97,8 +97,8 @@ impl<'a> JobGuard<'a> {
         job.is_some_and(|job| job.facts.run == i64::from(object.run))
     }
 
-    /// Looks at these owners' jobs, and marks those that were not marked yet. Afterwards [`JobGuard::has_changed`] tells which
-    /// have changed.
+    /// Looks at these owners' jobs, and marks those that were not marked yet. Afterwards [`JobGuard::has_changed`] says
+    /// which have changed.
     pub(super) async fn admit(&mut self, owners: &HashSet<OwnerIndex>) -> Result<(), CallError> {
         self.verify(owners).await?;
         let mut open = Vec::new();
@@ -247,7 +247,7 @@ async fn mark(
                 _ => return Ok(None),
             },
             Err(error) if error.is_rejected() => {
-                tracing::warn!(%error, "the files of this job stay: it cannot be told that they would be gone");
+                tracing::warn!(%error, "the files of this job stay: its status cannot say that they are pruned");
                 return Ok(None);
             }
             Err(error) => return Err(error),

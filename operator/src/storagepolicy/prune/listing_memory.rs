@@ -17,7 +17,7 @@ const SMALL_CONCURRENCY: usize = 4;
 /// Most files of one listing where nothing limits the memory.
 const MAX: u64 = 2_000_000;
 
-/// Where control groups tell the limit of a container's memory, in their two versions.
+/// Where control groups hold the limit of a container's memory, in their two versions.
 const LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 
 /// The memory for listings.

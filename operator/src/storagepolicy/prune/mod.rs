@@ -1,4 +1,4 @@
-//! One prune run against a bucket: list, plan, mark the jobs, delete, tell the truth.
+//! One prune run against a bucket: list, plan, mark the jobs, delete, report the truth.
 //!
 //! It knows nothing of the controller: whoever calls it has opened the bucket and says which namespaces' jobs count.
 
@@ -33,7 +33,7 @@ pub use report::{Calls, Kept, Measured, RunReport, Unknown, Usage};
 use super::plan::{
     Folder, Listing, PrunePlan, References, Rules, RunRequest, Tally, kept, plan, shortfall, size,
 };
-use deletion::{Deletion, DeletionOutcome};
+use deletion::{Deletion, DeletionTotals};
 use inventory::{Inventory, InventoryError};
 use job_guard::JobGuard;
 use listing_memory::ListingPermit;
@@ -103,7 +103,7 @@ pub async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
 /// Why a run went no further.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
-    /// It was told to stop.
+    /// It was asked to stop.
     Stopped,
     /// Going on would have failed too, or could not be answered for.
     Failed(String),
@@ -294,41 +294,39 @@ impl<'a> Run<'a> {
         let Planned { listing, rules, references, plan } = planned;
         let guard = JobGuard::new(self.context, listing, plan, references);
         let (bucket, now, stop) = (self.bucket, self.context.now, self.stop);
-        let deletion_outcome =
-            Deletion { bucket, listing, plan, now, grace: rules.grace, stop }.run(guard).await;
-        self.report_deleted(&deletion_outcome, &planned.rules, plan);
-        if let Some(end) = deletion_outcome.cut {
+        let totals = Deletion { bucket, listing, plan, now, grace: rules.grace, stop }.run(guard).await;
+        self.report_deleted(&totals, &planned.rules, plan);
+        if let Some(end) = totals.cut {
             return Err(end);
         }
-        if deletion_outcome.failed.objects > 0 {
+        if totals.failed.objects > 0 {
             let unknown = || "their jobs changed after a try of which nobody knows the end".to_owned();
-            let why = deletion_outcome.first_failure.map_or_else(unknown, |error| error.to_string());
-            let count = deletion_outcome.failed.objects;
+            let why = totals.first_failure.map_or_else(unknown, |error| error.to_string());
+            let count = totals.failed.objects;
             self.failure =
                 Some(format!("{count} files could not be deleted, the first of them because: {why}"));
         }
         Ok(())
     }
 
-    fn report_deleted(&mut self, deletion_outcome: &DeletionOutcome, rules: &Rules, plan: &PrunePlan) {
+    fn report_deleted(&mut self, totals: &DeletionTotals, rules: &Rules, plan: &PrunePlan) {
         let report = &mut self.report;
-        report.deleted = deletion_outcome.deleted;
-        report.failed = deletion_outcome.failed;
-        report.calls.heads += deletion_outcome.heads;
-        report.calls.deletes += deletion_outcome.deletes;
+        report.deleted = totals.deleted;
+        report.failed = totals.failed;
+        report.calls.heads += totals.heads;
+        report.calls.deletes += totals.deletes;
         if let Some(usage) = &mut report.usage {
-            for (kind, tally) in &deletion_outcome.gone {
+            for (kind, tally) in &totals.gone {
                 usage.total.take(*tally);
                 usage.by_kind.entry(*kind).or_default().take(*tally);
             }
         }
         let mut sums: HashMap<&'static str, Tally> = HashMap::new();
-        for (why, tally) in &deletion_outcome.kept {
+        for (why, tally) in &totals.kept {
             *sums.entry(why.words()).or_default() += *tally;
         }
         report.keep(sums);
-        let left: u64 = deletion_outcome.kept.values().map(|tally| tally.bytes).sum::<u64>()
-            + deletion_outcome.failed.bytes;
+        let left: u64 = totals.kept.values().map(|tally| tally.bytes).sum::<u64>() + totals.failed.bytes;
         let target = u64::try_from(rules.marks.target).unwrap_or_default();
         let after = plan.bytes_after().saturating_add(left);
         if report.shortfall.is_none() && after > target {
@@ -361,7 +359,7 @@ impl<'a> Run<'a> {
             Err(StorageError::Other { code, .. }) if is_unsupported(&code) => {
                 self.notes.push("the server cannot list unfinished uploads, so none were aborted".to_owned());
             }
-            // All else has been done: a permission that is missing for this is told, and no failure.
+            // All else has been done: a permission that is missing for this is reported, and no failure.
             Err(error @ StorageError::Credentials { .. }) => self.notes.push(format!(
                 "unfinished uploads were not aborted, for which the access key needs s3:ListBucketMultipartUploads and \
                  s3:AbortMultipartUpload: {error}"

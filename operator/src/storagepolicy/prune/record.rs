@@ -9,7 +9,7 @@ use serde::Serialize;
 use videofactory_crds::storagepolicy::PruneRule;
 use videofactory_pipeline::keys;
 
-use super::super::plan::{Folder, Listing, PrunePlan, Verdict, of_plan};
+use super::super::plan::{FileVerdict, Folder, Listing, PrunePlan, of_plan};
 
 /// One line of the file: one object.
 #[derive(Serialize)]
@@ -33,11 +33,11 @@ pub fn write(listing: &Listing, plan: &PrunePlan, rules: &[PruneRule]) -> std::i
     for (object, verdict) in listing.objects().iter().zip(&plan.verdicts) {
         listing.write_key(object, &mut key);
         let (verdict, why, rule) = match verdict {
-            Verdict::Deleted(rule) => {
+            FileVerdict::Deleted(rule) => {
                 let why = spoken.get(usize::from(*rule)).map_or("", String::as_str);
                 ("delete", why, Some(*rule))
             }
-            Verdict::Kept(why) => ("keep", why.words(), why.rule()),
+            FileVerdict::Kept(why) => ("keep", why.words(), why.rule()),
         };
         let modified = (object.modified != u32::MAX).then_some(i64::from(object.modified));
         line.clear();
@@ -144,6 +144,6 @@ mod tests {
         let keys = ["plans/f/a/notes.txt", "plans/f/a/20261101T030000Z.jsonl.gz.bak", due, resumed];
         let listing = listing_of(keys.iter().map(|key| (*key, 1, 1)));
         assert_eq!(too_many(&listing, "f/a", Some(resumed), 1), [due]);
-        assert_eq!(too_many(&listing, "f/a", None, 1), [due], "a run goes on later than it began");
+        assert_eq!(too_many(&listing, "f/a", None, 1), [due], "a run continues later than it began");
     }
 }

@@ -1,4 +1,4 @@
-//! What a run tells of itself: the truth, however it ended.
+//! What a run reports of itself: the truth, however it ended.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -87,7 +87,6 @@ impl RunReport {
 pub struct Kept {
     /// The reason, in a few words.
     pub reason: String,
-    /// How many.
     pub tally: Tally,
 }
 
@@ -103,7 +102,6 @@ pub struct Usage {
 /// Files under our folders whose keys are none of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unknown {
-    /// How many.
     pub tally: Tally,
     /// Some of their keys.
     pub examples: Vec<String>,

@@ -36,7 +36,7 @@ fn what_is_told_is_taken_off_and_what_came_meanwhile_stays() {
     let seen = snapshot(&registry);
     registry.count(P, &bytes(5), at("2026-01-01T00:00:00Z"));
     registry.acknowledge(P, &seen, false, true, now);
-    assert_eq!(pending(&registry), 15, "it was not told");
+    assert_eq!(pending(&registry), 15, "it was not informed");
     registry.acknowledge(P, &seen, true, true, now);
     assert_eq!(pending(&registry), 5);
     assert_eq!(snapshot(&registry).usage_reported, Some(now));
@@ -107,7 +107,7 @@ fn a_bucket_that_was_exchanged_is_known_until_the_new_one_was_listed() {
     let is_other = |prefix: &str| registry.snapshot(P, under(prefix)).other_bucket;
     let listed = || Some(Report::Measured(Some(StorageUsage::default())));
     assert!(!is_other(""));
-    // What was begun for the old one tells nothing of the new one.
+    // What was begun for the old one says nothing of the new one.
     registry.begin(P, RunningTask::Measuring, CancellationToken::new(), &[]);
     assert!(is_other("films/"));
     registry.ended(P, listed(), now);
@@ -147,7 +147,7 @@ fn policies_of_one_place_are_listed_once_for_all() {
     assert_eq!(reported.report, Some(Report::Measured(Some(usage))));
     assert_eq!(reported.changes, bytes(3));
     assert!(!reported.is_listed && !reported.outdated);
-    // A run tells the same, and so nobody lists again after it.
+    // A run reports the same, and so nobody lists again after it.
     registry.acknowledge("other", &reported, true, true, now);
     registry.begin(P, RunningTask::Pruning(Some(3)), CancellationToken::new(), &sharing);
     let run_request = RunRequest { slot: now, cause: PruneCause::Schedule, dry_run: false, older_than: None };
@@ -156,7 +156,7 @@ fn policies_of_one_place_are_listed_once_for_all() {
     registry.space_was_freed(P, "other", now);
     assert!(!other(&registry).outdated);
     registry.space_was_freed(P, "other", now);
-    assert!(other(&registry).outdated, "of which it was not told");
+    assert!(other(&registry).outdated, "of which it was not informed");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_refusal_for_want_of_room_is_known_until_files_were_deleted() {
     assert_eq!(prune(None), Some(now));
     assert_eq!(prune(Some(1)), None);
     registry.refused(P, now);
-    assert_eq!(snapshot(&registry).refused_at, None, "it was told of only after files were deleted");
+    assert_eq!(snapshot(&registry).refused_at, None, "it was informed only after files were deleted");
     let later = at("2026-01-01T00:01:00Z");
     for freed in [
         |registry: &TaskRegistry| registry.outdate(P, at("2026-01-01T00:02:00Z")),

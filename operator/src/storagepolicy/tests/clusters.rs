@@ -294,7 +294,7 @@ impl Harness {
         }
         let place = self.location_of(cluster, namespace);
         let place = &mut self.places[place];
-        // Whoever goes on where a person has given the place to another has not left as it was said to have.
+        // Whoever continues where a person has given the place to another has not left as it was said to have.
         let given = place.marker.as_ref().is_some_and(|marker| marker.cluster != uid(cluster));
         for (kind, file) in [("clips", "a.mp4"), ("videos", "a.mp4"), ("work", "a.json")] {
             let id = job.facts.id.as_deref().unwrap();
@@ -369,7 +369,7 @@ impl Harness {
         }
     }
 
-    /// Why a file must not be deleted by this cluster, told without any of the code that decides.
+    /// Why a file must not be deleted by this cluster, said without any of the code that decides.
     fn must_stay(
         &self,
         cluster: usize,

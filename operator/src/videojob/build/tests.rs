@@ -292,8 +292,8 @@ fn no_progress_is_reported_where_no_url_is_known() {
     let tokens =
         |built: &Attempt| pod_of(built).volumes.iter().flatten().any(|volume| volume.projected.is_some());
     assert!(!tokens(&built), "a token that is good for nothing");
-    let telling = attempt(&owner(), &start(StepName::WriteScript), &self::worker());
-    assert!(tokens(&telling), "the same with a URL");
+    let reporting = attempt(&owner(), &start(StepName::WriteScript), &self::worker());
+    assert!(tokens(&reporting), "the same with a URL");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use super::step::{Transitions, result_of};
 use super::walk::Walk;
 use super::{budget, orphans, progress};
 
-/// Makes every step that is stale and can begin begin, and tells how the job stands.
+/// Makes every step that is stale and can begin begin, and says how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts: &OpenAttempts) -> Verdict {
     let mut walk = Walk::new(Film::of(draft, settings), draft.held());
     for entry in STEPS {
@@ -64,7 +64,7 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempt
         return;
     }
     match wanted {
-        // A wait goes on while what is before it is made again.
+        // A wait lasts while what is before it is made again.
         None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => {
             withdraw(step);
         }

@@ -49,7 +49,7 @@ fn waiting(job: &VideoJob, step: &StepStatus, now: Timestamp) -> Option<Verdict>
     match &step.retry_at {
         // A clock that was set back must not make it wait for longer than we ever do.
         Some(at) if at.0 <= now || at.0 > later(now, MAX_DELAY) => None,
-        // A person is needed, but need not tell us.
+        // A person is needed, but need not answer here.
         Some(at)
             if matches!(
                 reason,

@@ -36,7 +36,7 @@ pub(super) fn forget(step: &mut StepStatus) {
     step.permitted_before = None;
 }
 
-/// As the worker is told.
+/// As the worker is given it.
 pub(super) fn given(step: &StepStatus) -> BTreeMap<Digest, u32> {
     let known = step.permitted.iter();
     known

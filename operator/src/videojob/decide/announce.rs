@@ -1,4 +1,4 @@
-//! The Event that tells people how a job stands now.
+//! The Event that says how a job stands now.
 
 use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;

@@ -1,4 +1,4 @@
-//! How an attempt goes on that has not ended: it is left at work, stopped, or begun again if there is nothing of it.
+//! What becomes of an attempt that has not ended: it is left at work, stopped, or begun again if there is nothing of it.
 
 use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;

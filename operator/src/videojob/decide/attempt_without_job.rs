@@ -1,4 +1,4 @@
-//! How an attempt goes on that is on record as begun, and of which there is no Job.
+//! What becomes of an attempt that is on record as begun, and of which there is no Job.
 
 use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;
@@ -49,7 +49,7 @@ pub(super) fn relaunch_or_begin(
     begin(walk, draft, name, input);
 }
 
-/// How an attempt goes on that is on record as begun, and of which there is no Job.
+/// What becomes of an attempt that is on record as begun, and of which there is no Job.
 enum Relaunch {
     /// Its Job is created with the launch plan that it was begun with.
     Begins(LaunchPlan),
@@ -57,11 +57,11 @@ enum Relaunch {
     AwaitsAccount(String),
     /// What it was granted was closed before it had begun: there never was a Job, and nothing is spent.
     NeverStarted,
-    /// The grant is gone, and with it the account that gave it: nobody can tell what is spent.
+    /// The grant is gone, and with it the account that gave it: nobody knows what is spent.
     GrantLost,
 }
 
-/// How an attempt goes on that is on record as begun, by a look at its accounts that is later than that record. Its Job
+/// What becomes of an attempt that is on record as begun, by a look at its accounts that is later than that record. Its Job
 /// was made only if an earlier look has found all its grants open; so if one of them was closed, it was not.
 fn relaunch(draft: &Draft<'_>, settings: &Settings, name: StepName) -> Relaunch {
     let accounts = external_accounts(draft, settings, name);

@@ -43,7 +43,7 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
     }
 }
 
-/// Whether what is asked for would take the film over its budget, or nobody can tell: nothing is asked then.
+/// Whether what is asked for would take the film over its budget, or that is not known: nothing is asked then.
 pub(super) fn over_budget(
     draft: &Draft<'_>,
     settings: &Settings,

@@ -23,19 +23,19 @@ pub(super) fn withdraw(step: &mut StepStatus) {
     }
 }
 
-/// What was granted to an attempt of which nobody can tell any more how much it has spent counts as spent, now.
+/// What was granted to an attempt of which nobody knows any more how much it has spent counts as spent, now.
 pub(super) fn write_off(step: &mut StepStatus, now: Timestamp) {
     count_as_spent(step, now, |_| true);
     withdraw(step);
 }
 
-/// Writes off what the attempts of a job that is being deleted have spent and never told, and takes back what it asks for:
-/// while its files wait for their bucket, others shall have it.
+/// Writes off what the attempts of a job that is being deleted have spent and never reported, and takes back what it asks
+/// for: while its files wait for their bucket, others shall have it.
 pub(in crate::videojob) fn write_off_all(status: &mut VideoJobStatus, now: Timestamp) {
     status.steps.iter_mut().for_each(|step| write_off(step, now));
 }
 
-/// Settles the demands that are meant, of which nobody can tell what was spent: all of it, now.
+/// Settles the demands that are meant, of which nobody knows what was spent: all of it, now.
 pub(super) fn count_as_spent(step: &mut StepStatus, now: Timestamp, is_meant: impl Fn(&Demand) -> bool) {
     let mut cost = Money::ZERO;
     for demand in step.demands.iter_mut().filter(|demand| is_owed(demand) && is_meant(demand)) {
@@ -75,7 +75,7 @@ pub(super) fn add_cost(step: &mut StepStatus, cost: Money) {
     }
 }
 
-/// What the attempts of this run have cost, as far as it was told or written off.
+/// What the attempts of this run have cost, as far as it was reported or written off.
 pub(super) fn paid(status: &VideoJobStatus) -> Money {
     status.steps.iter().filter_map(|step| step.cost).sum()
 }

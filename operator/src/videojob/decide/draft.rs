@@ -31,7 +31,7 @@ pub(super) struct Draft<'a> {
     pub(super) actions: Vec<Action>,
     pub(super) measured: Vec<Measured>,
     pub(super) wake_at: Option<Timestamp>,
-    /// Steps that go on by what their accounts, or the end of an earlier pod, will tell.
+    /// Steps that continue by what their accounts, or the end of an earlier pod, will report.
     pub(super) asking: BTreeSet<StepName>,
 }
 

@@ -17,7 +17,7 @@ pub(super) struct LaunchPlan {
     pub accounts: BTreeMap<String, AccountAccess>,
     /// Their Secrets.
     pub secrets: BTreeMap<String, String>,
-    /// Nothing is submitted: what there is is fetched and told.
+    /// Nothing is submitted: what there is is fetched and reported.
     pub survey: bool,
     /// The attempt for which a survey accounts.
     pub accounts_for: Option<i32>,

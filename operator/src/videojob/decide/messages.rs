@@ -1,4 +1,4 @@
-//! What people are told: why a step does not go on, and what they can do.
+//! Messages to people: why a step does not continue, and what they can do.
 
 use videofactory_client::price::Price;
 use videofactory_crds::condition::VideoJobReason;
@@ -11,7 +11,7 @@ use super::super::verdict::Verdict;
 use super::draft::Draft;
 use crate::events::{MAX_TEXT_BYTES, cut};
 
-/// What is told where it should be said why, and nothing was said.
+/// The message where a reason should stand, and none was given.
 pub(super) const NO_MESSAGE: &str = "it gave no reason; see the log of its pod";
 
 /// Why an attempt has ended, in its worker's words if it has any.

@@ -5,7 +5,7 @@
 //!
 //! The files read downward: none imports what stands above it.
 //!
-//! - What people ask: `requests`. What has ended: `reconcile_attempts`, by `outcome`, `spent`, `no_quota` and `kept`.
+//! - What people ask: `requests`. What has ended: `record_attempts`, by `outcome`, `spent`, `no_quota` and `kept`.
 //! - Whether a run may begin: `begin_run`, by `restored`, `already_made` and `channel`.
 //! - The walk over the graph: `advance`; a result that people review: `review`; an attempt that has not ended: `at_work`, or
 //!   of which there is no Job: `attempt_without_job`; a step that is stale: `begin_step`.
@@ -48,7 +48,7 @@ mod prices;
 mod progress;
 mod pruned;
 mod quota_request;
-mod reconcile_attempts;
+mod record_attempts;
 mod release;
 mod requests;
 mod restored;
@@ -110,7 +110,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
 
 fn judge(draft: &mut Draft<'_>) -> Verdict {
     requests::handle(draft);
-    let open_attempts = reconcile_attempts::reconcile_attempts(draft);
+    let open_attempts = record_attempts::record_attempts(draft);
     if let Some(verdict) = draft.published() {
         draft.stop(open_attempts.keys().copied(), VideoJobReason::Completed);
         progress::count(draft);

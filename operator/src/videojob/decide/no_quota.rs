@@ -12,7 +12,7 @@ use super::grants::asked;
 use crate::events::EventReason;
 use crate::provideraccount::Ledger;
 
-/// Refusals in a row, with nothing made, after which a person is told.
+/// Refusals in a row, with nothing made, after which a person is needed.
 const DOUBTFUL_HITS: i32 = 3;
 /// How long a day may be, in hours: daylight saving begins and ends.
 const DAYS: [i64; 3] = [23, 24, 25];
@@ -61,7 +61,7 @@ fn is_making(outcome: &StepOutcome, limit: &RateLimit) -> bool {
 }
 
 /// Whether the service has taken something of such work since then, by the account's ledger, or may have: others that
-/// are at work tell what they have spent when they end.
+/// are at work report what they have spent when they end.
 fn has_taken_some(draft: &Draft<'_>, name: StepName, limit: &RateLimit, since: Timestamp) -> bool {
     let Some(Account::External(account)) = draft.observed.accounts.get(&limit.account) else { return false };
     let Some(asked) = asked(draft, name, &limit.account) else { return false };

@@ -99,7 +99,7 @@ impl StepRecorder<'_> {
                 self.step.wait(VideoJobReason::OutcomeUnknown, message);
             }
             ExitCode::ContentRefused => self.step.wait(VideoJobReason::ContentRefused, message),
-            // Somebody has to add some, and only the service is told of it.
+            // Somebody has to add some, and only the service knows of it.
             ExitCode::Credentials if outcome.without_credit => {
                 self.retry_later(VideoJobReason::CredentialsInvalid, message);
             }

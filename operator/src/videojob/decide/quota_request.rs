@@ -33,7 +33,7 @@ use crate::provideraccount::has_expired;
 /// How long accounts are given to answer, where something else can be done.
 const ANSWER_WITHIN: i64 = 10;
 
-/// Begins the step with what its accounts have granted, or tells what it waits for.
+/// Begins the step with what its accounts have granted, or says what it waits for.
 pub(super) fn request_quota(
     walk: &mut Walk<'_>,
     draft: &mut Draft<'_>,

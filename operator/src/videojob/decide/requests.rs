@@ -49,7 +49,7 @@ pub(super) fn handle(draft: &mut Draft<'_>) {
 }
 
 /// Whether this request is to be acted upon now; records it as handled then. One that is not, and is not simply the last
-/// one, is told: somebody may wait for it.
+/// one, is reported: somebody may wait for it.
 fn is_wanted(
     draft: &mut Draft<'_>,
     request: &Requested,
@@ -125,7 +125,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
             continue;
         }
         if step.reason == Some(VideoJobReason::AwaitingQuota) {
-            // It waits for its turn, which no retry brings nearer; what is told of that stays.
+            // It waits for its turn, which no retry brings nearer; what is said of that stays.
             continue;
         }
         step.retry();
@@ -133,7 +133,7 @@ fn retry(draft: &mut Draft<'_>, at: &str) {
     draft.event(false, EventReason::RetryRequested, "Reconcile", format!("retry as requested at {at}"));
 }
 
-/// A new run: everything is made again. Attempts go on counting, so that no Job's name returns.
+/// A new run: everything is made again. Attempts are counted on, so that no Job's name returns.
 fn restart(draft: &mut Draft<'_>, at: &str) {
     if draft.status.run.is_none() {
         // The first one is still to begin, and whether it may is asked there.

@@ -67,7 +67,7 @@ fn never_before(at: Timestamp) -> Time {
     whole_seconds(at.saturating_add(SignedDuration::from_nanos(999_999_999)).unwrap_or(at))
 }
 
-/// What was added to the bucket is to be counted, and what was refused for want of room to be told.
+/// What was added to the bucket is to be counted, and what was refused for want of room to be reported.
 pub(super) fn count(draft: &mut Draft<'_>, outcome: &StepOutcome, at: Timestamp) {
     if outcome.full {
         draft.actions.push(Action::ReportFull(at));

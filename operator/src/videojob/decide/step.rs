@@ -41,12 +41,12 @@ pub(super) trait Transitions {
     fn wait_until(&mut self, reason: VideoJobReason, message: impl Into<String>, at: Timestamp);
     /// It asks its accounts, as this attempt, and waits for what they grant.
     fn ask(&mut self, attempt: i32, input: &Digest, message: &str, demands: Vec<Demand>);
-    /// It goes on waiting for its accounts: for the reason and in the words that it has, if it has any.
+    /// It still waits for its accounts: for the reason and in the words that it has, if it has any.
     fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (VideoJobReason, String);
     /// An attempt begins; one that has begun before, and is begun again, keeps its time.
     fn start(&mut self, start: Start<'_>, now: Timestamp);
     /// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next
-    /// one comes after them, or it would stop at each of their fences.
+    /// one comes after them, or it would stop at each of their fencing tokens.
     fn skip_begun(&mut self, latest: Option<i32>);
     /// What its worker says while it works.
     fn report(&mut self, progress: &Progress);
@@ -56,7 +56,7 @@ pub(super) trait Transitions {
     fn give_way(&mut self);
     /// Its attempt has ended; what follows from that is still to be said.
     fn end(&mut self, at: Timestamp);
-    /// Its attempt has ended, and the next one goes on where it was.
+    /// Its attempt has ended, and the next one continues where it was.
     fn go_on(&mut self, message: &str);
     /// Its attempt has done what was to be done.
     fn succeed(&mut self, output: Option<&Digest>, message: &str);

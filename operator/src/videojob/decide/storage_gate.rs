@@ -9,7 +9,7 @@ use super::super::model::Storage;
 use super::super::verdict::{Message, Verdict};
 use super::draft::Draft;
 
-/// Why no new attempt of this step may write into the bucket now. It goes on when the level falls: the policy's change
+/// Why no new attempt of this step may write into the bucket now. It continues when the level falls: the policy's change
 /// wakes its jobs.
 pub(super) fn blocked_by(draft: &Draft<'_>, name: StepName) -> Option<Verdict> {
     let Storage::Ready { bucket, fill, .. } = &draft.observed.storage else { return None };

@@ -11,7 +11,7 @@ use super::storage_gate;
 use super::survey::is_survey;
 use super::walk::Walk;
 
-/// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is told.
+/// Whether files that are gone, or a bucket without room, keep the step from beginning; then that is reported.
 pub(super) fn lacks(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, input: &Digest) -> bool {
     match missing_artifacts::needed(draft, walk.film.settings, name) {
         Needed::Nothing => {}

@@ -1,4 +1,4 @@
-//! Whether a step's next attempt is a survey: one that submits nothing, and tells what only a worker can.
+//! Whether a step's next attempt is a survey: one that submits nothing, and reports what only a worker can know.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::demands::is_owed;
 use super::draft::Draft;
 use super::step::{by_scene, is_tried};
 
-/// What only a worker that submits nothing can tell.
+/// What only a worker that submits nothing can report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Survey {
     /// What this attempt has spent.
@@ -21,7 +21,7 @@ pub(super) enum Survey {
     Artifacts,
 }
 
-/// Whether the step's next attempt would submit nothing, and only bring and tell what was paid for.
+/// Whether the step's next attempt would submit nothing, and only fetch and report what was paid for.
 pub(super) fn is_survey(draft: &Draft<'_>, settings: &Settings, name: StepName, input: &Digest) -> bool {
     due_survey(draft, &external_accounts(draft, settings, name), name, input).is_some()
 }
@@ -47,7 +47,7 @@ pub(super) fn unaccounted(draft: &Draft<'_>, name: StepName) -> Option<Demand> {
     draft.step(name)?.demands.iter().find(|demand| is_owed(demand)).cloned()
 }
 
-/// Whether what the step's last attempt has told of is not, or may not be, what is there of what is wanted now.
+/// Whether what the step's last attempt has reported is not, or may not be, what is there of what is wanted now.
 pub(super) fn may_have_other_artifacts(step: &StepStatus, input: &Digest) -> bool {
     !is_tried(step, input) || is_to_be_looked_through(step)
 }

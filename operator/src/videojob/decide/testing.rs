@@ -48,18 +48,18 @@ pub struct Harness {
     /// Tombstones in the bucket, by their keys.
     pub tombstones: BTreeMap<String, Tombstone>,
     /// Attempts that have begun with something that is paid for.
-    pub fences: BTreeSet<(StepName, i32)>,
+    pub fencing_tokens: BTreeSet<(StepName, i32)>,
     /// All notes of Events, in order.
     pub events: Vec<String>,
     /// Attempts that were begun, in order.
     pub begun: Vec<(StepName, i32)>,
     /// What was counted for the bucket's policy.
     pub counted: Vec<Changes>,
-    /// How often it was told that its server has no room.
+    /// How often it was reported that its server has no room.
     pub reported_full: usize,
-    /// What the metrics were told.
+    /// What the metrics were given.
     pub measured: Vec<Measured>,
-    /// What was told of in traces.
+    /// What was reported in traces.
     pub traced: Vec<Span>,
     pub last: Option<Decision>,
 }
@@ -82,7 +82,7 @@ impl Harness {
             jobs: Vec::new(),
             pods: Vec::new(),
             recorded: BTreeMap::new(),
-            fenced: BTreeSet::new(),
+            fencing_tokens: BTreeSet::new(),
             bucket_trouble: None,
             live: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -99,7 +99,7 @@ impl Harness {
             spent: BTreeMap::new(),
             bucket: BTreeMap::new(),
             tombstones: BTreeMap::new(),
-            fences: BTreeSet::new(),
+            fencing_tokens: BTreeSet::new(),
             events: Vec::new(),
             begun: Vec::new(),
             counted: Vec::new(),
@@ -141,13 +141,13 @@ impl Harness {
             let after =
                 (self.observed.job.status.clone(), self.observed.jobs.clone(), self.observed.pods.clone());
             if before == after {
-                // What is not followed is told at every look: its Event is made once, by its name.
+                // What is not followed is reported at every look: its Event is made once, by its name.
                 let of_requests = [EventReason::RequestUnreadable, EventReason::RequestIgnored];
                 let repeats = |action: &Action| matches!(action, Action::Event(event) if of_requests.contains(&event.reason));
                 let mut wanted = decision.actions;
                 wanted.retain(|action| !repeats(action));
                 assert_eq!(wanted, Vec::new(), "a settled object still wants something");
-                assert_eq!(decision.measured, Vec::new(), "what has ended is told again");
+                assert_eq!(decision.measured, Vec::new(), "what has ended is reported again");
                 return;
             }
         }
@@ -156,7 +156,7 @@ impl Harness {
 
     pub fn look_up(&mut self) {
         let reachable = matches!(self.observed.storage, Storage::Ready { .. });
-        self.observed.fenced = if reachable { self.fences.clone() } else { BTreeSet::new() };
+        self.observed.fencing_tokens = if reachable { self.fencing_tokens.clone() } else { BTreeSet::new() };
         let status = self.observed.job.status.clone().unwrap_or_default();
         self.observed.recorded = outcomes_to_look_up(&status, &self.observed.jobs, &self.observed.pods)
             .into_iter()
@@ -183,8 +183,8 @@ impl Harness {
         self.events.clear();
     }
 
-    /// It is backed up, deleted and restored under another UID. What was at work for it is gone with it, and has told the
-    /// bucket so, or not. `uids`: those of today by those of the backup.
+    /// It is backed up, deleted and restored under another UID. What was at work for it is gone with it, and has reported
+    /// to the bucket so, or not. `uids`: those of today by those of the backup.
     pub fn restore(&mut self, uid: &str, reports: bool, uids: &Uids) {
         while let Some(step) = self.at_work().first().copied().filter(|_| reports) {
             self.interrupt_pod(step);
@@ -251,10 +251,10 @@ impl Harness {
         pruned.dedup();
     }
 
-    /// What decides how it goes on, but for the time and what is read again at each look.
+    /// What decides how it continues, but for the time and what is read again at each look.
     pub fn key(&self) -> String {
         let Observed { job, jobs, pods, .. } = &self.observed;
-        let bucket = (&self.bucket, &self.tombstones, &self.fences, &self.observed.refused);
+        let bucket = (&self.bucket, &self.tombstones, &self.fencing_tokens, &self.observed.refused);
         format!(
             "{:?}",
             (&job.metadata, &job.status, jobs, pods, &self.inputs, &self.spent, bucket, &self.begun)

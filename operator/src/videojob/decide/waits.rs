@@ -16,8 +16,8 @@ use super::messages::asks_for;
 use super::step::Transitions;
 use crate::provideraccount::{Ledger, Limit, forecast};
 
-/// What is waited for, in numbers: told to those at the front of the wait queue. Once told, it is told again only when its time
-/// has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
+/// What is waited for, in numbers: shown to those at the front of the wait queue. Once shown, it is shown again only when
+/// its time has passed. Nothing is written into a job whose turn has not come; its account wakes it when it has.
 pub(super) fn waiting(
     draft: &mut Draft<'_>,
     name: StepName,
@@ -27,7 +27,7 @@ pub(super) fn waiting(
     let resume_at =
         draft.observed.job.status.as_ref().and_then(|status| status.resume_at.as_ref()).map(|at| at.0);
     let step = draft.step_mut(name);
-    // An edit or a retry has taken what it said: it still asks, and is told again why it waits.
+    // An edit or a retry has taken what it said: it still asks, and says again why it waits.
     let resume_at = resume_at.filter(|_| step.message.is_some());
     let (reason, message) = step.go_on_asking(|| asks_for(demands));
     let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
@@ -60,7 +60,7 @@ pub(super) fn waiting(
     Verdict::waits(name, reason, &message, at)
 }
 
-/// Whether an account names a step among the first who wait. Those behind are told nothing.
+/// Whether an account names a step among the first who wait. Those behind are shown nothing.
 fn is_in_front(draft: &Draft<'_>, name: StepName, account: Option<&ExternalAccount>) -> bool {
     let job = draft.observed.job.metadata.name.as_deref().unwrap_or_default();
     let is = |waiter: &Waiter| waiter.name == job && waiter.step == Some(name);

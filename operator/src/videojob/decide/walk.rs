@@ -26,7 +26,7 @@ pub(super) struct Walk<'a> {
     pub verdicts: Vec<Verdict>,
     /// A result that nobody has approved yet: nothing that reads it begins.
     pub gate: Option<StepName>,
-    /// A result that a person refused: nothing that reads it goes on.
+    /// A result that a person refused: nothing that reads it continues.
     pub rejected: Option<StepName>,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Where no step has anything to tell, all are done; one that is not is looked at again.
+/// Where no step has anything to report, all are done; one that is not is looked at again.
 fn nothing_to_report(draft: &mut Draft<'_>) -> Verdict {
     let done = |name| draft.step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
     match StepName::ALL.into_iter().find(|name| !done(*name)) {

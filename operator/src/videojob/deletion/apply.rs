@@ -25,9 +25,9 @@ use crate::videojob::writes::{
 
 /// When to look again at pods that have not ended; their end wakes us earlier.
 const AFTER_PODS: Duration = Duration::from_secs(15);
-/// How long one look goes on deleting. Then other jobs have their turn, and a person's `onDelete: Retain` is seen.
+/// How long one look deletes. Then other jobs have their turn, and a person's `onDelete: Retain` is seen.
 const MAX_RECONCILE_TIME: Duration = Duration::from_secs(15);
-/// When the next look goes on.
+/// When the next look continues.
 const AFTER_A_PART: Duration = Duration::from_millis(100);
 
 /// Does what was decided about a job that is being deleted, and says when to look again.
@@ -91,7 +91,7 @@ async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obst
     Ok((bucket, rules))
 }
 
-/// Lets the job go, goes on with it, or says in its status why it stays.
+/// Lets the job go, continues with it, or says in its status why it stays.
 async fn follow(
     context: &Context,
     job: &VideoJob,
@@ -105,7 +105,7 @@ async fn follow(
             let_go(context, job).await
         }
         After::LetGoWithout(event) => {
-            tracing::warn!("{}", event.note);
+            tracing::warn!(note = event.note, "the job goes without its files");
             context.events.publish(job.object_ref(&()), event);
             let_go(context, job).await
         }

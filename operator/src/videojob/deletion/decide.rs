@@ -44,7 +44,7 @@ pub fn decide(leaving: &Leaving, now: Timestamp) -> Decision {
         Next::DeleteFiles(_) | Next::KeepFiles(_) if leaving.at_work != Some(false) => {
             return Decision { status: None, next: Next::Await(None) };
         }
-        // Its accounts are told that nothing more is spent: nothing of it is at work any more.
+        // Its accounts learn that nothing more is spent: nothing of it is at work any more.
         Next::DeleteFiles(_) | Next::KeepFiles(_) => {
             let mut status = job.status.clone().unwrap_or_default();
             write_off_all(&mut status, now);

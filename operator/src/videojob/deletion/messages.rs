@@ -1,4 +1,4 @@
-//! What people are told of a job that is being deleted: why it stays, what becomes of its files, and where they lie.
+//! Messages about a job that is being deleted: why it stays, what becomes of its files, and where they lie.
 
 use jiff::Timestamp;
 use kube::ResourceExt;

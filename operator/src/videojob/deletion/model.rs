@@ -43,7 +43,7 @@ pub enum Next {
     LetGo,
     /// These Jobs are stopped first: name and UID.
     Stop(Vec<(String, String)>),
-    /// Its pods end first, so that nothing is written behind our back; what to tell if that takes too long.
+    /// Its pods end first, so that nothing is written behind our back; what to report if that takes too long.
     Await(Option<String>),
     /// Its files are deleted: the folder of each kind.
     DeleteFiles(Vec<(ObjectKind, String)>),
@@ -54,10 +54,10 @@ pub enum Next {
 /// Why the files of a job stay although it goes, or why it waits for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is no way to them any more, and waiting makes none: the job goes, and this is told.
+    /// There is no way to them any more, and waiting makes none: the job goes, and this is reported.
     NoWay(String),
     /// They are not to be deleted, by the word of a person or because they are another cluster's: the job goes, and this
-    /// is told.
+    /// is reported.
     Kept(String),
     /// They are asked for again; why, and what to do.
     Later(VideoJobReason, String),
@@ -76,7 +76,7 @@ impl From<NoPlace> for Obstacle {
 /// Files that stayed in the folders of a job that goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// How many.
+    /// Number of files.
     pub count: usize,
     /// The first of them.
     pub examples: Vec<String>,
@@ -125,11 +125,11 @@ impl DeletionOutcome {
 /// What follows from one look's deleting.
 #[derive(Clone, Debug, PartialEq)]
 pub enum After {
-    /// The next look goes on.
+    /// The next look continues.
     GoOn,
-    /// The job goes, and all of its files that may; what people are told.
+    /// The job goes, and all of its files that may; the message to people.
     LetGo(Event),
-    /// The job goes without its files; what people are told.
+    /// The job goes without its files; the message to people.
     LetGoWithout(Event),
     /// The job stays until more can be deleted; why.
     Stay(VideoJobReason, String),

@@ -97,7 +97,7 @@ fn track(bytes: &[u8], times: u32, film: u32, own: u32) -> Vec<u8> {
     body
 }
 
-/// Where the heads of a film and of a track's medium tell the units of time in a second.
+/// Where the heads of a film and of a track's medium hold the units of time in a second.
 const TIME_SCALE: usize = 12;
 
 /// The content of the first box of a kind; empty if there is none.

@@ -1,4 +1,4 @@
-//! What the Data API tells of a channel and its videos.
+//! What the Data API says of a channel and its videos.
 
 use serde_json::{Value, json};
 use tokio::time::Instant;

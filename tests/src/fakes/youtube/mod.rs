@@ -1,4 +1,4 @@
-//! `YouTube`: Google's token endpoint, resumable uploads, thumbnails, captions, and what the Data API tells of videos.
+//! `YouTube`: Google's token endpoint, resumable uploads, thumbnails, captions, and what the Data API says of videos.
 //!
 //! An account is a refresh token. Its channel has the videos whose uploads are complete.
 

@@ -151,7 +151,7 @@ async fn reviewed(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     plugin.says("restart gate", 0, "videojob.videofactory.dev/gate restarted\n", "").await?;
     gate.phase(Phase::Review).await?;
     plugin.says("approve gate", 0, "videojob.videofactory.dev/gate approved\n", "").await?;
-    gate.until("the film to go on", |status| status.phase == Some(Phase::Running)).await.map(drop)
+    gate.until("the film to continue", |status| status.phase == Some(Phase::Running)).await.map(drop)
 }
 
 /// What `status gate` says, of which nothing but the script is made.
@@ -209,7 +209,7 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
         .await
 }
 
-/// What needs a person who has read why may be asked to go on.
+/// What needs a person who has read why may be asked to continue.
 async fn retried(plugin: &Plugin) -> anyhow::Result<()> {
     let waits = [
         "Phase:   Waiting (ConfigurationInvalid)\n",
@@ -272,6 +272,6 @@ async fn stopped(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
     let both = format!("{}{}", resumed("lakes-HEX"), resumed("rivers-HEX"));
     plugin.says("resume -l team=films --dry-run", 0, &both, "").await?;
     plugin.says("resume gate", 0, "videojob.videofactory.dev/gate resumed\n", "").await?;
-    gate.until("the film to go on", |status| status.phase != Some(Phase::Suspended)).await?;
+    gate.until("the film to continue", |status| status.phase != Some(Phase::Suspended)).await?;
     plugin.says("resume gate", 0, "videojob.videofactory.dev/gate unchanged: it is not suspended\n", "").await
 }

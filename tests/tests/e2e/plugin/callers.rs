@@ -1,4 +1,4 @@
-//! Who may do what, what those are told who may not or cannot, and the local API as either kubeconfig serves it.
+//! Who may do what, what those read who may not or cannot, and the local API as either kubeconfig serves it.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -193,7 +193,7 @@ async fn forbidden(plugin: &Plugin) -> anyhow::Result<()> {
         .await
 }
 
-/// The local API, and what it was told where it listens.
+/// The local API, and where it says that it listens.
 struct Proxy {
     /// Ends with this.
     child: Child,
@@ -212,7 +212,7 @@ impl Proxy {
         Ok(Self { child, _said: said, url })
     }
 
-    /// Ctrl-C ends it as it ends any program, which shells tell as 130.
+    /// Ctrl-C ends it as it ends any program, which shells report as 130.
     async fn interrupted(mut self) -> anyhow::Result<()> {
         let process = self.child.id().context("it has ended by itself")?.to_string();
         let sent = tokio::process::Command::new("kill").args(["-INT", &process]).status().await?;

@@ -74,8 +74,8 @@ async fn probed_length(env: &TestEnv) -> anyhow::Result<f64> {
     artifacts.video.and_then(|video| video.duration).context("no length")
 }
 
-/// Each step's end is told, in order, and nothing else but the steps' beginnings, their scenes, and the film's own end. Of
-/// what happens between two looks, the last alone is seen.
+/// Each step's end is reported, in order, and nothing else but the steps' beginnings, their scenes, and the film's own end.
+/// Of what happens between two looks, the last alone is seen.
 fn tells_how_it_comes_about(plugin: &Plugin, reported: &str) {
     let reported = plugin.masked(reported);
     let mut lines: Vec<&str> = reported.lines().collect();
@@ -90,7 +90,7 @@ fn tells_how_it_comes_about(plugin: &Plugin, reported: &str) {
     if done != all.iter().map(String::as_str).collect()
         || lines != ["videojob.videofactory.dev/film created", "NS/film: Succeeded: published"]
     {
-        plugin.differs(format!("create --wait tells on standard error:\n{reported}"));
+        plugin.differs(format!("create --wait reports on standard error:\n{reported}"));
     }
 }
 
@@ -195,8 +195,8 @@ captions.vtt   SIZE   -   captions/NS/film-HEX/r1/HEX.vtt
 
 async fn logs(plugin: &Plugin) -> anyhow::Result<()> {
     let script = [
-        "TIME INFO write-script-1 write-script begins input=HEX\n",
-        "TIME INFO write-script-1 write-script is done: the storyboard has 1 scenes",
+        "TIME INFO write-script-1 the attempt begins input=HEX\n",
+        "TIME INFO write-script-1 the step is done outcome=the storyboard has 1 scenes",
     ];
     plugin.shows("logs film --step write-script", 0, &script, &[]).await?;
     let whole = plugin.run("logs film").await?;

@@ -190,7 +190,7 @@ async fn a_report_has_all_that_helps_and_no_secret() {
         let ran = plugin.run("report --file all.tar.gz").await?;
         ensure!((ran.code, ran.text().as_str()) == (0, "all.tar.gz\n"), "{ran:?}");
         let reported = plugin.masked(&ran.err);
-        let (_, rest) = reported.split_once(' ').context("nothing is told")?;
+        let (_, rest) = reported.split_once(' ').context("nothing is reported")?;
         ensure!(rest == "files, SIZE; look through it before you give it away\n", "{reported}");
         let folder = plugin.file("report");
         std::fs::create_dir(&folder)?;

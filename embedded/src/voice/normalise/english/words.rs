@@ -171,7 +171,7 @@ pub(super) const FRACTIONS: [(&str, &str); 7] = [
     ("⅕", "one fifth"),
 ];
 
-/// Names of many people, who are told apart by ordinals.
+/// Names of many people, who are distinguished by ordinals.
 pub(super) const RULERS: [&str; 24] = [
     "Louis",
     "Henry",

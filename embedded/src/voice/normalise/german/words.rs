@@ -157,7 +157,7 @@ pub(super) const COUNTED: [&str; 16] = [
     "Teil",
     "Geburtstag",
 ];
-/// Names of many people, who are told apart by ordinals.
+/// Names of many people, who are distinguished by ordinals.
 pub(super) const RULERS: [&str; 16] = [
     "Ludwig",
     "Friedrich",

@@ -223,7 +223,7 @@ fn an_older_policy_of_the_same_bucket_prunes_and_this_one_says_so() {
     assert!(harness.runs().is_empty());
     assert_eq!(harness.within_limit(), ("Unknown".into(), "DuplicatePolicy".into()));
     assert!(harness.condition("WithinLimit").2.contains("other/default"));
-    assert_eq!(harness.condition("Ready").0, "True", "its jobs go on");
+    assert_eq!(harness.condition("Ready").0, "True", "its jobs continue");
     assert_eq!(harness.level(), Some(StorageLevel::Full), "and know how full it is");
     assert_eq!(harness.next(), None);
     assert_eq!(harness.reported.iter().filter(|reason| *reason == "RequestRefused").count(), 1);
@@ -460,5 +460,5 @@ fn who_is_about_to_end_records_what_has_ended_and_begins_nothing() {
     harness.observed.stopping = false;
     harness.restart();
     harness.reconcile();
-    assert_eq!(harness.last_run_request().cause, PruneCause::Resumed, "the next one goes on");
+    assert_eq!(harness.last_run_request().cause, PruneCause::Resumed, "the next one continues");
 }

@@ -173,7 +173,7 @@ proptest! {
             harness.write_files(bytes);
             sum += bytes;
             harness.reconcile();
-            // No measurement corrects what is told.
+            // No measurement corrects what is reported.
             if harness.observed.snapshot.running.take().is_some() {
                 harness.observed.policy.status.as_mut().unwrap().usage.as_mut().unwrap().measured_at =
                     Some(videofactory_crds::condition::whole_seconds(harness.now));

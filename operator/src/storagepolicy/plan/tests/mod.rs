@@ -36,7 +36,7 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
         .job("going", JobLifecycle::Deleting)
         .job("unborn", JobLifecycle::Live)
         .but(|job| job.facts.id = None);
-    let kept = |why| Verdict::Kept(why);
+    let kept = |why| FileVerdict::Kept(why);
     let cases = [
         ("assets/logo.png", kept(Why::Assets)),
         ("backups/default/20261126T030000Z.json", kept(Why::Backup)),
@@ -45,18 +45,18 @@ fn what_is_not_a_finished_jobs_is_kept_for_its_own_reason() {
         ("clips/readme.txt", kept(Why::Unknown)),
         ("clips/films/done-1/1/clips/a.mp4", kept(Why::Unknown)),
         ("clips/elsewhere/done-1/r1/clips/a.mp4", kept(Why::OtherNamespace)),
-        ("clips/films/done-1/r1/clips/a.mp4", Verdict::Deleted(0)),
+        ("clips/films/done-1/r1/clips/a.mp4", FileVerdict::Deleted(0)),
         ("clips/films/busy-1/r1/clips/a.mp4", kept(Why::Live)),
         ("clips/films/lost-1/r1/clips/a.mp4", kept(Why::NotFinished(0))),
         ("clips/films/going-1/r1/clips/a.mp4", kept(Why::Deleting)),
         ("clips/films/unborn-7/r1/clips/a.mp4", kept(Why::Live)),
-        ("clips/films/gone-1/r1/clips/a.mp4", Verdict::Deleted(0)),
-        ("clips/films/done-2/r1/clips/a.mp4", Verdict::Deleted(0)),
+        ("clips/films/gone-1/r1/clips/a.mp4", FileVerdict::Deleted(0)),
+        ("clips/films/done-2/r1/clips/a.mp4", FileVerdict::Deleted(0)),
         ("published/films/done-1/r1/main/record.json", kept(Why::PublicationRecord)),
-        ("published/films/done-1/r1/main/film.mp4", Verdict::Deleted(0)),
-        ("published/films/gone-1/r1/main/record.json", Verdict::Deleted(0)),
+        ("published/films/done-1/r1/main/film.mp4", FileVerdict::Deleted(0)),
+        ("published/films/gone-1/r1/main/record.json", FileVerdict::Deleted(0)),
         (of_its_kind, kept(Why::NewestFilm)),
-        ("videos/films/done-1/r1/a.mp4", Verdict::Deleted(0)),
+        ("videos/films/done-1/r1/a.mp4", FileVerdict::Deleted(0)),
         ("videos/films/busy-1/r1/a.mp4", kept(Why::Live)),
     ];
     for (key, _) in cases {
@@ -76,13 +76,13 @@ fn a_rule_for_unfinished_jobs_reaches_failed_ones_and_earlier_runs_alone() {
         .job("lost", JobLifecycle::Failed { awaits_publication: true })
         .job("dull", JobLifecycle::Failed { awaits_publication: false });
     let cases = [
-        ("clips/films/busy-1/r1/clips/a.mp4", Verdict::Deleted(0)),
-        ("clips/films/busy-1/r2/clips/a.mp4", Verdict::Kept(Why::Live)),
-        ("clips/films/busy-1/r3/clips/a.mp4", Verdict::Kept(Why::Live)),
-        ("published/films/busy-1/r1/main/record.json", Verdict::Kept(Why::PublicationRecord)),
-        ("clips/films/lost-1/r1/clips/a.mp4", Verdict::Deleted(0)),
-        ("videos/films/lost-1/r1/a.mp4", Verdict::Kept(Why::AwaitsPublication)),
-        ("videos/films/dull-1/r1/a.mp4", Verdict::Deleted(0)),
+        ("clips/films/busy-1/r1/clips/a.mp4", FileVerdict::Deleted(0)),
+        ("clips/films/busy-1/r2/clips/a.mp4", FileVerdict::Kept(Why::Live)),
+        ("clips/films/busy-1/r3/clips/a.mp4", FileVerdict::Kept(Why::Live)),
+        ("published/films/busy-1/r1/main/record.json", FileVerdict::Kept(Why::PublicationRecord)),
+        ("clips/films/lost-1/r1/clips/a.mp4", FileVerdict::Deleted(0)),
+        ("videos/films/lost-1/r1/a.mp4", FileVerdict::Kept(Why::AwaitsPublication)),
+        ("videos/films/dull-1/r1/a.mp4", FileVerdict::Deleted(0)),
     ];
     for (key, _) in cases {
         harness = harness.object(key, 1, OLD);
@@ -114,10 +114,10 @@ fn protection_by_pattern_and_by_label_stands_above_every_rule() {
         .object("work/films/plain-1/r1/documents/storyboard.json", 1, OLD)
         .object("work/films/plain-1/r1/documents/other.json", 1, OLD)
         .plan();
-    assert_eq!(planned.verdict("videos/films/brand-a-1/r1/a.mp4"), Verdict::Kept(Why::ProtectedKey));
-    assert_eq!(planned.verdict("clips/films/dear-1/r1/clips/a.mp4"), Verdict::Kept(Why::ProtectedJob));
+    assert_eq!(planned.verdict("videos/films/brand-a-1/r1/a.mp4"), FileVerdict::Kept(Why::ProtectedKey));
+    assert_eq!(planned.verdict("clips/films/dear-1/r1/clips/a.mp4"), FileVerdict::Kept(Why::ProtectedJob));
     let storyboard = "work/films/plain-1/r1/documents/storyboard.json";
-    assert_eq!(planned.verdict(storyboard), Verdict::Kept(Why::ProtectedKey));
+    assert_eq!(planned.verdict(storyboard), FileVerdict::Kept(Why::ProtectedKey));
     let expected = ["clips/films/brand-a-1/r1/clips/a.mp4", "work/films/plain-1/r1/documents/other.json"];
     let mut deleted = planned.deleted();
     deleted.sort();
@@ -159,10 +159,10 @@ fn grace_and_age_count_from_the_last_write_to_the_second() {
         .object(&clip("b"), 1, 10 * DAY - 1);
     let planned = harness.plan();
     assert_eq!(planned.deleted(), [clip("a")]);
-    assert_eq!(planned.verdict(&clip("b")), Verdict::Kept(Why::InGrace));
+    assert_eq!(planned.verdict(&clip("b")), FileVerdict::Kept(Why::InGrace));
     let planned = harness.set("grace", json!("1h")).object(&clip("c"), 1, 7 * DAY - 1).plan();
     assert_eq!(planned.deleted(), [clip("a"), clip("b")], "the oldest first");
-    assert_eq!(planned.verdict(&clip("c")), Verdict::Kept(Why::TooYoung(0)));
+    assert_eq!(planned.verdict(&clip("c")), FileVerdict::Kept(Why::TooYoung(0)));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn the_files_of_a_job_that_is_gone_are_as_young_as_the_newest_of_them_and_as_its
         .object("work/films/done-1/r1/logs/a.jsonl", 1, 2 * HOUR)
         .job("done", finished(9 * DAY));
     assert_eq!(harness.plan().deleted(), [clip("done")], "perhaps its job is restored in a moment");
-    assert_eq!(harness.plan().verdict(&clip("gone")), Verdict::Kept(Why::TooYoung(0)));
+    assert_eq!(harness.plan().verdict(&clip("gone")), FileVerdict::Kept(Why::TooYoung(0)));
     harness.now += 7 * DAY;
     assert_eq!(harness.plan().deleted().len(), 2);
     harness.came = harness.now - 7 * DAY + 1;
@@ -237,7 +237,7 @@ fn a_persons_age_leaves_as_many_jobs_as_any_rule_keeps_of_the_kind() {
     }
     harness.run_request.older_than = Some(Duration::from_days(1));
     assert_eq!(harness.plan().deleted(), [clip("a")]);
-    assert_eq!(harness.plan().verdict(&clip("b")), Verdict::Kept(Why::KeepLast(0)));
+    assert_eq!(harness.plan().verdict(&clip("b")), FileVerdict::Kept(Why::KeepLast(0)));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_file_larger_than_the_brakes_share_goes_alone() {
         .object(&clip("small"), 1, 8 * DAY);
     let planned = harness.plan();
     assert_eq!(planned.deleted(), [clip("huge")]);
-    assert_eq!(planned.verdict(&clip("small")), Verdict::Kept(Why::Brakes(0)));
+    assert_eq!(planned.verdict(&clip("small")), FileVerdict::Kept(Why::Brakes(0)));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn what_the_server_gives_no_time_for_is_in_grace() {
     listing.add(Folder::Kind(videofactory_crds::storagepolicy::ObjectKind::Clips), &clip("a"), 1, u32::MAX);
     let now = testing::at(harness.now);
     let plan = plan(&listing, &harness.rules(), &harness.references(), &harness.run_request, now);
-    assert_eq!(plan.verdicts, [Verdict::Kept(Why::InGrace)]);
+    assert_eq!(plan.verdicts, [FileVerdict::Kept(Why::InGrace)]);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn keep_last_counts_finished_and_gone_jobs_of_each_namespace_that_have_such_file
         .object("videos/shows/two-1/r1/a.mp4", 1, 31 * DAY);
     harness.namespaces.insert("shows".into());
     assert_eq!(harness.plan().deleted(), [film("gone")]);
-    assert_eq!(harness.plan().verdict(&film("one")), Verdict::Kept(Why::KeepLast(0)));
+    assert_eq!(harness.plan().verdict(&film("one")), FileVerdict::Kept(Why::KeepLast(0)));
     // The files of a job that is gone are as young as the youngest of them.
     let harness = harness.object(&clip("gone"), 1, 2 * DAY);
     assert_eq!(harness.plan().deleted(), [film("one")]);
@@ -292,10 +292,10 @@ fn above_its_mark_a_rule_brings_the_bucket_down_to_target_oldest_first() {
         harness = harness.object(&clip(owner), 160, (2 + i64::try_from(age).unwrap()) * DAY);
     }
     assert_eq!(harness.plan().deleted(), [""; 0], "800 bytes are not above warn");
-    assert_eq!(harness.plan().verdict(&clip("a")), Verdict::Kept(Why::BelowMark(0)));
+    assert_eq!(harness.plan().verdict(&clip("a")), FileVerdict::Kept(Why::BelowMark(0)));
     let harness = harness.object("assets/logo.png", 1, 0);
     assert_eq!(harness.plan().deleted(), [clip("a"), clip("b")], "down to 481 of 801 bytes, target 500");
-    assert_eq!(harness.plan().verdict(&clip("c")), Verdict::Kept(Why::BelowMark(0)));
+    assert_eq!(harness.plan().verdict(&clip("c")), FileVerdict::Kept(Why::BelowMark(0)));
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn a_rules_mark_is_compared_with_what_earlier_rules_leave() {
     let harness =
         Harness::with_rules(rules).object(&clip("old"), 600, 8 * DAY).object(&clip("new"), 400, 2 * DAY);
     assert_eq!(harness.plan().deleted(), [clip("old")]);
-    assert_eq!(harness.plan().verdict(&clip("new")), Verdict::Kept(Why::BelowMark(1)));
+    assert_eq!(harness.plan().verdict(&clip("new")), FileVerdict::Kept(Why::BelowMark(1)));
 }
 
 #[test]
@@ -328,9 +328,9 @@ fn a_persons_age_takes_the_place_of_the_rules_and_asks_no_mark() {
     harness.run_request.cause = PruneCause::Request;
     let planned = harness.plan();
     assert_eq!(planned.deleted(), [clip("young"), film("young")]);
-    assert_eq!(planned.verdict(&clip("infant")), Verdict::Kept(Why::InGrace));
-    assert_eq!(planned.verdict(&clip("lost")), Verdict::Kept(Why::NotFinished(0)));
-    assert_eq!(planned.verdict(&film("younger")), Verdict::Kept(Why::NewestFilm));
+    assert_eq!(planned.verdict(&clip("infant")), FileVerdict::Kept(Why::InGrace));
+    assert_eq!(planned.verdict(&clip("lost")), FileVerdict::Kept(Why::NotFinished(0)));
+    assert_eq!(planned.verdict(&film("younger")), FileVerdict::Kept(Why::NewestFilm));
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn the_brakes_let_exactly_the_first_ones_pass() {
     assert_eq!(harness.plan().deleted(), run_request);
     let by_number = harness.clone().set("brakes", json!({"maxObjects": 3, "maxPercent": 100})).plan();
     assert_eq!(by_number.deleted(), run_request[..3]);
-    assert_eq!(by_number.verdict(&clip("b")), Verdict::Kept(Why::Brakes(1)));
+    assert_eq!(by_number.verdict(&clip("b")), FileVerdict::Kept(Why::Brakes(1)));
     assert_eq!(by_number.plan.braked, Tally { objects: 1, bytes: 10 });
     let by_share = harness.set("brakes", json!({"maxObjects": 100, "maxPercent": 50})).plan();
     assert_eq!(by_share.deleted(), run_request[..2]);
@@ -368,7 +368,7 @@ fn the_plans_of_earlier_runs_weigh_nothing_in_the_rules() {
 fn a_policy_without_rules_deletes_nothing() {
     let harness = Harness::with_rules(json!([])).object(&clip("a"), 1000, OLD);
     assert_eq!(harness.plan().deleted(), [""; 0]);
-    assert_eq!(harness.plan().verdict(&clip("a")), Verdict::Kept(Why::NoRule));
+    assert_eq!(harness.plan().verdict(&clip("a")), FileVerdict::Kept(Why::NoRule));
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn the_reason_of_the_rule_by_which_a_file_came_furthest_is_told() {
         {"kinds": ["clips"], "olderThan": "90d"},
     ]);
     let planned = Harness::with_rules(rules).object(&clip("a"), 1, 10 * DAY).plan();
-    assert_eq!(planned.verdict(&clip("a")), Verdict::Kept(Why::KeepLast(1)));
+    assert_eq!(planned.verdict(&clip("a")), FileVerdict::Kept(Why::KeepLast(1)));
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn harness() -> impl Strategy<Value = Harness> {
     )
 }
 
-/// Why an object must never be in a plan, told without any of the code that plans.
+/// Why an object must never be in a plan, said without any of the code that plans.
 fn untouchable(harness: &Harness, planned: &Planned, key: &str) -> Option<&'static str> {
     let Some(parts) = KeyParts::of(key) else { return Some("no key of ours") };
     if !harness.namespaces.contains(parts.namespace) {
@@ -183,7 +183,7 @@ proptest! {
     fn whatever_is_deleted_falls_under_the_rule_that_is_named(harness in harness()) {
         let planned = harness.plan();
         for key in planned.deleted() {
-            let Verdict::Deleted(rule) = planned.verdict(&key) else { panic!("{key} has no rule") };
+            let FileVerdict::Deleted(rule) = planned.verdict(&key) else { panic!("{key} has no rule") };
             let rule = &planned.rules.rules[usize::from(rule)];
             let age = harness.run_request.older_than.unwrap_or(rule.older_than).as_secs();
             prop_assert!(rule.kinds.contains(&kind(&key).unwrap()), "{}", key);
@@ -240,7 +240,7 @@ proptest! {
         let above = planned.plan.bytes_after() > 500;
         prop_assert_eq!(!planned.shortfall().is_empty(), above);
         for verdict in &planned.plan.verdicts {
-            if let Verdict::Kept(Why::BelowMark(rule)) = verdict {
+            if let FileVerdict::Kept(Why::BelowMark(rule)) = verdict {
                 let mark = planned.rules.rules[usize::from(*rule)].when_above.unwrap();
                 let mark = u64::try_from(planned.rules.mark(mark)).unwrap();
                 prop_assert!(planned.plan.bytes_after() <= mark, "a rule held back above its mark");
@@ -262,7 +262,7 @@ proptest! {
         let rest = &all[some.len()..];
         prop_assert_eq!(braked.plan.braked.objects, rest.len() as u64);
         for key in rest {
-            prop_assert!(matches!(braked.verdict(key), Verdict::Kept(Why::Brakes(_))), "{}", key);
+            prop_assert!(matches!(braked.verdict(key), FileVerdict::Kept(Why::Brakes(_))), "{}", key);
         }
     }
 

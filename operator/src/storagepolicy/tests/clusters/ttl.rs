@@ -48,7 +48,7 @@ fn goes(job: &JobReference, protected: bool, now: Timestamp) -> bool {
         jobs: Vec::new(),
         pods: Vec::new(),
         recorded: BTreeMap::new(),
-        fenced: BTreeSet::new(),
+        fencing_tokens: BTreeSet::new(),
         bucket_trouble: None,
         live: BTreeMap::new(),
         refused: BTreeMap::new(),
@@ -61,7 +61,7 @@ fn goes(job: &JobReference, protected: bool, now: Timestamp) -> bool {
     decide(&observed, now).actions.iter().any(|action| matches!(action, Action::Retire { .. }))
 }
 
-/// The object of which a plan is told that it stands so.
+/// The object that a plan is given, as it stands.
 fn object(job: &JobReference) -> VideoJob {
     let ended = |phase: &str, reason: &str, published: &str, ended: Timestamp| {
         json!({

@@ -20,11 +20,11 @@ impl Harness {
         let others = self.alive(step);
         assert_eq!(others, 0, "{step}: attempt {attempt} begins beside {others} live pods");
         assert!(
-            !self.fences.contains(&(step, attempt)),
-            "{step}: attempt {attempt} begins under its own fence"
+            !self.fencing_tokens.contains(&(step, attempt)),
+            "{step}: attempt {attempt} begins under its own fencing token"
         );
         if !input.accounts.is_empty() {
-            self.fences.insert((step, attempt));
+            self.fencing_tokens.insert((step, attempt));
         }
         self.inputs.insert((step, attempt), input.clone());
         self.begun.push((step, attempt));
@@ -61,7 +61,7 @@ impl Harness {
         self.observed.jobs.retain(|other| other.uid != uid);
     }
 
-    /// The step's live pod is deleted: it tells the bucket and vanishes, and its Job fails.
+    /// The step's live pod is deleted: it writes into the bucket and vanishes, and its Job fails.
     pub fn interrupt_pod(&mut self, step: StepName) {
         let Some(place) = self.place_of_live(step) else { return };
         let pod = self.observed.pods.remove(place);
@@ -105,7 +105,7 @@ impl Harness {
         self.end_reported(step, exit, |_| {});
     }
 
-    /// The same, with something more to tell.
+    /// The same, with something more to report.
     pub fn end_reported(&mut self, step: StepName, exit: ExitCode, change: impl FnOnce(&mut StepOutcome)) {
         let Some(place) = self.place_of_live(step) else { panic!("{step} is not at work") };
         let attempt = self.observed.pods[place].attempt;

@@ -6,14 +6,14 @@ use videofactory_crds::StepName;
 use videofactory_pipeline::contract::SpanId;
 use videofactory_traces::Span;
 
-/// What holds of the spans of every look: a part lies within its whole, which is told with it or is the run.
+/// What holds of the spans of every look: a part lies within its whole, which is reported with it or is the run.
 pub fn check(spans: &[Span]) {
     for span in spans {
         assert!(span.from <= span.to, "{span:?} ends before it begins");
         let Some(whole) =
             spans.iter().find(|whole| span.trace == whole.trace && span.parent == Some(whole.id))
         else {
-            assert!(is_step(span) || is_run(span), "nothing is told of the parent of {span:?}");
+            assert!(is_step(span) || is_run(span), "nothing is reported of the parent of {span:?}");
             continue;
         };
         let within = whole.from <= span.from && span.to <= whole.to;

@@ -168,7 +168,7 @@ fn a_service_that_does_something_else_is_given_no_pod() {
     assert!(!harness.begun.iter().any(|(step, _)| *step == StepName::NarrateScenes), "{:?}", harness.begun);
 }
 
-/// Its own condition and alert tell of its health, and of what its own step waits for.
+/// Its own condition and alert report its health, and of what its own step waits for.
 #[test]
 fn an_account_that_may_be_well_by_then_keeps_nobody_and_is_not_told_of() {
     let condition = json!({

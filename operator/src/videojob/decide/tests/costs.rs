@@ -1,4 +1,4 @@
-//! What a film costs, and will cost, is told; what would cost too much is not asked for.
+//! What a film costs, and will cost, is reported; what would cost too much is not asked for.
 
 use serde_json::json;
 use videofactory_client::estimate;
@@ -49,10 +49,10 @@ fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
     harness.converge();
     // A script, three pictures at the account's own price, 15 seconds of speech, three clips of six seconds.
     assert_eq!(estimated(&harness).as_deref(), Some("1.62081"));
-    assert_eq!(tried(&harness), "1.62081", "whoever only tries it is told the same");
+    assert_eq!(tried(&harness), "1.62081", "whoever only tries it gets the same");
 }
 
-/// What is told of the job before there is one.
+/// What is reported of the job before there is one.
 fn tried(harness: &Harness) -> String {
     let job = &harness.observed.job;
     let settings = Settings::resolve(&job.spec.settings, None, false).unwrap();
@@ -205,7 +205,7 @@ fn what_an_attempt_of_the_run_before_still_holds_is_not_reserved_in_the_new_one(
     harness.observed.accounts.insert("gemini".to_owned(), account(&gemini));
     grok(&mut harness).spec.prices = serde_json::from_value(json!({"videoSecond": "0.01"})).unwrap();
     harness.edit(|job| job.spec.settings.providers = serde_json::from_value(images).unwrap());
-    // The pod of the run before goes on; all else is done.
+    // The pod of the run before still runs; all else is done.
     let look = |harness: &mut Harness| {
         for _ in 0..4 {
             let ordered = harness.reconcile_or_crash(true).actions.into_iter();

@@ -70,7 +70,7 @@ fn a_restart_during_publication_makes_another_film() {
     assert_eq!(harness.at_work(), [PUBLISH]);
     harness.annotate(requests::RESTART, "2026-01-01T00:00:00Z");
     harness.reconcile_or_crash(false);
-    assert!(!harness.at_work().contains(&PUBLISH), "the old run goes on being published");
+    assert!(!harness.at_work().contains(&PUBLISH), "the old run is still being published");
     harness.run_to_rest();
     assert_eq!(
         (harness.phase(), harness.step(SCRIPT).attempt, harness.step(PUBLISH).attempt),

@@ -1,4 +1,4 @@
-//! What is granted and not begun with goes back: a job that cannot go on holds nothing of an account.
+//! What is granted and not begun with goes back: a job that cannot continue holds nothing of an account.
 
 use serde_json::json;
 use videofactory_crds::condition::{ConditionType, Phase, StepState};
@@ -91,7 +91,7 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
         job.spec.channel_ref = serde_json::from_value(json!({"name": "gone"})).unwrap();
     });
     harness.converge();
-    assert_eq!(demand(&harness).settled, Some(true), "nobody can tell, so it counts as spent, and is free");
+    assert_eq!(demand(&harness).settled, Some(true), "nobody knows, so it counts as spent, and is free");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the metrics are told, as sentences.
+//! What the metrics are given, as sentences.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ fn who_crashes_after_the_write_tells_nothing_later() {
     harness.end(SCRIPT, ExitCode::Done);
     harness.reconcile_or_crash(true);
     harness.converge();
-    assert_eq!(harness.measured.len(), reported, "it is recorded: nobody knows whether it was told");
+    assert_eq!(harness.measured.len(), reported, "it is recorded: nobody knows whether it was reported");
     harness.run_to_rest();
     assert_eq!(jobs(&harness).len(), 2, "another run is another end");
 }

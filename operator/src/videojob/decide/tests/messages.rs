@@ -15,7 +15,7 @@ fn reported(harness: &Harness, words: &str) -> usize {
     harness.events.iter().filter(|note| note.contains(words)).count()
 }
 
-/// Whose turn is told by its account goes on asking, whatever is edited or tried again meanwhile, and says so.
+/// Whose turn its account has named still asks, whatever is edited or tried again meanwhile, and says so.
 #[test]
 fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
     let retry = |harness: &mut Harness| harness.annotate(requests::RETRY, "2026-01-01T00:00:00Z");

@@ -205,7 +205,7 @@ fn what_a_person_must_mend_waits_stalled_until_the_input_changes() {
         assert!(harness.has(ConditionType::Stalled) && !harness.has(ConditionType::Reconciling));
         harness.pass(100_000);
         harness.converge();
-        assert_eq!(harness.at_work(), [], "{reason} went on by itself");
+        assert_eq!(harness.at_work(), [], "{reason} continued by itself");
         harness.edit(|job| {
             job.spec.scene_overrides =
                 serde_json::from_value(json!([{"id": "s1", "narration": "n"}])).unwrap();

@@ -1,4 +1,4 @@
-//! What is left behind, late, refused or cut short: it is told, and wedges nothing.
+//! What is left behind, late, refused or cut short: it is reported, and blocks nothing.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -261,7 +261,7 @@ fn a_job_that_no_record_names_is_stopped_and_the_recorded_one_goes_on() {
     assert_eq!((harness.step(SCRIPT).state, harness.step(SCRIPT).reason), (Some(StepState::Running), None));
     harness.end(SCRIPT, ExitCode::Done);
     harness.reconcile_or_crash(true);
-    assert_eq!(deletes(&harness), ["ocean-write-script-7-stray"], "it goes on after the step is done");
+    assert_eq!(deletes(&harness), ["ocean-write-script-7-stray"], "it continues after the step is done");
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn an_attempt_that_had_begun_and_is_gone_without_a_trace_is_surveyed_and_never_l
 #[test]
 fn an_attempt_that_never_began_is_launched_again_and_told_so() {
     let mut harness = buying();
-    harness.fences.clear();
+    harness.fencing_tokens.clear();
     harness.lose_without_a_trace(STEP);
     harness.converge();
     let again = &harness.inputs[&(STEP, 1)];
@@ -54,7 +54,7 @@ fn an_attempt_that_never_began_is_launched_again_and_told_so() {
 #[test]
 fn a_pod_that_did_nothing_settles_nothing() {
     let mut harness = buying();
-    // Another execution has raised the fence first; this one knows nothing of what was spent.
+    // Another execution has acquired the fencing token first; this one knows nothing of what was spent.
     harness.end_reported(STEP, ExitCode::TryLater, |outcome| {
         outcome.did_nothing = true;
         outcome.interrupted = true;

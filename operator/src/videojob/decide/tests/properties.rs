@@ -151,7 +151,7 @@ fn edit(harness: &mut Harness, version: u8) {
     });
 }
 
-/// What people are told names more than the step.
+/// What people read names more than the step.
 pub(super) fn assert_says_something(harness: &Harness) {
     let steps = harness.observed.job.status.iter().flat_map(|status| &status.steps);
     let of_steps = steps.filter_map(|step| step.message.clone());

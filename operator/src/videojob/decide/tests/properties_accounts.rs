@@ -138,14 +138,15 @@ impl Pair {
         assert!(counted >= least, "{counted} of {least} units are counted: {:?}", self.account.status);
     }
 
-    /// The units that are spent, or that an attempt which has begun may have spent; of one that tells, that is known.
+    /// The units that are spent, or that an attempt which has begun may have spent; of one that reports, that is known.
     fn counted_at_least(&self, reports: bool) -> i64 {
         let used = self.account.status.as_ref().unwrap().quotas.first().and_then(|quota| quota.used);
         let steps = self.harness.observed.job.status.iter().flat_map(|status| &status.steps);
-        // An attempt without a fence has begun with nothing that is paid for.
-        let fenced =
-            |step: &StepStatus| self.harness.fences.contains(&(step.name, step.attempt.unwrap_or_default()));
-        let owed = steps.filter(|step| !reports && fenced(step)).flat_map(|step| &step.demands);
+        // An attempt without a fencing token has begun with nothing that is paid for.
+        let has_fencing_token = |step: &StepStatus| {
+            self.harness.fencing_tokens.contains(&(step.name, step.attempt.unwrap_or_default()))
+        };
+        let owed = steps.filter(|step| !reports && has_fencing_token(step)).flat_map(|step| &step.demands);
         let owed = owed.filter(|demand| demand.settled != Some(true)).filter_map(|demand| demand.granted);
         used.unwrap_or_default() + owed.sum::<i64>()
     }
@@ -177,7 +178,7 @@ impl Pair {
         }
     }
 
-    /// Somebody looks again, or a person is told what to do, and either has a name.
+    /// Somebody looks again, or a person reads what to do, and either has a name.
     fn assert_has_a_future(&self) {
         let harness = &self.harness;
         let decision = harness.last.as_ref().unwrap();

@@ -422,7 +422,7 @@ fn a_step_that_was_edited_while_it_only_waited_is_not_surveyed() {
     assert!(harness.inputs[&(STEP, 3)].survey, "it was at work: part of what is wanted may be there");
 }
 
-/// Of ten thousand who wait for the same moment only the first are told of it, and look again by themselves.
+/// Of ten thousand who wait for the same moment only the first are notified, and look again by themselves.
 #[test]
 fn who_waits_behind_the_first_is_told_nothing_and_wakes_at_no_time() {
     let mut harness = film(&json!({}));

@@ -1,4 +1,4 @@
-//! What people ask for while something else goes on, as sentences.
+//! What people ask for while something else runs, as sentences.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -99,7 +99,7 @@ fn a_film_that_failed_its_check_says_how_it_is_taken_as_it_is() {
     harness.converge();
     let ignored = "no film with digest \"0000\" waits for its checks to be accepted";
     assert_eq!(harness.events.last().map(String::as_str), Some(ignored), "no message has a command");
-    // However much is told of the checks, the command is whole.
+    // However much is said of the checks, the command is whole.
     harness.end_reported(FILM, ExitCode::QualityCheck, |outcome| outcome.message = "too dark; ".repeat(200));
     harness.converge();
     let film = harness.step(FILM).output_digest.clone().unwrap();

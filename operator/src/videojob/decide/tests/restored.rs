@@ -1,4 +1,4 @@
-//! Jobs that were restored from a backup: finished ones stay finished, others go on, and one whose status did not follow
+//! Jobs that were restored from a backup: finished ones stay finished, others continue, and one whose status did not follow
 //! is not taken for a new one.
 
 use proptest::prelude::*;

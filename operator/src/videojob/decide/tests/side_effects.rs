@@ -1,4 +1,4 @@
-//! A cluster that may do nothing outside itself: what is free and local goes on, the rest waits and says so.
+//! A cluster that may do nothing outside itself: what is free and local continues, the rest waits and says so.
 
 use serde_json::json;
 use videofactory_crds::condition::{ConditionType, Phase, StepState};

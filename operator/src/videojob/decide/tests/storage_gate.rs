@@ -244,7 +244,7 @@ fn at_the_limit_what_was_paid_for_is_fetched_all_the_same() {
     partly(&mut harness, 2, 1);
     harness.converge();
     assert_eq!((harness.reason().as_str(), at_work(&harness)), ("StorageFull", false));
-    assert_eq!(demand(&harness).settled, Some(true), "what was spent is still told");
+    assert_eq!(demand(&harness).settled, Some(true), "what was spent is still reported");
     close_grants(&mut harness);
     harness.observed.storage = storage_ready();
     harness.converge();

@@ -1,4 +1,4 @@
-//! What is told of attempts and runs in traces, once they have ended.
+//! What traces contain of attempts and runs, once they have ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -234,10 +234,10 @@ fn what_is_stopped_on_request_has_not_failed() {
     let spans = of_step(&harness, SCRIPT);
     let step = spans.iter().find(|span| is_step(span)).unwrap();
     assert_eq!((attribute(step, "videofactory.outcome").as_str(), step.failed), ("stopped", false));
-    assert_eq!(runs(&harness), [], "the run goes on when the hold ends");
+    assert_eq!(runs(&harness), [], "the run continues when the hold ends");
 }
 
-/// A film of all six steps, with a service that animates, told from its creation on.
+/// A film of all six steps, with a service that animates, traced from its creation on.
 fn whole_film() -> (Harness, Timestamp) {
     let mut harness = film(&json!({"publish": {"targets": [{"name": "main", "type": "Bucket"}]}}));
     let zero = harness.now;

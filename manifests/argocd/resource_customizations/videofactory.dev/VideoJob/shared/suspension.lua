@@ -10,7 +10,7 @@ local function is_new(request, last)
   local asked = annotations["videofactory.dev/" .. request]
   return asked ~= nil and asked ~= last
 end
--- Of what was asked to begin again, the phase may not tell yet.
+-- Of what was asked to begin again, the phase may not say yet.
 local has_ended = (status.phase == "Succeeded" or status.phase == "Failed")
   and status.observedGeneration == obj.metadata.generation
   and not is_new("retry-requested-at", handled.retry)

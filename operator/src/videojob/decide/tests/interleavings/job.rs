@@ -31,7 +31,7 @@ pub(super) enum Run {
 pub(super) struct Job {
     pub harness: Harness,
     pub run: Run,
-    /// Units whose spending the status has told.
+    /// Units whose spending the status has reported.
     pub reported: i64,
 }
 
@@ -52,13 +52,13 @@ impl Job {
         Self { harness, run: Run::Idle, reported: 0 }.tidied()
     }
 
-    /// Without what only tells of the past.
+    /// Without what only describes the past.
     fn tidied(mut self) -> Self {
         self.harness.forget();
         self
     }
 
-    /// What two jobs must have in common to go on in the same ways.
+    /// What two jobs must have in common to continue in the same ways.
     pub fn key(&self) -> String {
         format!("{}{:?}{}", self.harness.key(), self.run, self.reported)
     }
@@ -151,7 +151,7 @@ impl Job {
         next.acts_unseen()
     }
 
-    /// What it does to its own Jobs, nobody but its own pod can tell from its having been done earlier.
+    /// What it does to its own Jobs, nobody but its own pod can distinguish from its having been done earlier.
     fn acts_unseen(self) -> Self {
         if matches!(self.run, Run::Confirmed(_)) && !self.has_pod() { self.acts() } else { self.tidied() }
     }
@@ -185,7 +185,7 @@ impl Job {
         self
     }
 
-    /// Its pod ends with a picture for each unit; a survey tells what the attempt before it has spent.
+    /// Its pod ends with a picture for each unit; a survey reports what the attempt before it has spent.
     pub fn ends(mut self) -> Self {
         let Some(input) = self.attempt().cloned() else { return self };
         let of = input.accounts_for.unwrap_or(input.attempt);

@@ -11,8 +11,8 @@
 //! come at will and beside them one of the others; where they are served at once, from when they have asked, one of all.
 //! Paths with more are walked at random.
 //!
-//! **What is left out** is only what nobody could tell apart. What an account sees of a job is its claims, so other changes
-//! of a job are none of its cache. A cache catches up when the account looks or when what it would have shown is
+//! **What is left out** is only what nobody could distinguish. What an account sees of a job is its claims, so other
+//! changes of a job are none of its cache. A cache catches up when the account looks or when what it would have shown is
 //! overwritten, as it is not read between. The account looks at its cache and at the holders in one step, because the cache
 //! may be as late as it likes, and nobody else writes the account. Once it has confirmed, a job creates its Job at once,
 //! which nobody else sees; where a pod of its own is alive, that may be first.

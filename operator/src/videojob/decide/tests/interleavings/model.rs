@@ -457,8 +457,8 @@ impl Model {
         !held && state.jobs.iter().all(|job| self.jobs.all[*job].job.is_at_rest())
     }
 
-    /// Whether everything that the service has counted is recorded, and was told. What is written off under a grant that was
-    /// closed meanwhile is told, and not recorded.
+    /// Whether everything that the service has counted is recorded, and was reported. What is written off under a grant
+    /// that was closed meanwhile is reported, and not recorded.
     pub fn check_ledger(&self, state: &State) -> Result<(), Broken> {
         let reported: i64 = state.jobs.iter().map(|job| self.jobs.all[*job].job.reported).sum();
         let counted = i64::try_from(self.counted(state).len()).unwrap();
@@ -466,7 +466,7 @@ impl Model {
         if counted <= recorded && recorded <= reported {
             return Ok(());
         }
-        Err(format!("{counted} counted, {recorded} recorded, {reported} told"))
+        Err(format!("{counted} counted, {recorded} recorded, {reported} reported"))
     }
 
     /// Holds end, and time passes.

@@ -1,4 +1,4 @@
-//! Reconciles attempts: records the outcome of every ended attempt in its step's status.
+//! Records the outcome of every attempt that has ended in the status of its step.
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
@@ -16,7 +16,7 @@ use super::step::Transitions;
 use crate::events::EventReason;
 
 /// Records every attempt that has ended; returns the state of the others.
-pub(super) fn reconcile_attempts(draft: &mut Draft<'_>) -> OpenAttempts {
+pub(super) fn record_attempts(draft: &mut Draft<'_>) -> OpenAttempts {
     let open: Vec<_> = attempts::open(&draft.status).collect();
     let mut open_attempts = OpenAttempts::new();
     for (step, attempt) in open {

@@ -22,7 +22,7 @@ pub(super) struct FencingToken {
 }
 
 #[derive(Serialize)]
-struct FenceHolder<'a> {
+struct TokenHolder<'a> {
     pod: &'a str,
 }
 
@@ -37,10 +37,10 @@ impl FencingToken {
         pod: &str,
     ) -> Result<Self, StepError> {
         let holder =
-            serde_json::to_vec(&FenceHolder { pod }).map_err(|error| StepError::Break(error.to_string()))?;
-        let fence = Self { store, keys: keys.clone(), step, attempt };
-        let is_first = fence.store.put_once(&keys.fence(step, attempt), holder).await?;
-        let latest = fence.latest().await?.unwrap_or(attempt);
+            serde_json::to_vec(&TokenHolder { pod }).map_err(|error| StepError::Break(error.to_string()))?;
+        let token = Self { store, keys: keys.clone(), step, attempt };
+        let is_first = token.store.put_once(&keys.fencing_token(step, attempt), holder).await?;
+        let latest = token.latest().await?.unwrap_or(attempt);
         if !is_first {
             tracing::warn!(attempt, latest, "another pod has begun this attempt; this one does nothing");
             return Err(StepError::RunTwice { latest });
@@ -49,13 +49,13 @@ impl FencingToken {
             tracing::warn!(attempt, latest, "a later attempt has begun; this one stops");
             return Err(StepError::RunSuperseded { latest });
         }
-        Ok(fence)
+        Ok(token)
     }
 
     /// The latest attempt that has begun.
     async fn latest(&self) -> Result<Option<i32>, StepError> {
-        let keys = self.store.list(&self.keys.fences(self.step)).await?;
-        Ok(keys.iter().filter_map(|key| self.keys.read_fence(self.step, key)).max())
+        let keys = self.store.list(&self.keys.fencing_tokens(self.step)).await?;
+        Ok(keys.iter().filter_map(|key| self.keys.read_fencing_token(self.step, key)).max())
     }
 
     /// Whether a later attempt has begun.

@@ -12,9 +12,9 @@ use crate::reads::storyboard::{Made, Part};
 /// The scenes of a page of the storyboard.
 pub const PAGE: usize = 24;
 
-/// The storyboard.
+/// A page of the storyboard.
 #[derive(Clone, Debug, Default)]
-pub struct Board {
+pub struct StoryboardView {
     pub title: String,
     pub scenes: Vec<SceneCard>,
     pub total: usize,
@@ -56,7 +56,7 @@ pub struct PartView {
     pub take: i32,
 }
 
-impl Board {
+impl StoryboardView {
     /// A page of the storyboard, counted from 1.
     pub fn of(id: &JobRef, job: &VideoJob, made: &Made, page: usize) -> Self {
         let edited: BTreeSet<&str> =
@@ -172,14 +172,14 @@ mod tests {
             storyboard: Storyboard { scenes: scenes.collect(), ..Storyboard::default() },
             ..Made::default()
         };
-        let first = Board::of(&id, &job, &made, 1);
+        let first = StoryboardView::of(&id, &job, &made, 1);
         assert_eq!((first.range.as_str(), first.before.as_str()), ("scenes 1–24 of 50", ""));
         assert_eq!(first.after, "/dashboard/jobs/films/ocean?scenes=2#storyboard");
         let edited: Vec<&str> =
             first.scenes.iter().filter(|card| card.is_edited).map(|card| card.id.as_str()).collect();
         assert_eq!(edited, ["s2"]);
-        let last = Board::of(&id, &job, &made, 3);
+        let last = StoryboardView::of(&id, &job, &made, 3);
         assert_eq!((last.scenes.len(), last.scenes[0].number, last.after.as_str()), (2, 49, ""));
-        assert!(Board::of(&id, &job, &made, 9).scenes.is_empty());
+        assert!(StoryboardView::of(&id, &job, &made, 9).scenes.is_empty());
     }
 }

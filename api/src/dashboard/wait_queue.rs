@@ -20,7 +20,7 @@ fn waiting(job: &VideoJob) -> impl Iterator<Item = &StepStatus> {
 }
 
 /// Where a job stands in the line of an account, and who is ahead of it; nothing if it does not wait there, or is too far
-/// behind to be told.
+/// behind to be shown.
 pub fn place(job: &JobRef, account: &ProviderAccount) -> Option<String> {
     let status = account.status.as_ref()?;
     let name = account.metadata.name.as_deref().unwrap_or_default();

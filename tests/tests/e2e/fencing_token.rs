@@ -47,20 +47,20 @@ async fn held(env: &TestEnv, suffix: &str, least: usize) -> anyhow::Result<()> {
 /// A kubelet that is alive kills what the API server does not know of, so a container that outlives its pod cannot be had
 /// on one node together with its successor. What runs on here is a copy of the pod's container, with the same input, name
 /// and UID, in a pod of the test's own: to bucket and service it is the first pod itself. That one is killed before it has
-/// written anything, and the copy is begun before that, so that it is the copy whose fence is the attempt's.
+/// written anything, and the copy is begun before that, so that it is the copy whose fencing token is the attempt's.
 #[tokio::test]
 async fn a_pod_that_runs_on_beside_its_successor_submits_nothing() {
     in_test_env("a_pod_that_runs_on", async |env: TestEnv| {
         let hold = |keys: &str| Fault::always(Effect::Hold).for_keys(keys).on("PutObject");
         let grok = roomy(&env).await?;
-        let first_fence = "work/**/attempts/animate-scenes-1.json";
-        env.faults(vec![hold(first_fence)]).await?;
+        let first_token = "work/**/attempts/animate-scenes-1.json";
+        env.faults(vec![hold(first_token)]).await?;
         let film = env.create_film(clips_alone(2)).await?;
         held(&env, "/attempts/animate-scenes-1.json", 1).await?;
         let pod = film.running_pod(STEP).await?;
         start_zombie(&env, &pod).await?;
         held(&env, "/attempts/animate-scenes-1.json", 2).await?;
-        // The successor comes no further than to its fence before the zombie has one slot, and is about to take
+        // The successor comes no further than to its fencing token before the zombie has one slot, and is about to take
         // another.
         film.kill_attempt(STEP, 1).await?;
         env.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await?;
@@ -73,7 +73,7 @@ async fn a_pod_that_runs_on_beside_its_successor_submits_nothing() {
         env.faults(at_slots.clone()).await?;
         held(&env, "/submit-1.json", 2).await?;
         held(&env, "/attempts/animate-scenes-2.json", 1).await?;
-        // Now the successor has its fence, and looks around.
+        // Now the successor has its fencing token, and looks around.
         at_slots.pop();
         let outcome = hold("work/**/outcomes/animate-scenes-2.json");
         at_slots.push(outcome.clone());

@@ -1,12 +1,12 @@
 //! Why an object stays or goes.
 //!
-//! The reasons are asked in the order in which they stand here; the first that holds is the one that is told. Up to
+//! The reasons are asked in the order in which they stand here; the first that holds is the one that is reported. Up to
 //! [`Why::NewestFilm`] no rule is asked. After that, of all rules that speak of the object's kind the one counts by
 //! which it came furthest.
 
 /// What becomes of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum FileVerdict {
     /// It is deleted by this rule, counted from 0.
     Deleted(u8),
     /// It stays.
@@ -36,7 +36,7 @@ pub enum Why {
     ProtectedJob,
     /// Its job needs it, or may at any moment.
     Live,
-    /// It tells that and where its job's film was published.
+    /// It says that and where its job's film was published.
     PublicationRecord,
     /// It is a film that is still to be published.
     AwaitsPublication,

@@ -1,5 +1,6 @@
 //! The neural voices, by the real model:
-//! `VIDEOFACTORY_KOKORO=$(scripts/voices) cargo test --workspace --test kokoro -- --ignored`
+//! `VIDEOFACTORY_KOKORO=$(scripts/voices) cargo test --workspace --test kokoro -- --ignored`; what takes minutes begins with `bench_`
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::time::Instant;
 
@@ -79,8 +80,8 @@ fn onset_errors(speech: &Speech) -> Vec<(String, u64)> {
 }
 
 #[tokio::test]
-#[ignore = "needs the model"]
-async fn every_language_is_spoken_whole_and_clean() {
+#[ignore = "make bench: minutes, and needs the model"]
+async fn bench_every_language_is_spoken_whole_and_clean() {
     for (language, text) in TEXTS {
         let speech = say(language, "", text).await;
         assert_eq!(
@@ -120,8 +121,8 @@ async fn four_at_once(text: &'static str) -> Vec<Speech> {
 }
 
 #[tokio::test]
-#[ignore = "needs the model"]
-async fn a_long_narration_keeps_its_words_and_its_memory() {
+#[ignore = "make bench: minutes, and needs the model"]
+async fn bench_a_long_narration_keeps_its_words_and_its_memory() {
     let text = ["The ocean is deep and cold.", "It hides many things, and nobody knows them all."]
         .repeat(10)
         .join(" ");

@@ -154,7 +154,7 @@ fn spend(spend: &SpendStats) -> String {
 }
 
 fn spend_percent(spend: &SpendStats) -> Option<i64> {
-    let limit = spend.limit.map(|limit| limit.micros()).filter(|limit| *limit > 0)?;
+    let limit = spend.limit.map(videofactory_crds::Money::micros).filter(|limit| *limit > 0)?;
     let used = i128::from(spend.used.plus(spend.reserved).micros());
     Some(i64::try_from(used * 100 / i128::from(limit)).unwrap_or(i64::MAX).clamp(0, 100))
 }

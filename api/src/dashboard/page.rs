@@ -75,10 +75,12 @@ impl Frame {
         })
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub fn style(&self) -> &'static str {
         assets::style_address()
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub fn scripts(&self) -> &'static [String] {
         assets::script_addresses()
     }

@@ -96,9 +96,10 @@ pub async fn get(
     let wish = SceneWish::of(job, &params.scene);
     let edited: BTreeSet<&str> =
         if wish == SceneWish::default() { BTreeSet::new() } else { [params.scene.as_str()].into() };
-    let stale = made.stale(job);
-    let stale = stale_words(stale.get(params.scene.as_str()).map(Vec::as_slice).unwrap_or_default());
-    let scene = SceneCard { stale, ..SceneCard::of(id, place, all[place].clone(), &edited) };
+    let reasons = made.stale(job);
+    let reasons = reasons.get(params.scene.as_str()).map(Vec::as_slice).unwrap_or_default();
+    let scene =
+        SceneCard { stale: stale_words(reasons), ..SceneCard::of(id, place, all[place].clone(), &edited) };
     page::html(&ScenePage {
         frame: Frame::new(format!("{} · {}", params.name, params.scene), Place::Jobs, caller.name()),
         takes: takes(id, job, &scene, &wish),

@@ -281,7 +281,7 @@ impl RunView {
 /// Where a run's plan can be read.
 fn plan(namespace: &str, name: &str, run: &PruneRun) -> String {
     let has_plan = own_plan(namespace, name, run).is_some();
-    has_plan.then(|| format!("/storage/{namespace}/{name}/plans/{}", run.slot.0)).unwrap_or_default()
+    if has_plan { format!("/storage/{namespace}/{name}/plans/{}", run.slot.0) } else { String::new() }
 }
 
 fn calls(namespace: &str, name: &str) -> Vec<Call> {

@@ -216,13 +216,12 @@ pub async fn bytes(
         None => named(&state, job, &path, &params.scene, part).await?,
         Some(_) => None,
     };
-    let keys = match named {
-        Some(key) => vec![key],
-        None => {
-            let scenes = Made::read(&state, job, &path).await?.storyboard.scenes;
-            let scene = scenes.iter().find(|scene| scene.id == params.scene).ok_or_else(nothing)?;
-            foreseen(&path.0, job, scene, part, take)
-        }
+    let keys = if let Some(key) = named {
+        vec![key]
+    } else {
+        let scenes = Made::read(&state, job, &path).await?.storyboard.scenes;
+        let scene = scenes.iter().find(|scene| scene.id == params.scene).ok_or_else(nothing)?;
+        foreseen(&path.0, job, scene, part, take)
     };
     for key in keys.into_iter().filter(|key| is_own(&path.0, key)) {
         let name = format!("{}-{}-{}.{}", path.0.name, params.scene, part.as_str(), extension(&key));

@@ -218,14 +218,14 @@ impl<'a> Reader<'a> {
         let Some(input) = input else { return Ok(T::default()) };
         let key = self.keys.document(step, &input);
         let name = format!("{}/{}{key}", self.bucket.name(), self.bucket.prefix());
-        let document = match self.kept.get(&name) {
-            Some(document) => document,
-            None => {
-                let read = self.bucket.get_json::<Value>(&key).await.map_err(|error| of_bucket(&error))?;
-                let Some(read) = read.map(Arc::new) else { return Ok(T::default()) };
-                self.kept.keep(name, Arc::clone(&read));
-                read
-            }
+        let document = if let Some(document) = self.kept.get(&name) {
+            document
+        } else {
+            let read = Box::pin(self.bucket.get_json::<Value>(&key)).await;
+            let read = read.map_err(|error| of_bucket(&error))?;
+            let Some(read) = read.map(Arc::new) else { return Ok(T::default()) };
+            self.kept.keep(name, Arc::clone(&read));
+            read
         };
         Ok(<T as serde::Deserialize>::deserialize(&*document).unwrap_or_default())
     }
@@ -320,14 +320,14 @@ mod tests {
             {"name": "narrate-scenes", "state": "Skipped"},
         ]}))
         .unwrap();
-        let states = |part: Part| [0, 1, 2, 3].map(|place| made.state(Some(&status), place, part));
+        let of_part = |part: Part| [0, 1, 2, 3].map(|place| made.state(Some(&status), place, part));
         let (to_come, none) = (PartState::ToCome, PartState::None);
         assert_eq!(
-            states(Part::Image),
+            of_part(Part::Image),
             [PartState::Made, PartState::Made, PartState::Refused, PartState::Unknown]
         );
-        assert_eq!(states(Part::Voice), [none; 4]);
-        assert_eq!(states(Part::Clip), [none, to_come, to_come, to_come]);
+        assert_eq!(of_part(Part::Voice), [none; 4]);
+        assert_eq!(of_part(Part::Clip), [none, to_come, to_come, to_come]);
         assert_eq!(made.state(None, 9, Part::Image), to_come);
     }
 

@@ -32,9 +32,9 @@ fn with_silence(mut parts: Vec<Part>, speech: &Speech) -> Vec<Part> {
         parts.windows(2).map(|pair| pair[0].to.midpoint(pair[1].from.max(pair[0].to))).collect();
     let last = parts.len().saturating_sub(1);
     for (place, part) in parts.iter_mut().enumerate() {
-        let least = if place == 0 { 0 } else { middles[place - 1] };
+        let lowest = if place == 0 { 0 } else { middles[place - 1] };
         let most = if place == last { speech.samples.len() as u64 } else { middles[place] };
-        part.from = part.from.saturating_sub(samples(SILENCE_BEFORE)).max(least);
+        part.from = part.from.saturating_sub(samples(SILENCE_BEFORE)).max(lowest);
         part.to = (part.to + samples(SILENCE_AFTER)).min(most);
     }
     parts

@@ -115,11 +115,11 @@ fn credentials(observed: &Observed, now: Timestamp) -> State {
         (
             Credentials::NotNeeded | Credentials::Here,
             Health::Found(Checked { finding: Finding::Refused(message), .. }),
-        ) => invalid(message),
+        )
+        | (Credentials::Incomplete(message) | Credentials::Missing(message), _) => invalid(message),
         (Credentials::NotNeeded, _) => {
             state(kind, ConditionStatus::True, ProviderAccountReason::Available, "needs no credentials")
         }
-        (Credentials::Incomplete(message) | Credentials::Missing(message), _) => invalid(message),
         (Credentials::Forbidden(message), _) => {
             state(kind, ConditionStatus::False, ProviderAccountReason::ConfigurationInvalid, message)
         }

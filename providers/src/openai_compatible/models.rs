@@ -68,10 +68,10 @@ pub(super) fn explained(error: ProviderError, model: &str, offered: Option<&[Str
 
 fn list(offered: Option<&[String]>) -> String {
     let names = offered.unwrap_or_default();
-    let named = names.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let first = names.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(MAX_NAMED) {
         _ if names.is_empty() => String::new(),
-        None | Some(0) => format!(": {named}"),
-        Some(more) => format!(": {named} and {more} more"),
+        None | Some(0) => format!(": {first}"),
+        Some(more) => format!(": {first} and {more} more"),
     }
 }

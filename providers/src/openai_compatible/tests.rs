@@ -211,7 +211,7 @@ fn an_error_in_place_of_speech_is_no_speech() {
 
 #[test]
 fn captioned_speech_brings_the_words_times_if_they_fit() {
-    let audio = crate::wav::write(&[0; 24_000], 24_000);
+    let audio = crate::wav::write(&vec![0; 24_000], 24_000);
     let audio = data_of(&audio);
     let texts = ["One two.".to_owned()];
     let stamps = json!([

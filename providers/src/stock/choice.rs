@@ -98,11 +98,11 @@ fn count(number: usize) -> f64 {
 
 /// The file that suits the frame: the smallest that fills it, else the largest.
 pub(super) fn file<T>(files: Vec<(u32, u32, T)>, wanted: &Wanted) -> Option<(u32, u32, T)> {
-    let fills = |width: u32, height: u32| width >= wanted.width && height >= wanted.height;
+    let is_large_enough = |width: u32, height: u32| width >= wanted.width && height >= wanted.height;
     let pixels = |width: u32, height: u32| u64::from(width) * u64::from(height);
     files.into_iter().min_by_key(|(width, height, _)| {
-        let fills = fills(*width, *height);
+        let fits = is_large_enough(*width, *height);
         let size = pixels(*width, *height);
-        (!fills, if fills { size } else { u64::MAX - size })
+        (!fits, if fits { size } else { u64::MAX - size })
     })
 }

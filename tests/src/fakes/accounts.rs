@@ -309,10 +309,9 @@ impl Work {
 fn new_id(ask: &Ask) -> String {
     let random = uuid::Uuid::new_v4();
     match (ask.service, &ask.product) {
-        (Service::Xai, Product::Clip { .. }) => random.to_string(),
         // Who submits may name it.
         (Service::ComfyUi, _) if !ask.id.is_empty() => ask.id.clone(),
-        (Service::ComfyUi, _) => random.to_string(),
+        (Service::Xai, Product::Clip { .. }) | (Service::ComfyUi, _) => random.to_string(),
         // Gemini's names of files are short, in lower case.
         _ => random.simple().to_string()[..12].to_owned(),
     }

@@ -255,8 +255,8 @@ fn speech(call: &Call, work: &Work) -> Answer {
     let stamps = words.zip(media::spans(&samples)).map(|(word, (start, end))| {
         // Numbers are written out before they are spoken.
         let is_number = word.chars().any(|letter| letter.is_ascii_digit());
-        let word = if is_number && is_normalised { "number" } else { word };
-        json!({"word": word, "start_time": start, "end_time": end})
+        let spoken = if is_number && is_normalised { "number" } else { word };
+        json!({"word": spoken, "start_time": start, "end_time": end})
     });
     let stamps: Vec<Value> = stamps.collect();
     Answer::json(

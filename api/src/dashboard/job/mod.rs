@@ -91,7 +91,7 @@ pub async fn get(
     let path = params.job()?;
     let found = readable(&state, &caller, &path).await?;
     let job = found.get()?;
-    let view = view(&state, job, &path, query.scenes.unwrap_or(1)).await;
+    let view = Box::pin(view(&state, job, &path, query.scenes.unwrap_or(1))).await;
     if query.fragment == live::JOB {
         return page::html(&view);
     }

@@ -167,12 +167,12 @@ impl JobsQuery {
         chip(format!("channel: {}", self.channel), &self.channel, |list| list.channel.clear());
         chip(format!("namespace: {}", self.namespace), &self.namespace, |list| list.namespace.clear());
         chip(format!("labels: {}", self.label_selector), &self.label_selector, |list| {
-            list.label_selector.clear()
+            list.label_selector.clear();
         });
         chip(format!("text: {}", self.text), &self.text, |list| list.text.clear());
         chip(format!("ended from {}", self.ended_after), &self.ended_after, |list| list.ended_after.clear());
         chip(format!("ended until {}", self.ended_before), &self.ended_before, |list| {
-            list.ended_before.clear()
+            list.ended_before.clear();
         });
         chips
     }
@@ -353,7 +353,8 @@ mod tests {
 
     #[test]
     fn a_filter_takes_what_it_says_and_each_is_a_chip() {
-        let cases: [(fn(&mut JobsQuery), &str); 8] = [
+        type Change = fn(&mut JobsQuery);
+        let cases: [(Change, &str); 8] = [
             (|list| list.phase = "Failed".to_owned(), "a"),
             (|list| list.text = "OCEAN".to_owned(), "cadb"),
             (|list| list.text = " b ".to_owned(), "b"),

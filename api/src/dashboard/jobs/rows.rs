@@ -112,7 +112,7 @@ impl Row {
             ended: summary.ended_at.map(words::moment),
             took: seconds(job, None).map(words::span).unwrap_or_default(),
             slow: slow(job, usual, now).unwrap_or_default(),
-            thumbnail: has_picture.then(|| of_artifact(&summary.id, "thumbnail")).unwrap_or_default(),
+            thumbnail: if has_picture { of_artifact(&summary.id, "thumbnail") } else { String::new() },
             topic: summary.topic.unwrap_or_default(),
             channel: summary.channel.unwrap_or_default(),
             name: summary.name,

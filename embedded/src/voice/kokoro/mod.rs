@@ -91,7 +91,7 @@ async fn symbols_of(
         Accent::Mandarin => mandarin::symbols,
         _ => return phonemes::of_clauses(clauses, said, accent).await,
     };
-    let spelt = |clause: &Clause| {
+    let symbols = |clause: &Clause| {
         let mut symbols: Vec<Symbol> = Vec::new();
         for word in clause.words.clone() {
             if !symbols.is_empty() {
@@ -101,7 +101,7 @@ async fn symbols_of(
         }
         symbols
     };
-    Ok(clauses.iter().map(spelt).collect())
+    Ok(clauses.iter().map(symbols).collect())
 }
 
 #[cfg(test)]

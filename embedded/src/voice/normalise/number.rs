@@ -30,7 +30,7 @@ impl Number {
         let bare = text.strip_prefix(['-', '−']);
         let digits = bare.unwrap_or(text);
         let (whole, fraction) = match digits.split_once(signs.decimal) {
-            Some((_, fraction)) if fraction.is_empty() => return None,
+            Some((_, "")) => return None,
             Some((whole, fraction)) => (whole, fraction),
             None => (digits, ""),
         };

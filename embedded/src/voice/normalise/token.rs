@@ -49,7 +49,7 @@ impl Token {
         if let Some(rest) = core.strip_prefix(['-', '−', '~', '+'])
             && !rest.starts_with(|sign: char| sign.is_ascii_digit() || READ_BEFORE.contains(&sign))
         {
-            core = rest.to_owned();
+            core = rest.into();
         }
         Self { before: word[..start].to_owned(), core, after: word[end..].to_owned() }
     }

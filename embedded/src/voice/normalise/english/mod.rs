@@ -45,7 +45,7 @@ impl Reader<'_> {
             .or_else(|| fraction(core))
             .or_else(|| decade_in_figures(core))
             .or_else(|| self.plain(core))
-            .or_else(|| self.range(core))
+            .or_else(|| Self::range(core))
             .or_else(|| ordinal_in_figures(core))
             .or_else(|| measured(core))
             .or_else(|| self.unit(core))
@@ -205,7 +205,7 @@ impl Reader<'_> {
         Some(if is_year { year(value.whole) } else { number(&value) })
     }
 
-    fn range(&self, core: &str) -> Option<String> {
+    fn range(core: &str) -> Option<String> {
         let (from, to) = range(core)?;
         let (figures, measure) = split_figures(to);
         let values = (Number::of(from, NUMBERS)?, Number::of(figures, NUMBERS)?);

@@ -13,7 +13,7 @@ use videofactory_client::scene_edit::{ScenePart, SceneWish};
 use videofactory_crds::VideoJob;
 
 use super::command::{Call, curl};
-use super::job::{SceneCard, stale_words};
+use super::job::{SceneCard, cost_of_scenes, stale_words};
 use super::page::{self, Frame, Place};
 use crate::access::Caller;
 use crate::path::{JobPath, Segments};
@@ -33,6 +33,8 @@ struct ScenePage {
     frame: Frame,
     id: String,
     scene: SceneCard,
+    /// What is known of the cost of a scene; empty: nothing was paid.
+    cost: String,
     takes: Vec<TakeView>,
     edit: EditForm,
     again: Vec<Call>,
@@ -104,6 +106,7 @@ pub async fn get(
         takes: takes(id, job, &scene, &wish),
         edit: EditForm::of(id, &scene, &wish),
         again: again(id, &scene.id),
+        cost: cost_of_scenes(job, all.len()),
         id: id.to_string(),
         scene,
         before,

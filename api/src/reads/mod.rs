@@ -5,6 +5,7 @@ mod accept;
 pub mod accounts;
 pub mod advice;
 pub mod artifacts;
+pub mod attempts;
 pub mod checkpoint;
 mod etag;
 pub mod events;

@@ -7,6 +7,7 @@ pub mod advice;
 pub mod artifacts;
 pub mod attempts;
 pub mod checkpoint;
+mod clip_takes;
 mod etag;
 pub mod events;
 pub mod filter;

@@ -18,7 +18,7 @@ use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
 
 use self::board::Board;
-pub use self::board::{SceneCard, stale_words};
+pub use self::board::{PartView, SceneCard, stale_words};
 use self::conditions::ConditionView;
 pub use self::costs::cost_of_scenes;
 use self::film::FilmView;

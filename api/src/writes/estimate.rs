@@ -48,7 +48,7 @@ pub struct QuotaEstimate {
 
 impl CreateEstimate {
     /// What is estimated, as it reads now.
-    pub fn of(estimate: Estimate, now: Timestamp) -> Self {
+    pub(super) fn of(estimate: Estimate, now: Timestamp) -> Self {
         let last_unit_at = estimate.last_unit_at(now);
         let Estimate { cost, unknown, needs } = estimate;
         let quotas = needs.into_iter().map(|need| QuotaEstimate::of(need, now));

@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help build lint unit e2e test test-gitops test-charts audit demo demo-down generate bench chaos clean
+.PHONY: help build lint unit e2e test test-gitops test-charts audit demo demo-down generate screenshots bench chaos clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ generate: ## Write manifests/crds and docs/reference (from the code), the charts
 	"$${CARGO_TARGET_DIR:-target}/debug/crdgen"
 	scripts/charts generate
 	manifests/argocd/render
+
+screenshots: ## Pictures of each page of the dashboard, into docs/images/dashboard (as root, or with Docker)
+	scripts/screenshots
 
 bench: ## Speed and memory as ratios against peers and bounds
 	scripts/bench

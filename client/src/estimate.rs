@@ -1,11 +1,12 @@
-//! What films would cost that are made from nothing, by the prices of the accounts that they name.
+//! What films would cost that are made from nothing, by the prices of the accounts that they name, and what they need of
+//! these accounts' quotas.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
+use jiff::Timestamp;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::VideoMode;
@@ -15,20 +16,23 @@ use videofactory_providers::Sold;
 
 use crate::call::{CallError, within};
 use crate::price::{self, Price};
+use crate::quota_need::{self, QuotaNeed};
 
-/// What a film, or several, would cost.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// What a film, or several, would cost, and need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Estimate {
     /// What is known of it, in US dollars.
     pub cost: Money,
     /// What is not in it, because nobody knows what it costs: why, and what to do.
     pub unknown: Vec<String>,
+    /// What is needed of accounts' quotas, as far as these accounts are known.
+    pub needs: Vec<QuotaNeed>,
 }
 
 impl Estimate {
     /// Nothing is known; why.
     fn unknown(why: String) -> Self {
-        Self { cost: Money::ZERO, unknown: vec![why] }
+        Self { unknown: vec![why], ..Self::default() }
     }
 
     /// All of them together; what is unknown of several is said once.
@@ -40,7 +44,14 @@ impl Estimate {
                 unknown.push(why.clone());
             }
         }
-        Self { cost: all.iter().map(|one| one.cost).sum(), unknown }
+        let needs = quota_need::sum(all.iter().flat_map(|one| one.needs.iter().cloned()));
+        Self { cost: all.iter().map(|one| one.cost).sum(), unknown, needs }
+    }
+
+    /// When all accounts have had room for the last of it; nothing: they have it now, or it is not known.
+    #[must_use]
+    pub fn last_unit_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.needs.iter().filter_map(|need| need.last_unit_at(now)).max()
     }
 }
 
@@ -73,7 +84,8 @@ impl<'a> Estimator<'a> {
             Ok(settings) => settings,
             Err(why) => return Ok(Estimate::unknown(why)),
         };
-        for (_, name) in external_accounts(&settings) {
+        let publishers = publications(&settings).into_keys();
+        for name in external_accounts(&settings).map(|(_, name)| name).chain(publishers) {
             look_up(self.client, self.namespace, name, &mut self.accounts).await?;
         }
         Ok(of_job(job, &settings, &self.accounts))
@@ -121,7 +133,16 @@ fn external_accounts(settings: &Settings) -> impl Iterator<Item = (StepName, &st
     })
 }
 
-/// What the job would cost with these accounts. Pure.
+/// How many targets a film is published to with each account.
+fn publications(settings: &Settings) -> BTreeMap<&str, i64> {
+    let mut targets: BTreeMap<&str, i64> = BTreeMap::new();
+    for account in settings.publish.targets.iter().filter_map(|target| target.account_ref.as_ref()) {
+        *targets.entry(&account.name).or_default() += 1;
+    }
+    targets
+}
+
+/// What the job would cost with these accounts, and need of them. Pure.
 #[must_use]
 pub fn of_job(
     job: &VideoJob,
@@ -130,20 +151,25 @@ pub fn of_job(
 ) -> Estimate {
     let scenes = price::given_scenes(&job.spec).unwrap_or(i64::from(settings.scene_count));
     let mut estimate = Estimate::default();
+    let mut needs = Vec::new();
     for (name, account) in external_accounts(settings) {
-        let spec = match accounts.get(account) {
-            Some(Ok(known)) => &known.spec,
+        let known = match accounts.get(account) {
+            Some(Ok(known)) => known,
             Some(Err(why)) => {
                 estimate.unknown.push(format!("{name}: {why}"));
                 continue;
             }
             None => continue,
         };
-        match price::of_all(&job.spec, settings, name, spec, scenes) {
+        let model = price::provider_of(settings, name).map(|provider| provider.model.as_str());
+        let submissions = price::submissions(&job.spec, settings, name, &known.spec, scenes);
+        let seconds = price::seconds_each(settings, name, scenes);
+        let model_name = model.unwrap_or_default();
+        needs.extend(quota_need::of_step(account, known, name, model_name, submissions, seconds));
+        match price::of_all(&job.spec, settings, name, &known.spec, scenes) {
             Price::Nothing => {}
             Price::About(cost) => estimate.cost = estimate.cost.plus(cost),
             Price::Unknown => {
-                let model = price::provider_of(settings, name).map(|provider| provider.model.as_str());
                 let sold = price::sold(name).map(Sold::as_str).unwrap_or_default();
                 estimate.unknown.push(format!(
                     "{}; name it as {sold} in the prices of that ProviderAccount (\"0\" if it costs nothing)",
@@ -152,7 +178,13 @@ pub fn of_job(
             }
         }
     }
-    estimate
+    for (account, targets) in publications(settings) {
+        // It costs no money: one that is not known leaves the price as it is.
+        if let Some(Ok(known)) = accounts.get(account) {
+            needs.extend(quota_need::of_step(account, known, StepName::PublishVideo, "", targets, 1));
+        }
+    }
+    Estimate { needs: quota_need::sum(needs), ..estimate }
 }
 
 #[cfg(test)]
@@ -235,8 +267,34 @@ mod tests {
 
     #[test]
     fn of_several_films_costs_are_added_and_what_is_unknown_is_said_once() {
-        let one = Estimate { cost: "0.50".parse().unwrap(), unknown: vec!["why".to_owned()] };
+        let one =
+            Estimate { cost: "0.50".parse().unwrap(), unknown: vec!["why".to_owned()], needs: Vec::new() };
         let sum = Estimate::sum(&[one.clone(), one]);
         assert_eq!((sum.cost.to_string().as_str(), sum.unknown.len()), ("1.00", 1));
+    }
+
+    #[test]
+    fn films_need_units_of_each_quota_that_counts_them() {
+        let grok = Ok(account(&json!({"provider": "XAI", "quotas": [
+            {"name": "all", "limit": 10, "period": "2h"},
+            {"name": "pictures", "limit": 3, "period": "1d", "operations": ["draw"]}]})));
+        let tube = Ok(account(
+            &json!({"provider": "YouTube", "quotas": [{"name": "uploads", "limit": 1, "period": "1d"}]}),
+        ));
+        let mut spec = with_account("animation", &json!({}));
+        spec["providers"]["images"] = json!({"accountRef": {"name": "grok"}});
+        spec["publish"] =
+            json!({"targets": [{"name": "main", "type": "YouTube", "accountRef": {"name": "tube"}}]});
+        let one = estimate(&spec, &[("grok", grok), ("tube", tube)]);
+        let units = |estimate: &Estimate| {
+            let needs = estimate.needs.iter();
+            needs.map(|need| format!("{} {} {}", need.account, need.quota, need.units)).collect::<Vec<_>>()
+        };
+        assert_eq!(units(&one), ["grok all 6", "grok pictures 3", "tube uploads 1"]);
+        let now = "2026-12-24T18:00:00Z".parse().unwrap();
+        assert_eq!(one.last_unit_at(now), None, "all fits into the windows as they are");
+        let two = Estimate::sum(&[one.clone(), one]);
+        assert_eq!(units(&two), ["grok all 12", "grok pictures 6", "tube uploads 2"]);
+        assert_eq!(two.last_unit_at(now).unwrap().to_string(), "2026-12-25T18:00:00Z");
     }
 }

@@ -45,16 +45,30 @@ pub fn of_all(
     account: &ProviderAccountSpec,
     scenes: i64,
 ) -> Price {
-    let submissions = match name {
-        _ if account.provider == Service::Embedded => return Price::Nothing,
-        StepName::WriteScript if given_scenes(spec).is_some() => return Price::Nothing,
-        StepName::WriteScript => 1,
-        StepName::NarrateScenes if speaks_all_at_once(settings) => 1,
-        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => scenes,
-        StepName::AssembleVideo | StepName::PublishVideo => return Price::Nothing,
-    };
+    let submissions = submissions(spec, settings, name, account, scenes);
+    if submissions == 0 {
+        return Price::Nothing;
+    }
     let each = price_each(settings, name, account, seconds_each(settings, name, scenes));
     each.map_or(Price::Unknown, |each| Price::About(each.times(submissions)))
+}
+
+/// How often an account is asked for all of a step, made from nothing for so many scenes.
+#[must_use]
+pub fn submissions(
+    spec: &VideoJobSpec,
+    settings: &Settings,
+    name: StepName,
+    account: &ProviderAccountSpec,
+    scenes: i64,
+) -> i64 {
+    match name {
+        _ if account.provider == Service::Embedded => 0,
+        StepName::WriteScript => i64::from(given_scenes(spec).is_none()),
+        StepName::NarrateScenes if speaks_all_at_once(settings) => 1,
+        StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => scenes,
+        StepName::AssembleVideo | StepName::PublishVideo => 0,
+    }
 }
 
 /// Who does a step's work; absent: what comes with Video Factory.

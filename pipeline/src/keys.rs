@@ -183,6 +183,12 @@ impl Keys {
         self.key(File::Clip(scene.as_str()))
     }
 
+    /// The prefix of all scenes' clips.
+    #[must_use]
+    pub fn clips(&self) -> String {
+        format!("clips/{}/clips/", self.owner)
+    }
+
     /// A rendered section of a long film.
     #[must_use]
     pub fn section(&self, section: &Digest) -> String {

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""The dashboard in a real browser: each page in light, in dark and as a phone shows it, a film that plays, a button, and a
-job that changes while somebody looks at it.
+"""The dashboard in a real browser: a film that plays, what films would cost, a button, and a job that changes while somebody
+looks at it; and each page in light, in dark and as a phone shows it, if a folder is named for their pictures.
 
-What was found is printed as JSON. The pictures of the pages are left in a folder, for the documentation and for whoever
-wants to see them.
+What was found is printed as JSON.
 """
 
 import argparse
 import json
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -107,23 +107,45 @@ def resume(driver, base, args):
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    for name in ["proxy-port", "token", "namespace", "film", "scene", "held", "chromium", "chromedriver", "screenshots"]:
-        parser.add_argument(f"--{name}", required=True)
-    args = parser.parse_args()
-    base = f"http://localhost:{args.proxy_port}"
+def estimate(driver, base, args):
+    """What the page says that two films would cost and need, before one is begun."""
+    driver.get(f"{base}/dashboard/new?namespace={args.namespace}")
+    form = driver.find_element(By.CSS_SELECTOR, "form[data-new]")
+    form.find_element(By.CSS_SELECTOR, "input[value=topics]").click()
+    form.find_element(By.NAME, "topics").send_keys("Why the sea is salty\nWhy mountains grow")
+    form.find_element(By.NAME, "channel").send_keys(args.channel)
+    form.find_element(By.CSS_SELECTOR, "button[value=estimate]").click()
+    wait = WebDriverWait(driver, PATIENCE, poll_frequency=0.05)
+    return wait.until(lambda _: form.find_element(By.TAG_NAME, "output").text)
+
+
+def look_at_all(driver, base, args):
+    """Each page in each look."""
     folder = Path(args.screenshots)
     folder.mkdir(parents=True, exist_ok=True)
+    found = {name: look_at(driver, base, name, path, folder) for name, path in pages(args).items()}
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ["entry", "namespace", "film", "scene", "held", "channel", "chromium", "chromedriver"]:
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--screenshots")
+    args = parser.parse_args()
+    # Where the browser is let in, and then brought to the dashboard.
+    entry = urlsplit(args.entry)
+    base = f"{entry.scheme}://{entry.netloc}"
     driver = chrome(args.chromium, args.chromedriver)
     try:
-        driver.get(f"{base}/dashboard?token={args.token}")
-        report = {"first": driver.current_url, "pages": {}}
-        for name, path in pages(args).items():
-            report["pages"][name] = look_at(driver, base, name, path, folder)
-        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        driver.get(args.entry)
+        report = {"first": driver.current_url}
+        if args.screenshots:
+            report["pages"] = look_at_all(driver, base, args)
         driver.get(base + pages(args)["job"])
         report["film"] = driver.execute_async_script(PLAY)
+        report["estimate"] = estimate(driver, base, args)
         report["resumed"] = resume(driver, base, args)
     finally:
         driver.quit()

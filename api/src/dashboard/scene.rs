@@ -13,13 +13,13 @@ use videofactory_client::scene_edit::{ScenePart, SceneWish};
 use videofactory_crds::VideoJob;
 
 use super::command::{Call, curl};
-use super::job::{SceneCard, stale_words};
+use super::job::{PartView, SceneCard, cost_of_scenes, stale_words};
 use super::page::{self, Frame, Place};
 use crate::access::Caller;
 use crate::path::{JobPath, Segments};
 use crate::problem::Problem;
 use crate::reads::job::readable;
-use crate::reads::scenes::details;
+use crate::reads::scenes::{ScenePartState, details};
 use crate::reads::storyboard::Made;
 use crate::state::State;
 
@@ -33,6 +33,8 @@ struct ScenePage {
     frame: Frame,
     id: String,
     scene: SceneCard,
+    /// What is known of the cost of a scene; empty: nothing was paid.
+    cost: String,
     takes: Vec<TakeView>,
     edit: EditForm,
     again: Vec<Call>,
@@ -45,6 +47,7 @@ struct TakeView {
     number: i32,
     image: String,
     voice: String,
+    clip: String,
     is_here: bool,
     /// To choose it; none: it is the one in the film.
     choose: Option<Call>,
@@ -96,15 +99,17 @@ pub async fn get(
     let wish = SceneWish::of(job, &params.scene);
     let edited: BTreeSet<&str> =
         if wish == SceneWish::default() { BTreeSet::new() } else { [params.scene.as_str()].into() };
+    let has_clips = all[place].clip.state != ScenePartState::None;
     let reasons = made.stale(job);
     let reasons = reasons.get(params.scene.as_str()).map(Vec::as_slice).unwrap_or_default();
     let scene =
         SceneCard { stale: stale_words(reasons), ..SceneCard::of(id, place, all[place].clone(), &edited) };
     page::html(&ScenePage {
         frame: Frame::new(format!("{} · {}", params.name, params.scene), Place::Jobs, caller.name()),
-        takes: takes(id, job, &scene, &wish),
+        takes: takes(id, job, &scene, &wish, has_clips),
         edit: EditForm::of(id, &scene, &wish),
         again: again(id, &scene.id),
+        cost: cost_of_scenes(job, all.len()),
         id: id.to_string(),
         scene,
         before,
@@ -117,18 +122,26 @@ fn missing(id: &JobRef, scene: &str) -> Problem {
         .hint(format!("its storyboard is at /dashboard/jobs/{id}#storyboard"))
 }
 
-/// The takes that the scene has, the one in the film marked.
-fn takes(id: &JobRef, job: &VideoJob, scene: &SceneCard, wish: &SceneWish) -> Vec<TakeView> {
-    let present = scene.image.take.max(scene.voice.take);
+/// The takes that the scene has, the one in the film marked. `has_clips`: its picture is moved by a service.
+fn takes(id: &JobRef, job: &VideoJob, scene: &SceneCard, wish: &SceneWish, has_clips: bool) -> Vec<TakeView> {
+    let present = scene.image.take.max(scene.voice.take).max(scene.clip.take);
     let raised = job.status.iter().flat_map(|status| &status.takes).find(|takes| takes.scene == scene.id);
-    let raised = raised.map_or(1, |takes| takes.image.unwrap_or(1).max(takes.voice.unwrap_or(1)));
+    let raised = raised
+        .map_or(1, |takes| [takes.image, takes.voice, takes.clip].into_iter().flatten().fold(1, i32::max));
     let last = present.max(raised);
-    let url = |part: &str, take: i32| format!("/jobs/{id}/scenes/{}/{part}?take={take}", scene.id);
+    // What is in the film may be of several takes, where one part of it was made again.
+    let url = |part: &PartView, name: &str, take: i32| {
+        if take == present && !part.url.is_empty() {
+            return part.url.clone();
+        }
+        format!("/jobs/{id}/scenes/{}/{name}?take={take}", scene.id)
+    };
     let first = (last - MAX_TAKES + 1).max(1);
     let views = (first..=last).map(|take| TakeView {
         number: take,
-        image: url("image", take),
-        voice: if scene.narration.is_empty() { String::new() } else { url("voice", take) },
+        image: url(&scene.image, "image", take),
+        voice: if scene.narration.is_empty() { String::new() } else { url(&scene.voice, "voice", take) },
+        clip: if has_clips { url(&scene.clip, "clip", take) } else { String::new() },
         is_here: take == present,
         choose: (take != present).then(|| choose(id, &scene.id, wish, take)),
     });
@@ -204,10 +217,12 @@ mod tests {
         };
         let card = SceneCard::of(&id, 0, details(&id, &job, &made).remove(0), &BTreeSet::new());
         let wish = SceneWish::of(&job, "s1");
-        let views = takes(&id, &job, &card, &wish);
+        let views = takes(&id, &job, &card, &wish, true);
         let numbers: Vec<(i32, bool)> = views.iter().map(|take| (take.number, take.is_here)).collect();
         assert_eq!(numbers, [(1, false), (2, true), (3, false)]);
         assert_eq!(views[0].image, "/jobs/films/ocean/scenes/s1/image?take=1");
+        assert_eq!(views[0].clip, "/jobs/films/ocean/scenes/s1/clip?take=1");
+        assert!(takes(&id, &job, &card, &wish, false).iter().all(|take| take.clip.is_empty()));
         let choose = views[2].choose.as_ref().unwrap();
         assert_eq!((choose.method, choose.path.as_str()), ("PUT", "/jobs/films/ocean/scenes/s1"));
         let body: serde_json::Value = serde_json::from_str(&choose.body).unwrap();

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::{Money, Phase, StepName, StepState};
+use videofactory_pipeline::ExitCode;
 
 /// A time: for programs, and for people. A script writes it anew in the reader's own time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,22 @@ pub const fn state(state: StepState) -> (&'static str, &'static str, Tone) {
         StepState::Succeeded => ("done", "✓", Tone::Good),
         StepState::Failed => ("failed", "✕", Tone::Bad),
         StepState::Skipped => ("not needed", "–", Tone::Quiet),
+    }
+}
+
+/// How an attempt ended.
+pub const fn ending(exit: ExitCode) -> &'static str {
+    match exit {
+        ExitCode::Done => "done",
+        ExitCode::ContentRefused => "content refused",
+        ExitCode::MissingInput => "an earlier file is gone",
+        ExitCode::ProviderDown => "service down",
+        ExitCode::Bug => "a fault of the program",
+        ExitCode::Storage => "bucket out of reach",
+        ExitCode::TryLater => "to be tried later",
+        ExitCode::Credentials => "credentials refused",
+        ExitCode::Configuration => "settings that cannot be followed",
+        ExitCode::QualityCheck => "the film failed its checks",
     }
 }
 

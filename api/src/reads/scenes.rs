@@ -13,6 +13,7 @@ use videofactory_crds::VideoJob;
 use videofactory_pipeline::storyboard::Scene;
 
 use super::artifacts::{bucket, content_type, extension};
+use super::clip_takes;
 use super::job::readable;
 use super::media::{self, File};
 use super::storyboard::{Made, Part, PartState, foreseen, is_own, named};
@@ -123,7 +124,7 @@ pub struct PartParams {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TakeQuery {
-    /// Number of the take, of a picture or a voice. Left out: the one that is in the film.
+    /// Number of the take. Left out: the one that is in the film.
     #[param(minimum = 1, maximum = 1000)]
     take: Option<i32>,
 }
@@ -221,7 +222,13 @@ pub async fn bytes(
     } else {
         let scenes = Made::read(&state, job, &path).await?.storyboard.scenes;
         let scene = scenes.iter().find(|scene| scene.id == params.scene).ok_or_else(nothing)?;
-        foreseen(&path.0, job, scene, part, take)
+        match (part, take) {
+            (Part::Clip, Some(take)) => {
+                let found = clip_takes::find(&bucket, &path.0, job, scene, take).await;
+                found.map_err(|error| media::of_bucket(&error))?.into_iter().collect()
+            }
+            _ => foreseen(&path.0, job, scene, part, take),
+        }
     };
     for key in keys.into_iter().filter(|key| is_own(&path.0, key)) {
         let name = format!("{}-{}-{}.{}", path.0.name, params.scene, part.as_str(), extension(&key));

@@ -250,7 +250,8 @@ pub async fn named(
 }
 
 /// The settings of a job's present run; none where they do not fit together.
-fn settings_of(object: &VideoJob) -> Option<Settings> {
+#[must_use]
+pub fn settings_of(object: &VideoJob) -> Option<Settings> {
     let channel = object.status.as_ref().and_then(|status| status.channel.as_ref());
     let defaults = channel.and_then(|channel| channel.spec.defaults.as_ref());
     let is_draft = object.spec.mode == VideoMode::Draft;
@@ -258,7 +259,7 @@ fn settings_of(object: &VideoJob) -> Option<Settings> {
 }
 
 /// Where a picture or a voice of a scene is if it was made already, in this take: while its step works no document names it
-/// yet, and of an earlier take none does any more. A clip's name depends on more than is known here.
+/// yet, and of an earlier take none does any more. A clip's name depends on more than is known here: `clip_takes.rs`.
 #[must_use]
 pub fn foreseen(
     job: &JobRef,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State as Shared};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, RANGE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, LAST_MODIFIED, RANGE};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
@@ -14,9 +14,16 @@ use parking_lot::Mutex;
 #[derive(Clone, Default)]
 pub struct Files(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
 
+/// When each file was written, as far as HEAD tells.
+const WRITTEN: &str = "Thu, 24 Dec 2026 18:20:00 GMT";
+
 impl Files {
     pub fn put(&self, key: &str, content: impl Into<Vec<u8>>) {
         self.0.lock().insert(key.to_owned(), content.into());
+    }
+
+    pub fn remove_all(&self) {
+        self.0.lock().clear();
     }
 
     pub fn router(&self) -> Router {
@@ -52,7 +59,10 @@ async fn answer(Shared(Files(files)): Shared<Files>, request: Request) -> Respon
     let range = range.and_then(|range| range.split_once('-'));
     let tag = (ETAG, "\"tag-1\"".to_owned());
     match (request.method(), range) {
-        (&Method::HEAD, _) => ([tag, (CONTENT_LENGTH, size.to_string())], ()).into_response(),
+        (&Method::HEAD, _) => {
+            let written = (LAST_MODIFIED, WRITTEN.to_owned());
+            ([tag, written, (CONTENT_LENGTH, size.to_string())], ()).into_response()
+        }
         (_, Some((first, last))) => {
             let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
             let range = (CONTENT_RANGE, format!("bytes {first}-{last}/{size}"));

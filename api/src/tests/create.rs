@@ -38,26 +38,39 @@ async fn a_dry_run_tells_what_each_job_and_all_would_cost_and_what_nobody_knows(
     let harness = Harness::new().await;
     let grok = json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "grok"},
-        "spec": {"provider": "XAI", "prices": {"videoSecond": "0.10"}},
+        "spec": {"provider": "XAI", "prices": {"videoSecond": "0.10"},
+                 "quotas": [{"name": "clips", "limit": 5, "period": "2h", "operations": ["animate"]}]},
+        "status": {"quotas": [{"name": "clips", "limit": 5, "reserved": 1}]},
     });
     know(&harness, "provideraccounts", "grok", grok);
     let answer = tried(&harness).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-    let reported = answer.json();
+    let mut reported = answer.json();
+    let (_, document) = documented(&harness.state);
+    let schema = document.pointer("/paths/~1jobs/post/responses/200/content/application~1json/schema");
+    assert_eq!(faults(&document, schema.unwrap(), &reported), [""; 0]);
+    let mut time_of = |place: &str| {
+        let object = reported.pointer_mut(place).and_then(Value::as_object_mut).unwrap();
+        object.remove("lastUnitAt").is_some_and(|at| at.as_str().is_some_and(|at| at.ends_with('Z')))
+    };
+    let last_unit_at = (time_of("/estimate"), time_of("/estimate/quotas/0"));
     let unknown = json!(["generate-images: ProviderAccount \"gone\" does not exist in this namespace"]);
     let names: Vec<&Value> = reported["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
     let [rivers, lakes] = names[..] else { panic!("{reported}") };
     assert!(rivers.as_str().unwrap().starts_with("films/rivers-"), "{rivers}");
-    let costs = |cost: &str| json!({"cost": cost, "unknown": unknown});
+    let costs = |cost: &str, units: i64| {
+        let clips =
+            json!({"account": "grok", "quota": "clips", "unit": "Requests", "units": units, "remaining": 4});
+        json!({"cost": cost, "unknown": unknown, "quotas": [clips]})
+    };
     let expected = json!({
         "dryRun": true,
-        "items": [{"id": rivers, "estimate": costs("1.80")}, {"id": lakes, "estimate": costs("1.80")}],
-        "estimate": costs("3.60"),
+        "items": [{"id": rivers, "estimate": costs("1.80", 3)}, {"id": lakes, "estimate": costs("1.80", 3)}],
+        "estimate": costs("3.60", 6),
     });
+    // One film fits into the window as it is, and both do not.
+    assert_eq!(last_unit_at, (true, true));
     assert_eq!(reported, expected);
-    let (_, document) = documented(&harness.state);
-    let schema = document.pointer("/paths/~1jobs/post/responses/200/content/application~1json/schema");
-    assert_eq!(faults(&document, schema.unwrap(), &reported), [""; 0]);
 }
 
 /// Asks for two films, of which this becomes.

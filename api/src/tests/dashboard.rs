@@ -3,9 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
-use videofactory_pipeline::contract::Progress;
+use videofactory_pipeline::contract::{Progress, VERSION};
 
-use crate::testing::{Answer, FILMS, Harness, ROOT, UID, account, job, made};
+use crate::testing::{Answer, DIGEST, FILMS, Harness, ROOT, UID, account, job, made};
 
 /// Every page, of a world with the job `films/ocean`.
 pub const PAGES: [&str; 11] = [
@@ -217,4 +217,43 @@ async fn what_a_worker_says_stands_on_the_page() {
     harness.say(StepName::AnimateScenes, said);
     let page = html(&harness.get("/dashboard/jobs/films/ocean?fragment=job").await);
     assert!(page.contains("scene 3 of 4") && page.contains("value=\"50\""), "{page}");
+}
+
+/// Leaves the outcome of the first attempt of the step that made the film of [`made`].
+pub fn leave_an_outcome(harness: &Harness, message: &str) {
+    let outcome = json!({"version": VERSION, "step": "assemble-video", "attempt": 1, "input": DIGEST,
+                         "exit": "Storage", "message": message});
+    let key = "work/films/ocean-3f9c2a1e/r1/outcomes/assemble-video-1.json";
+    harness.files.put(key, outcome.to_string());
+}
+
+#[tokio::test]
+async fn an_earlier_attempt_says_when_it_ended_and_why() {
+    let harness = harness().await;
+    leave_an_outcome(&harness, "the bucket did not answer");
+    for _ in 0..2 {
+        let page = html(&harness.get("/dashboard/jobs/films/ocean").await);
+        assert!(page.contains("attempt 1: in line 19 min 59 s, worked 1 s; bucket out of reach"), "{page}");
+        assert!(page.contains("the bucket did not answer"), "{page}");
+        // What has been read once is kept.
+        harness.files.remove_all();
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_a_step_can_be_shown_alone_by_a_link() {
+    let mut harness = Harness::new().await;
+    let mut ocean = made();
+    ocean["status"]["steps"] = json!([{"name": "assemble-video", "state": "Succeeded", "attempt": 1, "cost": "0.02",
+        "startedAt": "2026-12-24T18:30:00Z", "finishedAt": "2026-12-24T18:40:00Z"}]);
+    harness.put(ocean);
+    let page = html(&harness.get("/dashboard/jobs/films/ocean").await);
+    assert!(page.contains("href=\"/dashboard/jobs/films/ocean?zoom=assemble-video#run\""), "{page}");
+    let zoomed = html(&harness.get("/dashboard/jobs/films/ocean?zoom=assemble-video").await);
+    assert!(
+        zoomed.contains("The time of the step Film alone.") && zoomed.contains("Show the whole run"),
+        "{zoomed}"
+    );
+    let wrong = harness.get("/dashboard/jobs/films/ocean?zoom=nothing").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
 }

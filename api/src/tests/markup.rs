@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
-use super::dashboard::{PAGES, html};
+use super::dashboard::{PAGES, html, leave_an_outcome};
 use crate::testing::{Harness, UID, account, made, policy};
 
 /// Texts that would be mark-up, or a script, if they were not written as text.
@@ -60,6 +60,7 @@ async fn world_of(text: &str) -> Harness {
     ocean["status"]["steps"][0]["model"] = json!(text);
     ocean["status"]["publications"] = json!([{"target": text, "state": "Refused", "url": text}]);
     harness.put(ocean);
+    leave_an_outcome(&harness, text);
     let mut grok = account("films");
     grok["status"]["conditions"] = condition.clone();
     grok["status"]["health"] = json!({"healthy": false, "message": text});

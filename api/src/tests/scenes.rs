@@ -2,8 +2,13 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use videofactory_client::JobRef;
+use videofactory_crds::VideoJob;
+use videofactory_pipeline::inputs::{clip_digest, image_digest};
+use videofactory_pipeline::storyboard::Scene;
 
 use super::dashboard::{harness as filmed, html};
+use crate::reads::storyboard::{keys_of, settings_of};
 use crate::testing::{Answer, DIGEST, FILMS, Harness, job, made};
 
 #[tokio::test]
@@ -177,4 +182,32 @@ async fn another_take_is_asked_for_as_the_operator_reads_it() {
     ] {
         assert_eq!(ask(wrong.clone()).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn an_earlier_take_of_a_clip_is_found_although_nothing_names_it() {
+    let mut harness = filmed().await;
+    let mut ocean = made();
+    ocean["spec"]["scenes"] = json!([{"id": "s1", "imagePrompt": "a whale"}]);
+    ocean["spec"]["providers"] = json!({"animation": {"accountRef": {"name": "grok"}}});
+    ocean["status"]["takes"] = json!([{"scene": "s1", "clip": 2}]);
+    ocean["status"]["steps"] = json!([
+        {"name": "write-script", "state": "Succeeded", "attempt": 1, "inputDigest": DIGEST},
+        {"name": "animate-scenes", "state": "Running", "attempt": 1, "inputDigest": DIGEST}]);
+    harness.put(ocean.clone());
+    let storyboard = json!({"scenes": [{"id": "s1", "imagePrompt": "a whale", "takes": {"image": 1, "voice": 1, "clip": 2}}]});
+    let document = format!("work/films/ocean-3f9c2a1e/r1/documents/write-script/{DIGEST}.json");
+    harness.files.put(&document, storyboard.to_string());
+    let job: VideoJob = serde_json::from_value(ocean).unwrap();
+    let settings = settings_of(&job).unwrap();
+    let scene = Scene { id: "s1".to_owned(), image_prompt: "a whale".to_owned(), ..Scene::default() };
+    let image = image_digest(1, &settings, &scene);
+    let key = keys_of(&JobRef::of(&job), &job).unwrap().clip(&clip_digest(1, &settings, &scene, &image, 6));
+    harness.files.put(&key, "a clip");
+    let clip = harness.get("/jobs/films/ocean/scenes/s1/clip?take=1").await;
+    assert_eq!((clip.header("content-type"), &clip.body[..]), ("video/mp4", &b"a clip"[..]), "{clip:?}");
+    let missing = harness.get("/jobs/films/ocean/scenes/s1/clip?take=2").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    let page = html(&harness.get("/dashboard/jobs/films/ocean/scenes/s1").await);
+    assert!(page.contains("src=\"/jobs/films/ocean/scenes/s1/clip?take=1\""), "{page}");
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use kube::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,10 +15,10 @@ use videofactory_client::estimate::Estimator;
 use videofactory_client::job_ref::is_label;
 use videofactory_client::new_job::{self, NewJobs};
 use videofactory_client::{Estimate, JobRef};
-use videofactory_crds::{Money, VideoJob};
-use videofactory_pipeline::Digest;
+use videofactory_crds::VideoJob;
+use videofactory_pipeline::{Digest, clock};
 
-use super::DryRun;
+use super::{CreateEstimate, DryRun};
 use crate::access::{MANAGER, UserClient};
 use crate::body::Body;
 use crate::problem::Problem;
@@ -61,7 +62,7 @@ pub struct CreateAnswer {
     dry_run: bool,
     /// Each job.
     items: Vec<CreatedItem>,
-    /// With dry_run: what all jobs would cost together.
+    /// With dry_run: what all jobs would cost together, and need of their accounts' quotas.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimate: Option<CreateEstimate>,
 }
@@ -73,26 +74,9 @@ pub struct CreatedItem {
     /// The job.
     #[schema(value_type = crate::schemas::JobId)]
     id: JobRef,
-    /// With dry_run: what it would cost.
+    /// With dry_run: what it would cost, and need of its accounts' quotas.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimate: Option<CreateEstimate>,
-}
-
-/// The expected cost of jobs of which nothing is made yet.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CreateEstimate {
-    /// The part that is known.
-    #[schema(value_type = crate::schemas::Usd)]
-    cost: Money,
-    /// What is missing in it because its price is not known: why, and what to do. Empty: nothing is missing.
-    unknown: Vec<String>,
-}
-
-impl From<Estimate> for CreateEstimate {
-    fn from(Estimate { cost, unknown }: Estimate) -> Self {
-        Self { cost, unknown }
-    }
 }
 
 impl CreateAnswer {
@@ -103,10 +87,11 @@ impl CreateAnswer {
     }
 
     /// These jobs would be made, each at its price.
-    fn tried(jobs: Vec<JobRef>, each: Vec<Estimate>) -> Self {
-        let estimate = Some(Estimate::sum(&each).into());
+    fn tried(jobs: Vec<JobRef>, each: Vec<Estimate>, now: Timestamp) -> Self {
+        let estimate = Some(CreateEstimate::of(Estimate::sum(&each), now));
         let items = jobs.into_iter().zip(each);
-        let items = items.map(|(id, estimate)| CreatedItem { id, estimate: Some(estimate.into()) });
+        let items =
+            items.map(|(id, estimate)| CreatedItem { id, estimate: Some(CreateEstimate::of(estimate, now)) });
         Self { dry_run: true, items: items.collect(), estimate }
     }
 }
@@ -165,7 +150,7 @@ pub async fn create(
     if dry_run {
         new_job::try_all(&client, &new, MANAGER, drop).await?;
         let each = estimates(&client, &new).await?;
-        return Ok((StatusCode::OK, Json(CreateAnswer::tried(jobs, each))));
+        return Ok((StatusCode::OK, Json(CreateAnswer::tried(jobs, each, clock::now()))));
     }
     let making = Box::pin(async move {
         let _permit = permit;

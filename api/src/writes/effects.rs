@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
 use videofactory_client::price::{price_each, provider_of, seconds_each};
+use videofactory_client::quota_need::counts;
 use videofactory_client::within;
-use videofactory_crds::provideraccount::{Operation, Provider, Quota};
+use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::videojob::VideoMode;
 use videofactory_crds::{Money, ProviderAccount, StepName, VideoJob};
 use videofactory_pipeline::Settings;
@@ -86,7 +87,8 @@ fn effect(
     let Some(account) = account.filter(|_| is_paid) else { return nothing };
     let scenes = job.status.as_ref().and_then(|status| status.step(step)?.scenes.as_ref()?.total);
     let seconds = seconds_each(settings, step, i64::from(scenes.unwrap_or(settings.scene_count)));
-    let quotas = account.spec.quotas.iter().flatten().filter(|quota| counts(quota, step));
+    let model = provider_of(settings, step).map(|provider| provider.model.as_str()).unwrap_or_default();
+    let quotas = account.spec.quotas.iter().flatten().filter(|quota| counts(quota, step, model));
     let reported = quotas.filter_map(|quota| {
         let reported = account.status.as_ref()?.quotas.iter().find(|reported| reported.name == quota.name)?;
         let left =
@@ -101,21 +103,6 @@ fn effect(
         next_unit_at: least.and_then(|(_, next)| next),
         ..nothing
     }
-}
-
-/// Whether a quota counts what a step does.
-fn counts(quota: &Quota, step: StepName) -> bool {
-    let operation = match step {
-        StepName::WriteScript => Operation::Write,
-        StepName::GenerateImages => Operation::Draw,
-        StepName::NarrateScenes => Operation::Speak,
-        StepName::AnimateScenes => Operation::Animate,
-        StepName::AssembleVideo | StepName::PublishVideo => Operation::Publish,
-    };
-    quota
-        .operations
-        .as_ref()
-        .is_none_or(|operations| operations.is_empty() || operations.contains(&operation))
 }
 
 #[cfg(test)]

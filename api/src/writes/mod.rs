@@ -5,6 +5,7 @@ mod bulk;
 pub mod check;
 mod create;
 mod effects;
+mod estimate;
 mod job;
 mod scene;
 mod storage;
@@ -21,7 +22,8 @@ use videofactory_client::restore::Files;
 use videofactory_client::{Action, JobAction};
 
 pub use bulk::ActionsBody;
-pub use create::{CreateAnswer, CreateBody, CreateEstimate, CreatedItem};
+pub use create::{CreateAnswer, CreateBody, CreatedItem};
+pub use estimate::{CreateEstimate, QuotaEstimate};
 pub use job::{ActionAnswer, ActionBody};
 
 pub use crate::access::UserClientSource;

@@ -55,6 +55,32 @@ function remadeWords(remade) {
   return `Made again: ${parts.join(", ")}.`;
 }
 
+// What films would cost, what they need of their accounts' quotas, and when the accounts have had room for the last.
+function estimateWords({ cost, unknown, quotas, lastUnitAt }) {
+  const missing = unknown.length ? ` Not in it: ${unknown.join("; ")}.` : "";
+  const units = quotas.map(({ account, quota, unit, units, remaining }) => {
+    const s = unit === "Seconds" ? " s" : "";
+    return `${units}${s} of the quota ${quota} of ${account}, which has ${remaining}${s} left`;
+  });
+  const needs = units.length ? ` Needed: ${units.join("; ")}.` : "";
+  const last = lastUnitAt
+    ? ` The accounts have room for the last of it by ${clock.format(new Date(lastUnitAt))}, in ${span(new Date(lastUnitAt) - Date.now())}, if nobody else asks.`
+    : "";
+  return `about $${cost}.${missing}${needs}${last}`;
+}
+
+// Milliseconds in the two largest units, as the pages write spans.
+function span(milliseconds) {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const first = units.findIndex(([unit]) => seconds >= unit);
+  if (first < 0) return "0 s";
+  const [unit, name] = units[first];
+  const [less, lesser] = units[first + 1] || [1, ""];
+  const rest = lesser ? Math.floor((seconds % unit) / less) : 0;
+  return `${Math.floor(seconds / unit)} ${name}${rest ? ` ${rest} ${lesser}` : ""}`;
+}
+
 function what(said) {
   if (said.remade) {
     const begun = said.outcome === "would_request" ? "Nothing was changed yet." : OUTCOMES[said.outcome] || "";

@@ -74,11 +74,6 @@ function newFilm(form) {
   return JSON.stringify(body);
 }
 
-function price({ cost, unknown }) {
-  const missing = unknown.length ? ` Not in it: ${unknown.join("; ")}.` : "";
-  return `about $${cost}.${missing}`;
-}
-
 async function makeFilm(form, isTried) {
   const output = form.querySelector("output");
   const body = newFilm(form);
@@ -94,7 +89,7 @@ async function makeFilm(form, isTried) {
     const { items, estimate } = answer.said;
     if (isTried) {
       const films = items.length === 1 ? "The film would cost" : `The ${items.length} films would cost`;
-      return tell(output, true, `${films} ${price(estimate)} Nothing was started.`);
+      return tell(output, true, `${films} ${estimateWords(estimate)} Nothing was started.`);
     }
     tell(output, true, items.length === 1 ? "It is begun: " : `${items.length} films are begun: `);
     items.forEach(({ id }, place) => {

@@ -81,6 +81,7 @@ fn prefixes_are_those_of_the_keys_below_them() {
         (keys.fencing_token(step, 4), keys.fencing_tokens(step)),
         (keys.log_chunk(step, 4, 5), keys.logs(step, 4)),
         (keys.narration_words(&digest), keys.narrations()),
+        (keys.clip(&digest), keys.clips()),
         (keys.section(&digest), keys.sections()),
         (keys.film(&digest), of_job(ObjectKind::Videos, "films", "ocean", "3f9c2a1e")),
     ] {

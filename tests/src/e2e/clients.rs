@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -23,6 +24,24 @@ pub fn python(program: &str) -> anyhow::Result<Command> {
 #[must_use]
 pub fn folder() -> PathBuf {
     crate::root().join("tests/http")
+}
+
+/// A program of [`folder`] that drives a browser.
+pub fn browser(program: &str) -> anyhow::Result<Command> {
+    let mut command = python("python")?;
+    command
+        .arg(folder().join(program))
+        .arg("--chromium")
+        .arg(site::program("chromium").or_else(|_| site::program("google-chrome"))?)
+        .arg("--chromedriver")
+        .arg(site::program("chromedriver")?);
+    Ok(command)
+}
+
+/// What a program prints, as JSON.
+pub async fn report(command: &mut Command, limit: Duration) -> anyhow::Result<Value> {
+    let printed = run(command, limit).await?;
+    serde_json::from_str(&printed).with_context(|| format!("it printed no JSON: {printed}"))
 }
 
 /// Standard output of a program that must succeed, within this time.
@@ -49,6 +68,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// The address that lets a browser in, with the path of the page that it opens first.
+    #[must_use]
+    pub fn entry(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}?token={}", self.port, self.token)
+    }
+
     /// Starts it on a free port, as whom `KUBECONFIG` names.
     pub async fn start() -> anyhow::Result<Self> {
         let mut process = Command::new(plugin::program()?)

@@ -76,6 +76,12 @@ pub fn logs() -> anyhow::Result<PathBuf> {
     Ok(required("E2E_LOGS")?.into())
 }
 
+/// Folder for pictures of the dashboard: `E2E_SCREENSHOTS`, or else beside what is known of failed tests.
+pub fn screenshots() -> anyhow::Result<PathBuf> {
+    let named = env::var_os("E2E_SCREENSHOTS").filter(|folder| !folder.is_empty());
+    named.map_or_else(|| Ok(logs()?.join("dashboard")), |folder| Ok(folder.into()))
+}
+
 /// The Python that has the clients of `tests/http`: `E2E_PYTHON_CLIENTS`.
 pub fn python_clients() -> anyhow::Result<PathBuf> {
     Ok(required("E2E_PYTHON_CLIENTS")?.into())

@@ -173,46 +173,6 @@ async fn a_page_of_another_origin_can_neither_write_nor_read_through_the_proxy()
     .await;
 }
 
-#[tokio::test]
-async fn a_browser_shows_each_page_of_the_dashboard_plays_a_film_and_follows_a_job() {
-    in_test_env("dashboard", async |env: TestEnv| {
-        let film = env.create_film(NewFilm::of(2)).await?;
-        let held = env.create_film(NewFilm::of(1).named("held").with(json!({"suspend": true}))).await?;
-        held.phase(videofactory_crds::Phase::Suspended).await?;
-        film.succeeded().await?;
-        let report = open_dashboard(&env, &film, &held).await?;
-        ensure!(!report["first"].as_str().unwrap_or("token").contains("token"), "{report}");
-        for (name, looks) in report["pages"].as_object().into_iter().flatten() {
-            for (look, page) in looks.as_object().into_iter().flatten() {
-                let whole = (&page["sideways"], &page["outside"], &page["nameless"], &page["faults"]);
-                let none = json!([]);
-                ensure!(whole == (&json!(false), &none, &none, &none), "{name} as {look}: {page}");
-                let title = page["title"].as_str().unwrap_or_default();
-                ensure!(title.ends_with(" · Video Factory"), "{name} as {look}: {page}");
-            }
-        }
-        let seen = &report["film"];
-        let (at, length) = (seen["at"].as_f64().unwrap_or_default(), seen["of"].as_f64().unwrap_or_default());
-        ensure!(at > length / 2.0 && length > 0.0, "the film does not play from its middle: {seen}");
-        let resumed = &report["resumed"];
-        let reported = (&resumed["before"], &resumed["same_page"], &resumed["faults"]);
-        ensure!(reported == (&json!("Suspended"), &json!(true), &json!([])), "{resumed}");
-        held.succeeded().await.map(drop)
-    })
-    .await;
-}
-
-/// Lets a browser look at each page, in light, in dark and as a phone shows it; what it has found.
-async fn open_dashboard(env: &TestEnv, film: &Film, held: &Film) -> anyhow::Result<Value> {
-    let proxy = Proxy::start().await?;
-    let mut command = browser("dashboard.py", &proxy)?;
-    command
-        .args(["--namespace", &env.namespace, "--film", &film.name, "--held", &held.name, "--scene", "s1"])
-        .arg("--screenshots")
-        .arg(site::logs()?.join("dashboard"));
-    said(&mut command).await
-}
-
 /// What people have asked for in a namespace: jobs with what they say, and policies.
 async fn wishes(env: &TestEnv) -> anyhow::Result<Value> {
     let jobs = env.api::<VideoJob>().list(&ListParams::default()).await?;
@@ -227,31 +187,13 @@ async fn wishes(env: &TestEnv) -> anyhow::Result<Value> {
 /// Lets a browser open the proxy's page and then pages of others; what came of it.
 async fn browse(env: &TestEnv, film: &Film) -> anyhow::Result<Value> {
     let proxy = Proxy::start().await?;
-    let mut command = browser("browser.py", &proxy)?;
+    let mut command = clients::browser("browser.py")?;
     command
+        .args(["--proxy-port", &proxy.port.to_string(), "--token", &proxy.token])
         .args(["--namespace", &env.namespace, "--film", &film.name])
         .arg("--screenshot")
         .arg(site::logs()?.join("docs.png"));
-    said(&mut command).await
-}
-
-/// A program of `tests/http` that drives a browser, which gets in by this proxy.
-fn browser(program: &str, proxy: &Proxy) -> anyhow::Result<Command> {
-    let mut command = clients::python("python")?;
-    command
-        .arg(clients::folder().join(program))
-        .args(["--proxy-port", &proxy.port.to_string(), "--token", &proxy.token])
-        .arg("--chromium")
-        .arg(site::program("chromium").or_else(|_| site::program("google-chrome"))?)
-        .arg("--chromedriver")
-        .arg(site::program("chromedriver")?);
-    Ok(command)
-}
-
-/// What it prints, as JSON.
-async fn said(command: &mut Command) -> anyhow::Result<Value> {
-    let said = clients::run(command, SOON).await?;
-    serde_json::from_str(&said).with_context(|| format!("it said no JSON: {said}"))
+    clients::report(&mut command, SOON).await
 }
 
 /// Whether all that a page tries arrives at a server that lets it.

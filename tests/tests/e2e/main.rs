@@ -25,6 +25,7 @@ mod api;
 mod backoff;
 mod chaos;
 mod clients;
+mod dashboard;
 mod docs;
 mod edits;
 mod embedded_storage;

@@ -1,4 +1,5 @@
-//! The API with ten thousand jobs, beside the API server that holds them; and a hundred jobs that are stopped at once.
+//! The API and the dashboard with ten thousand jobs, beside the API server that holds them; a job of as many scenes as there
+//! may be; and a hundred jobs that are stopped at once.
 
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ const RATE: u32 = 50;
 const COMPARED: usize = 50;
 /// Milliseconds that a page of 100 may take at the 99th percentile.
 const MAX_MILLISECONDS: f64 = 50.0;
+/// Milliseconds that the dashboard's list of them may take at the 99th percentile.
+const MAX_LIST_MILLISECONDS: f64 = 100.0;
+/// And its page of a job of [`SCENES`] scenes.
+const MAX_JOB_MILLISECONDS: f64 = 200.0;
 /// Memory that the operator may have in use then.
 const MAX_MEBIBYTES: f64 = 250.0;
 /// And at any time since it was started, with a backup of all and requests for events; its limit is 512.
@@ -74,6 +79,8 @@ async fn bench_a_page_of_ten_thousand_jobs() {
         let ours = format!("/jobs?namespace={}&limit=100", env.namespace);
         let theirs = format!("/apis/{GROUP}/{VERSION}/namespaces/{}/videojobs?limit=100", env.namespace);
         let mut pages = measure(async || page(&caller, &ours).await).await?;
+        let list = format!("/dashboard?namespace={}", env.namespace);
+        let mut lists = measure(async || html(&caller, &list).await).await?;
         let mut compared = one_by_one(async || page(&caller, &ours).await).await?;
         let mut peer = one_by_one(async || raw(&env.client, &theirs).await).await?;
         let memory = operator::resident_mebibytes(&env.client).await?;
@@ -85,10 +92,17 @@ async fn bench_a_page_of_ten_thousand_jobs() {
              {theirs_alone:.1} ms; ratio {:.2}; the operator has {memory:.0} MiB (at most {MAX_MEBIBYTES})",
             ours_alone / theirs_alone,
         );
+        let of_list = percentile(&mut lists, 99);
+        println!(
+            "{list} of {JOBS} jobs at {RATE} requests a second: p50 {:.1} ms, p99 {of_list:.1} ms (at most \
+             {MAX_LIST_MILLISECONDS})",
+            percentile(&mut lists, 50),
+        );
         heavy_reads(&env, &caller).await?;
         let most = operator::most_resident_mebibytes(&env.client).await?;
         println!("with a backup and events, it had {most:.0} MiB (at most {MAX_MEBIBYTES_EVER})");
         ensure!(p99 <= MAX_MILLISECONDS, "a page takes {p99:.1} ms at the 99th percentile");
+        ensure!(of_list <= MAX_LIST_MILLISECONDS, "the list takes {of_list:.1} ms at the 99th percentile");
         ensure!(memory <= MAX_MEBIBYTES, "the operator has {memory:.0} MiB");
         ensure!(most <= MAX_MEBIBYTES_EVER, "the operator had {most:.0} MiB");
         Ok(())
@@ -156,6 +170,54 @@ async fn read(caller: &Caller, path: String) -> anyhow::Result<Value> {
     let answer = caller.get(&path).await?;
     ensure!(answer.status == StatusCode::OK, "{path}: {}", answer.status);
     Ok(answer.body)
+}
+
+/// Most scenes of a job, and takes of each picture.
+const SCENES: usize = 200;
+const TAKES: usize = 5;
+
+/// Prints the percentiles of the page of a large job and of one of its scenes, and fails above the bound;
+/// `tests/bench/api` runs it.
+#[tokio::test]
+#[ignore = "a measurement: run tests/bench/api"]
+async fn bench_a_job_of_two_hundred_scenes() {
+    in_test_env("bench_a_job", async |env: TestEnv| {
+        let (viewer, editor) = (Caller::viewer().await?, Caller::with_role(&env, "editor", "edit").await?);
+        let large = NewFilm::of(SCENES).with(json!({"review": {"after": ["animate-scenes"]}}));
+        let film = env.create_film(large).await?;
+        // In parts, because there is a time limit for each wait of a test.
+        for part in 1..=10 {
+            film.has_made("/voices/", SCENES / 10 * part).await?;
+        }
+        film.phase(Phase::Review).await?;
+        let job = format!("{}/{}", env.namespace, film.name);
+        let scenes: Vec<String> = (1..=SCENES).map(|number| format!("s{number}")).collect();
+        for take in 2..=TAKES {
+            let wish = json!({"scenes": scenes, "what": "image"});
+            let path = format!("/jobs/{job}/regenerate");
+            let asked = editor.call(Method::POST, &path, Some(wish)).await?;
+            ensure!(asked.status == StatusCode::ACCEPTED, "{asked:?}");
+            film.has_made("/images/", SCENES * take).await?;
+            film.until("the film to wait with its new pictures", |status| {
+                let raised = status.takes.iter().filter(|takes| takes.image == i32::try_from(take).ok());
+                status.phase == Some(Phase::Review) && raised.count() == SCENES
+            })
+            .await?;
+        }
+        let mut worst: f64 = 0.0;
+        for path in [format!("/dashboard/jobs/{job}"), format!("/dashboard/jobs/{job}/scenes/s{SCENES}")] {
+            let mut pages = measure(async || html(&viewer, &path).await).await?;
+            let (median, p99) = (percentile(&mut pages, 50), percentile(&mut pages, 99));
+            println!(
+                "{path} of {SCENES} scenes with {TAKES} takes at {RATE} requests a second: p50 {median:.1} ms, p99 \
+                 {p99:.1} ms (at most {MAX_JOB_MILLISECONDS})"
+            );
+            worst = worst.max(p99);
+        }
+        ensure!(worst <= MAX_JOB_MILLISECONDS, "a page takes {worst:.1} ms at the 99th percentile");
+        Ok(())
+    })
+    .await;
 }
 
 /// Films that are stopped while each has its first clip, and two more under way.
@@ -250,6 +312,13 @@ async fn page(caller: &Caller, path: &str) -> anyhow::Result<()> {
     let answer = caller.get(path).await?;
     ensure!(answer.status == StatusCode::OK, "{answer:?}");
     ensure!(answer.body["items"].as_array().is_some_and(|items| items.len() == 100));
+    Ok(())
+}
+
+/// A page of the dashboard, whole.
+async fn html(caller: &Caller, path: &str) -> anyhow::Result<()> {
+    let page = caller.text(path).await?;
+    ensure!(page.trim_end().ends_with("</html>") && page.contains("film"), "{path}: {page}");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! GET `/dashboard/jobs/{namespace}/{name}`: a job.
 
 mod conditions;
+mod costs;
 mod film;
 mod head;
 mod records;
@@ -17,6 +18,7 @@ use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
 
 use self::conditions::ConditionView;
+pub use self::costs::cost_of_scenes;
 use self::film::FilmView;
 use self::head::Head;
 pub use self::records::{events, logs, yaml};
@@ -31,6 +33,7 @@ use crate::access::Caller;
 use crate::path::{JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::query::Parameters;
+use crate::reads::attempts;
 use crate::reads::checkpoint::{Checkpoint, StepCheckpoint};
 use crate::reads::job::readable;
 use crate::reads::storyboard::Made;
@@ -77,6 +80,8 @@ pub struct Tabs {
 pub struct JobQuery {
     /// Page of the storyboard, counted from 1.
     scenes: Option<usize>,
+    /// The step whose time the bars show alone.
+    zoom: Option<StepName>,
     /// Which part of the page is wanted, for the script.
     fragment: String,
 }
@@ -91,7 +96,7 @@ pub async fn get(
     let path = params.job()?;
     let found = readable(&state, &caller, &path).await?;
     let job = found.get()?;
-    let view = Box::pin(view(&state, job, &path, query.scenes.unwrap_or(1))).await;
+    let view = Box::pin(view(&state, job, &path, &query)).await;
     if query.fragment == live::JOB {
         return page::html(&view);
     }
@@ -101,15 +106,17 @@ pub async fn get(
     page::html(&JobPage { frame, tabs: Tabs { id: path.0.to_string(), here: "overview" }, live: view })
 }
 
-async fn view(state: &State, job: &VideoJob, path: &JobPath, scenes: usize) -> JobView {
+async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -> JobView {
     let JobPath(id) = path;
     let now = clock::now();
     let board = match Made::read(state, job, path).await {
-        Ok(made) => StoryboardView::of(id, job, &made, scenes),
+        Ok(made) => StoryboardView::of(id, job, &made, query.scenes.unwrap_or(1)),
         Err(problem) => StoryboardView::trouble(problem.detail),
     };
+    // Without the bucket, which is complained of above, the last attempts are shown all the same.
+    let earlier = attempts::earlier(state, job, path).await.unwrap_or_default();
     let said = state.process.progress(job).await;
-    let mut waterfall = Waterfall::of(job, now);
+    let mut waterfall = Waterfall::of(job, &earlier, query.zoom, now);
     add_live(&mut waterfall, &Checkpoint::of(job.status.as_ref(), &said).steps);
     let review = under_review(job).map(|result| review(id, &result));
     let is_of_film = review.as_ref().is_some_and(|(step, _)| *step == StepName::AssembleVideo);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
 
+use super::costs::cost_of_scenes;
 use crate::dashboard::words::Tone;
 use crate::reads::scenes::{SceneDetail, ScenePart, ScenePartState, details};
 use crate::reads::storyboard::{Made, Part};
@@ -18,6 +19,8 @@ pub struct StoryboardView {
     pub title: String,
     pub scenes: Vec<SceneCard>,
     pub total: usize,
+    /// What is known of the cost of one scene; empty: nothing was paid.
+    pub cost: String,
     /// Which scenes these are.
     pub range: String,
     pub before: String,
@@ -84,6 +87,7 @@ impl StoryboardView {
             after: if end < total { at(page + 1) } else { String::new() },
             scenes,
             total,
+            cost: cost_of_scenes(job, total),
             trouble: String::new(),
         }
     }

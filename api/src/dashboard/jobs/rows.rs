@@ -60,10 +60,10 @@ pub type Usual = BTreeMap<String, i64>;
 
 /// The medians of the films that are made, by channel.
 pub fn usual<'a>(jobs: impl Iterator<Item = &'a VideoJob>) -> Usual {
-    let mut taken: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    let mut taken: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for job in jobs.filter(|job| phase(job) == videofactory_crds::Phase::Succeeded) {
         if let Some((channel, seconds)) = channel(job).zip(seconds(job, None)) {
-            taken.entry(channel.to_owned()).or_default().push(seconds);
+            taken.entry(channel).or_default().push(seconds);
         }
     }
     taken.retain(|_, all| all.len() >= MIN_USUAL);
@@ -71,7 +71,7 @@ pub fn usual<'a>(jobs: impl Iterator<Item = &'a VideoJob>) -> Usual {
         let middle = all.len() / 2;
         *all.select_nth_unstable(middle).1
     };
-    taken.into_iter().map(|(channel, all)| (channel, median(all))).collect()
+    taken.into_iter().map(|(channel, all)| (channel.to_owned(), median(all))).collect()
 }
 
 fn channel(job: &VideoJob) -> Option<&str> {

@@ -1,5 +1,6 @@
 //! `create`: a film from a topic, many from a file of topics, or one from a storyboard.
 
+mod estimate;
 mod manifest;
 mod setting;
 
@@ -10,13 +11,13 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use kube::ResourceExt;
 use serde_json::Value;
-use videofactory_client::estimate::Estimator;
 use videofactory_client::job_action::phase;
 use videofactory_client::new_job::{self, NewJobs};
-use videofactory_client::{Estimate, JobRef, batch};
+use videofactory_client::{JobRef, batch};
 use videofactory_crds::settings::AspectRatio;
 use videofactory_crds::{Money, Phase, VideoJob};
 
+use self::estimate::estimate;
 use self::manifest::Files;
 use crate::cluster::MANAGER;
 use crate::completion::names;
@@ -185,33 +186,6 @@ fn goes_on(new: &NewJobs) -> Error {
 
 fn removal(namespace: &str, names: &[String]) -> String {
     format!("remove them by `kubectl delete vj -n {namespace} --ignore-not-found {}`", names.join(" "))
-}
-
-/// Lets the API server check the films, and says what they would cost.
-async fn estimate(new: &NewJobs, args: &CreateArgs, context: &mut Context) -> Result<Exit, Error> {
-    let client = context.cluster.client()?;
-    let mut checked = Vec::new();
-    new_job::try_all(&client, new, MANAGER, |job| checked.push(job)).await?;
-    let objects = checked.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
-    print(&objects, args, context)?;
-    let mut estimator = Estimator::new(&client, &new.namespace);
-    let mut estimates = Vec::new();
-    for job in &checked {
-        estimates.push(estimator.of(job).await?);
-    }
-    context.notify(cost(&estimates))?;
-    Ok(Exit::Done)
-}
-
-/// What films would cost, in a line, and a line for each thing that is not in it.
-fn cost(estimates: &[Estimate]) -> String {
-    let Estimate { cost, unknown } = Estimate::sum(estimates);
-    let films = match estimates.len() {
-        1 => "film".to_owned(),
-        several => format!("{several} films"),
-    };
-    let first = format!("Expected cost of the {films}: ${cost}");
-    unknown.iter().fold(first, |text, why| text + "\n  not in it: " + why)
 }
 
 /// Prints what was made, or would be.

@@ -233,6 +233,17 @@ pub struct ScriptRequest {
     pub style: String,
     /// Who may appear.
     pub characters: Vec<Character>,
+    /// What was written before, if it is to be written anew.
+    pub revision: Option<Revision>,
+}
+
+/// A script that is to be written anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// What the writer gave.
+    pub script: Script,
+    /// What is wrong with it, a sentence each.
+    pub faults: Vec<String>,
 }
 
 /// A whole script.

@@ -1,6 +1,6 @@
 //! A fake service with every capability, which records what it was asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -21,6 +21,8 @@ pub struct FakeService(Arc<Mutex<Recorded>>);
 #[derive(Default)]
 pub struct Recorded {
     pub scripts: Vec<ScriptRequest>,
+    /// What the next scripts are, in order; then they are as long as they are to be.
+    pub written: VecDeque<Result<Script, ProviderError>>,
     pub pictures: Vec<PictureRequest>,
     pub narrations: Vec<NarrationRequest>,
     pub clips: Vec<ClipRequest>,
@@ -77,8 +79,15 @@ fn refused() -> ProviderError {
 #[async_trait]
 impl ScriptWriter for FakeService {
     async fn write(&self, request: &ScriptRequest) -> Result<Script, ProviderError> {
-        self.recorded().scripts.push(request.clone());
-        Embedded.write(request).await
+        let written = {
+            let mut recorded = self.recorded();
+            recorded.scripts.push(request.clone());
+            recorded.written.pop_front()
+        };
+        match written {
+            Some(written) => written,
+            None => Embedded.write(request).await,
+        }
     }
 }
 

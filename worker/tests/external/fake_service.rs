@@ -27,6 +27,10 @@ pub struct Recorded {
     pub narrations: Vec<NarrationRequest>,
     pub clips: Vec<ClipRequest>,
     pub polls: BTreeMap<String, u32>,
+    /// Whether clips are taken back.
+    pub cancels: bool,
+    /// The ids of clips that were taken back.
+    pub cancelled: Vec<String>,
     /// Prompts with this word are refused.
     pub refuses: String,
     /// Errors of the next pictures, as they are asked for.
@@ -153,5 +157,13 @@ impl Animator for FakeService {
         }
         let bytes = format!("the clip {id}").into_bytes();
         Ok(ClipState::Done(Clip { bytes, cost_micros: Some(280_000) }))
+    }
+
+    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
+        let mut recorded = self.recorded();
+        if recorded.cancels {
+            recorded.cancelled.push(id.to_owned());
+        }
+        Ok(recorded.cancels)
     }
 }

@@ -96,9 +96,10 @@ pub(super) fn knows(topic: &str, language: &str) -> bool {
 
 fn facts_about(topic: &str, language: &str) -> &'static [Fact] {
     let lower = topic.to_lowercase();
-    let is_about = |bank: &&facts::Bank| bank.words.iter().any(|word| subject::contains(&lower, word));
-    let bank = is_english(language).then(|| BANKS.iter().find(is_about)).flatten();
-    bank.map_or(&[], |bank| bank.facts)
+    let bank = BANKS
+        .iter()
+        .find(|bank| is_english(language) && bank.words.iter().any(|word| subject::contains(&lower, word)));
+    bank.map_or(&[][..], |bank| bank.facts)
 }
 
 fn is_english(language: &str) -> bool {

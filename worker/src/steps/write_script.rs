@@ -45,7 +45,8 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     };
     preflight::storyboard(context, &storyboard).await?;
     let scenes = storyboard.scenes.len();
-    context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
+    // That no submission is left for this script must not be taken for what another one needs.
+    context.progress.count_anew(u32::try_from(scenes).unwrap_or(u32::MAX));
     let remark = remark(context, external.is_some(), &storyboard)?;
     let said = [Some(format!("the storyboard has {scenes} scenes")), remark];
     Ok(Made {

@@ -94,6 +94,7 @@ async fn another_version_waits_for_quota_of_its_own_and_what_was_bought_is_not_b
     let second = film.make(StepName::WriteScript).await;
     assert_eq!((spent(&second), service.recorded().scripts.len()), (1, 2));
     assert!(told(&service)[1][0].contains("too short"), "{:?}", told(&service));
+    assert_eq!(second.scenes.unwrap().left, None, "another script would be taken for bought");
 }
 
 #[tokio::test]

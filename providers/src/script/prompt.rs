@@ -157,7 +157,7 @@ mod tests {
         assert!(told("tlh", 45).contains("in English that is about 108 words"), "{}", told("tlh", 45));
         let letters = |language: &str, seconds: u64| -> f64 {
             let told = told(language, seconds);
-            told.split("about ").last().unwrap().split(' ').next().unwrap().parse().unwrap()
+            told.rsplit("about ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
         };
         // A film that lasts twice as long has a little more than twice the letters: its scenes are as many.
         let (short, long) = (letters("de", 45), letters("de", 90));

@@ -34,6 +34,11 @@ use crate::settings::VideoSettings;
         "the name of a Channel is a DNS label of at most 63 characters: lower-case letters, digits and dashes"
     )
 )]
+#[x_kube(
+    validation = Rule::new(
+        "!has(self.watermark) || (has(self.watermarkKey) && self.watermarkKey != '')"
+    ).message("watermark says how the picture of watermarkKey is shown: give watermarkKey, or leave watermark out")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelSpec {
     /// Settings for jobs that leave them out. A job's own value goes before the channel's, field by field.
@@ -47,14 +52,70 @@ pub struct ChannelSpec {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub default_tags: Option<Vec<String>>,
 
-    /// Key of a clip under assets/ in the bucket that opens every film.
+    /// Key of a clip under assets/ in the bucket that opens every film. It may have any size, rate and length, with
+    /// sound or without; it fills the frame, is shown whole, and counts for length.max.
     pub intro_key: Option<AssetKey>,
 
-    /// Key of a clip under assets/ in the bucket that closes every film.
+    /// Key of a clip under assets/ in the bucket that closes every film, as introKey opens it.
     pub outro_key: Option<AssetKey>,
 
-    /// Key of an image under assets/ in the bucket that is laid over every film's picture.
+    /// Key of a picture under assets/ in the bucket that is laid over every film's picture, but for intro and outro.
+    /// What is transparent in it stays so.
     pub watermark_key: Option<AssetKey>,
+
+    /// How the picture of watermarkKey is shown.
+    pub watermark: Option<WatermarkLook>,
+}
+
+/// How a watermark is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WatermarkLook {
+    /// Where in the part of the frame that players leave free: TopLeft, TopRight, BottomLeft or BottomRight. It gives
+    /// way to burned captions. Default: TopRight.
+    #[serde(default)]
+    pub corner: Corner,
+
+    /// How much of it is seen, in per cent, 1 to 100. Default: 80.
+    #[serde(default = "default_opacity")]
+    #[schemars(range(min = 1, max = 100))]
+    pub opacity: i32,
+
+    /// Its width in per cent of the frame's, 2 to 40. Default: 14.
+    #[serde(default = "default_width")]
+    #[schemars(range(min = 2, max = 40))]
+    pub width: i32,
+}
+
+const fn default_opacity() -> i32 {
+    80
+}
+
+const fn default_width() -> i32 {
+    14
+}
+
+impl Default for WatermarkLook {
+    fn default() -> Self {
+        Self { corner: Corner::default(), opacity: default_opacity(), width: default_width() }
+    }
+}
+
+/// A corner of the frame.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(transform = crate::schema::plain_enum)]
+pub enum Corner {
+    /// Above, at the left.
+    TopLeft,
+    /// Above, at the right.
+    #[default]
+    TopRight,
+    /// Below, at the left.
+    BottomLeft,
+    /// Below, at the right.
+    BottomRight,
 }
 
 /// What the pods of the channel's videos carry.

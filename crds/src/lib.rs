@@ -29,7 +29,7 @@ pub mod units;
 pub mod videojob;
 pub mod yaml;
 
-pub use channel::{Channel, ChannelSpec};
+pub use channel::{Channel, ChannelSpec, Corner, WatermarkLook};
 pub use condition::{
     ConditionState, ConditionStatus, ConditionType, Phase, ProviderAccountReason, StepState,
     StoragePolicyReason, VideoJobReason,

@@ -43,6 +43,12 @@ impl Embedded {
         script::languages()
     }
 
+    /// Whether it has something to say about a topic in this language, or fills the time with what holds for every topic.
+    #[must_use]
+    pub fn knows(topic: &str, language: &str) -> bool {
+        script::knows(topic, language)
+    }
+
     /// Refuses a voice and a language that it cannot speak in.
     pub async fn require_voice(language: &str, voice: &str) -> Result<(), ProviderError> {
         voice::require(language, voice).await

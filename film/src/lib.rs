@@ -18,6 +18,7 @@ pub mod sound;
 pub mod speech;
 mod thumbnail;
 mod watch;
+mod watermark;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,10 +28,16 @@ use videofactory_pipeline::timeline::{Frames, SceneNeeds, Span, Timeline, srt, v
 
 use self::captions::{Captions, title};
 pub use self::error::FilmError;
-use self::request::{AudioSource, CaptionMode, CheckResult, Format, SectionFile, Sidecar, TransitionKind};
+use self::request::{
+    AudioSource, CaptionMode, CheckResult, Format, Part, SectionFile, Sidecar, TransitionKind,
+};
 pub use self::request::{Film, FilmRequest};
 use self::sound::heard::Heard;
 use self::watch::Watch;
+use self::watermark::Mark;
+
+/// An intro or outro asks for this much at least, in seconds; the timeline has a least length of its own.
+const SHORTEST: f64 = 0.001;
 
 /// What is done one after the other to make a film; [`Film::stages`] says how long each took.
 pub const STAGES: [&str; 5] = ["prepare", "sound", "picture", "join", "checks"];
@@ -58,13 +65,13 @@ pub async fn assemble(
     let (sidecar, burned) = files.unwrap_or_default();
     stages.end("prepare");
     progress(0.03);
-    let (timeline, sources) = (&prepared.timeline, &prepared.sources);
+    let (timeline, sources, mark) = (&prepared.timeline, &prepared.sources, prepared.mark.as_ref());
     let mut master = sound::mix_film(request, timeline, sources, &mut prepared.voices, work).await?;
     stages.end("sound");
     progress(0.08);
-    let studio = render::Studio { request, timeline, sources, work, out: dir };
+    let studio = render::Studio { request, timeline, sources, mark, work, out: dir };
     let share = |share| progress(0.08 + 0.80 * share);
-    let mut watch = Watch::new(request);
+    let mut watch = Watch::new(request, mark.map(|mark| mark.place));
     let sections = studio.sections(captions, &mut watch, share, rendered).await?;
     stages.end("picture");
     let (path, heard) = loop {
@@ -124,6 +131,7 @@ pub async fn rehearse(
     for format in formats {
         let request = &FilmRequest { format: *format, ..request.clone() };
         prepared.captions = Captions::set(request, &prepared.timeline, &prepared.voices.speech)?;
+        prepared.mark = Mark::read(request, prepared.captions.as_ref(), &mut prepared.notes).await?;
         checks.extend(checks::rehearsed(&prepared.plan(request, work), &heard).await?);
     }
     std::fs::remove_dir_all(work).map_err(FilmError::file("remove", work))?;
@@ -136,6 +144,7 @@ struct Prepared {
     voices: sound::Voices,
     timeline: Timeline,
     captions: Option<Captions>,
+    mark: Option<Mark>,
     notes: Vec<String>,
 }
 
@@ -147,8 +156,9 @@ impl Prepared {
         let voices = sound::voices(request, work).await?;
         let timeline = lay_out(request, &sources, &voices)?;
         let captions = Captions::set(request, &timeline, &voices.speech)?;
-        let notes = captions.as_ref().map(|set| set.notes.clone()).unwrap_or_default();
-        Ok(Self { sources, voices, timeline, captions, notes })
+        let mut notes = captions.as_ref().map(|set| set.notes.clone()).unwrap_or_default();
+        let mark = Mark::read(request, captions.as_ref(), &mut notes).await?;
+        Ok(Self { sources, voices, timeline, captions, mark, notes })
     }
 
     fn plan<'a>(&'a self, request: &'a FilmRequest, work: &'a Path) -> checks::Plan<'a> {
@@ -158,6 +168,7 @@ impl Prepared {
             sources: &self.sources,
             speech: &self.voices.speech,
             captions: self.captions.as_ref(),
+            mark: self.mark.as_ref().map(|mark| mark.place),
             work,
         }
     }
@@ -188,6 +199,21 @@ fn validate(request: &FilmRequest) -> Result<(), FilmError> {
         return refuse(
             format!("music at {} LU, ducked by {} LU, is no bed", audio.bed, audio.duck),
             "set audio.music.bed from -60 to 0 and audio.music.duck from 0 to 60",
+        );
+    }
+    let story = &request.scenes[request.story()];
+    if story.iter().any(|scene| scene.part != Part::Story) || story.is_empty() != request.scenes.is_empty() {
+        return refuse(
+            "an intro or outro stands where no story follows or precedes it".to_owned(),
+            "put the intro first, the outro last, and scenes between them",
+        );
+    }
+    if let Some(look) = request.watermark.as_ref().map(|watermark| watermark.look)
+        && (!(1..=100).contains(&look.opacity) || !(2..=40).contains(&look.width))
+    {
+        return refuse(
+            format!("a watermark of {} % width and {} % opacity is none", look.width, look.opacity),
+            "set watermark.width from 2 to 40 and watermark.opacity from 1 to 100",
         );
     }
     Ok(())
@@ -227,8 +253,10 @@ fn lay_out(
         .enumerate()
         .map(|(place, scene)| {
             // A clip whose own sound is heard is shown whole.
-            let own = match (request.audio.source, sources.clips.get(place)) {
-                (AudioSource::Clips, Some(Some(clip))) => clip.seconds - crossfade,
+            let own = match (scene.part, request.audio.source, sources.clips.get(place)) {
+                (Part::Story, AudioSource::Clips, Some(Some(clip))) => clip.seconds - crossfade,
+                // However short: without a length it would get that of a silent scene.
+                (Part::Intro | Part::Outro, _, Some(Some(clip))) => (clip.seconds - crossfade).max(SHORTEST),
                 _ => 0.0,
             };
             let least_seconds = if own > scene.min_seconds { own } else { scene.min_seconds };

@@ -14,6 +14,7 @@ use super::probe::{Clip, RGB_TO_BT709};
 use super::request::{ClipFit, Format};
 use super::sniff;
 use super::watch::Size;
+use super::watermark::Laid;
 
 /// x264's preset. Three generations at medium look like one at this; it costs half.
 pub const PRESET: &str = "veryfast";
@@ -95,6 +96,9 @@ pub struct SectionPlan {
     pub frames: Frames,
     /// In order.
     pub shots: Vec<Shot>,
+    /// What lies over them, below the captions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Laid>,
     /// The ASS file burned in; empty for none.
     pub captions: String,
 }
@@ -121,6 +125,9 @@ impl SectionPlan {
         let mut ffmpeg = Ffmpeg::new("render the picture", dir);
         for shot in &self.shots {
             ffmpeg = ffmpeg.input(&["-threads", "1", "-an", "-sn"], shot.format, &shot.path);
+        }
+        if let Some(mark) = &self.watermark {
+            ffmpeg = ffmpeg.input(&["-threads", "1", "-an", "-sn"], mark.format, &mark.path);
         }
         let rate = self.format.fps.per_second();
         ffmpeg
@@ -161,7 +168,14 @@ impl SectionPlan {
             };
             let _ = write!(graph, "[{place}:v:0]{filters}[p{place}];");
         }
-        let joined = self.join(&mut graph);
+        let mut joined = self.join(&mut graph);
+        if let Some(mark) = &self.watermark {
+            let filters = mark.filters(self.format.fps, self.frames);
+            let (place, left, top) = (self.shots.len(), mark.place.left, mark.place.top);
+            let _ = write!(graph, "[{place}:v:0]{filters}[mark];");
+            let _ = write!(graph, "[{joined}][mark]overlay=x={left}:y={top}:format=yuv420[marked];");
+            "marked".clone_into(&mut joined);
+        }
         let captions = if self.captions.is_empty() { "" } else { "ass=section.ass:shaping=complex," };
         let _ = write!(graph, "[{joined}]{captions}format=yuv420p,split[out][look];");
         let _ = write!(graph, "[look]{}[seen]", Size::of(self.format).filters());

@@ -122,6 +122,11 @@ fn has_alpha(name: &str) -> bool {
 
 /// Makes sure that a file holds a picture.
 pub async fn still(what: &str, path: &Path) -> Result<(), FilmError> {
+    size(what, path).await.map(drop)
+}
+
+/// Width and height of the picture in a file, in pixels.
+pub async fn size(what: &str, path: &Path) -> Result<(u32, u32), FilmError> {
     let refuse = |why: String| FilmError::ReadInput { what: what.to_owned(), path: path.to_owned(), why };
     let found = probe(
         &["-select_streams", "v:0", "-show_entries", "stream=width,height"],
@@ -130,8 +135,11 @@ pub async fn still(what: &str, path: &Path) -> Result<(), FilmError> {
     )
     .await
     .map_err(|error| unreadable(error, &refuse))?;
-    let wide = found["streams"][0]["width"].as_u64().unwrap_or_default();
-    if wide == 0 { Err(refuse("it holds no picture".to_owned())) } else { Ok(()) }
+    let side = |name: &str| found["streams"][0][name].as_u64().and_then(|side| u32::try_from(side).ok());
+    match (side("width"), side("height")) {
+        (Some(width @ 1..), Some(height @ 1..)) => Ok((width, height)),
+        _ => Err(refuse("it holds no picture".to_owned())),
+    }
 }
 
 /// Makes sure that a file holds sound.

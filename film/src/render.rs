@@ -17,10 +17,11 @@ use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, probe};
 use super::picture::{PRESET, SectionPlan, Shot, Shown, fit_clip, link, timescale};
 use super::probe;
-use super::request::{CaptionMode, FilmRequest, Picture, SectionFile, ThumbnailSource};
+use super::request::{CaptionMode, FilmRequest, Part, Picture, SectionFile, ThumbnailSource};
 use super::sniff;
 use super::sound::pcm::Pcm;
 use super::watch::Watch;
+use super::watermark::{Laid, Mark};
 
 /// Files are read in pieces of so many bytes: a clip may be larger than the pod's memory.
 const PIECE: usize = 64 * 1024;
@@ -50,9 +51,13 @@ impl Sources {
         }
         let mut seen: HashMap<&Path, String> = HashMap::new();
         for scene in &request.scenes {
-            let what = format!("the picture of scene {}", scene.id);
+            let what = scene.picture_name();
             let (Picture::Still { path, .. } | Picture::Clip { path }) = &scene.picture;
             let format = sniff::of(&what, path)?;
+            if scene.part != Part::Story && format.kind == sniff::Kind::Picture {
+                let why = "it is a picture, and no clip".to_owned();
+                return Err(FilmError::ReadInput { what, path: path.clone(), why });
+            }
             sources.formats.push(format);
             sources.clips.push(match &scene.picture {
                 Picture::Still { .. } => None,
@@ -69,7 +74,8 @@ impl Sources {
     }
 }
 
-fn digest_of(what: &str, path: &Path) -> Result<String, FilmError> {
+/// The digest of a file's bytes; `what` names it in messages.
+pub fn digest_of(what: &str, path: &Path) -> Result<String, FilmError> {
     let digest = File::open(path).and_then(digest_of_file).map_err(|error| FilmError::ReadInput {
         what: what.to_owned(),
         path: path.to_owned(),
@@ -99,6 +105,8 @@ pub struct Studio<'a> {
     pub timeline: &'a Timeline,
     /// What is in the pictures.
     pub sources: &'a Sources,
+    /// What lies over the picture, if anything.
+    pub mark: Option<&'a Mark>,
     /// For what is needed on the way.
     pub work: &'a Path,
     /// For what stays.
@@ -201,12 +209,21 @@ impl Studio<'_> {
         for part in &section.parts {
             let scene = &self.request.scenes[part.scene];
             if let Picture::Still { path, .. } = &scene.picture
-                && let Err(error) = probe::still(&format!("the picture of scene {}", scene.id), path).await
+                && let Err(error) = probe::still(&scene.picture_name(), path).await
             {
                 return Some(error);
             }
         }
         None
+    }
+
+    /// The watermark in a section, if it is seen there.
+    fn laid(&self, within: Span) -> Option<Laid> {
+        let story = self.request.story();
+        let start = |scene: usize| self.timeline.scenes[scene].start;
+        let appears = (story.start > 0).then(|| start(story.start));
+        let leaves = (story.end < self.request.scenes.len()).then(|| start(story.end));
+        self.mark?.laid(within, self.timeline.crossfade, (appears, leaves))
     }
 
     fn plan(&self, captions: Option<&Captions>, section: &Section) -> SectionPlan {
@@ -217,6 +234,7 @@ impl Studio<'_> {
             crossfade: self.timeline.crossfade,
             frames: section.frames,
             shots: section.parts.iter().map(|part| self.shot(part)).collect(),
+            watermark: self.laid(within),
             captions: captions.map(|captions| captions.ass(within)).unwrap_or_default(),
         }
     }

@@ -2,6 +2,7 @@
 //! What a `VideoJob` can choose is in the types of its settings; what names an object there names a file here.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ pub use videofactory_pipeline::documents::{CheckName, CheckOutcome, WordLevel};
 use videofactory_pipeline::settings;
 pub use videofactory_pipeline::settings::{
     AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, CaptionStyle, Captions, CheckAction, Checks,
-    ClipFit, Transition, TransitionKind,
+    ClipFit, Corner, Transition, TransitionKind, WatermarkLook,
 };
 use videofactory_pipeline::timeline::{FrameRate, Motion};
 
@@ -21,8 +22,11 @@ pub struct FilmRequest {
     pub format: Format,
     /// BCP-47; chooses fonts and the direction of captions.
     pub language: String,
-    /// In order of the film; at least one.
+    /// In order of the film; at least one that tells the story.
     pub scenes: Vec<Scene>,
+    /// A picture over the story.
+    #[serde(default)]
+    pub watermark: Option<Watermark>,
     /// Captions of what is said.
     #[serde(default)]
     pub captions: Captions,
@@ -62,6 +66,9 @@ pub struct Format {
 pub struct Scene {
     /// Names the scene in messages.
     pub id: String,
+    /// What it is to the film.
+    #[serde(default)]
+    pub part: Part,
     /// What is seen.
     pub picture: Picture,
     /// What is done with a clip that is shorter than the scene; one that cannot be bought again is slowed.
@@ -76,6 +83,27 @@ pub struct Scene {
     /// The scene lasts at least this long, in seconds; 0 = as its voice asks for.
     #[serde(default)]
     pub min_seconds: f64,
+}
+
+/// What a scene is to its film.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// It tells of what the film is about.
+    #[default]
+    Story,
+    /// A clip before the story: shown whole, with the sound that it brings. Nobody judges whether it moves.
+    Intro,
+    /// A clip after the story, as the intro is before it.
+    Outro,
+}
+
+/// A picture in a corner of the frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// Any picture that ffmpeg reads; its alpha is kept.
+    pub path: PathBuf,
+    /// Where it stands, how large, and how much of it is seen.
+    pub look: WatermarkLook,
 }
 
 /// What a scene shows.
@@ -238,6 +266,43 @@ pub struct CheckResult {
     pub value: f64,
     /// What was measured, in a sentence.
     pub message: String,
+}
+
+impl FilmRequest {
+    /// Places of the scenes between intro and outro.
+    #[must_use]
+    pub fn story(&self) -> Range<usize> {
+        let is = |scene: Option<&Scene>, part| scene.is_some_and(|scene| scene.part == part);
+        let from = usize::from(is(self.scenes.first(), Part::Intro));
+        let to = self.scenes.len() - usize::from(is(self.scenes.last(), Part::Outro));
+        from..to
+    }
+}
+
+impl Scene {
+    /// A clip that opens or closes the film.
+    #[must_use]
+    pub fn of_channel(part: Part, path: PathBuf) -> Self {
+        Self {
+            id: if part == Part::Intro { "intro" } else { "outro" }.to_owned(),
+            part,
+            picture: Picture::Clip { path },
+            fit: ClipFit::Hold,
+            voice: None,
+            caption: String::new(),
+            min_seconds: 0.0,
+        }
+    }
+
+    /// What its picture is called in messages.
+    #[must_use]
+    pub fn picture_name(&self) -> String {
+        match self.part {
+            Part::Story => format!("the picture of scene {}", self.id),
+            Part::Intro => "the intro".to_owned(),
+            Part::Outro => "the outro".to_owned(),
+        }
+    }
 }
 
 impl Film {

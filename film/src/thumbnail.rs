@@ -20,13 +20,15 @@ pub async fn make(
     dir: &Path,
 ) -> Result<PathBuf, FilmError> {
     let mut seek = None;
+    let first = request.story().start;
     let mut colours = ON_GROUND.to_owned();
     let path = match &request.thumbnail.source {
         ThumbnailSource::Image(path) => {
             probe::still("the thumbnail", path).await?;
             path
         }
-        ThumbnailSource::Frame => match (&request.scenes[0].picture, &sources.clips[0]) {
+        // An intro looks alike in every film of its channel.
+        ThumbnailSource::Frame => match (&request.scenes[first].picture, &sources.clips[first]) {
             (Picture::Clip { path }, Some(clip)) => {
                 seek = Some(format!("{:.3}", clip.seconds / 2.0));
                 let range = if clip.full_range { "pc" } else { "tv" };

@@ -9,6 +9,7 @@ use super::error::FilmError;
 use super::ffmpeg::Ffmpeg;
 use super::request::{CaptionPosition, FilmRequest, Format};
 use super::sniff::MP4;
+use super::watermark::Place;
 
 /// The film is looked at in blocks of this many pixels squared.
 const BLOCK: u32 = 8;
@@ -37,6 +38,8 @@ pub struct Watch {
     size: Size,
     /// Words that light up are no movement of the picture.
     captions: Range<usize>,
+    /// Blocks across and down that a watermark covers, which would hide that a frame is black.
+    mark: Option<(Range<usize>, Range<usize>)>,
     anchor: Vec<u8>,
     since: u64,
     /// Black frames.
@@ -92,6 +95,27 @@ impl Size {
             .await
     }
 
+    /// The blocks across and down that hold a pixel of this place.
+    fn covered(self, format: Format, place: Place) -> (Range<usize>, Range<usize>) {
+        let blocks = |from: u32, length: u32, blocks: usize, pixels: u32| {
+            let (from, end, pixels) = (from as usize, (from + length) as usize, pixels as usize);
+            from * blocks / pixels..(end * blocks).div_ceil(pixels)
+        };
+        (
+            blocks(place.left, place.width, self.width, format.width),
+            blocks(place.top, place.height, self.height, format.height),
+        )
+    }
+
+    /// A frame without these blocks across and down.
+    fn without(self, luma: &[u8], (across, down): &(Range<usize>, Range<usize>)) -> Vec<u8> {
+        let blocks = luma.iter().enumerate();
+        let left = blocks.filter(|(place, _)| {
+            !(across.contains(&(place % self.width)) && down.contains(&(place / self.width)))
+        });
+        left.map(|(_, value)| *value).collect()
+    }
+
     /// What this frame looks like.
     #[must_use]
     pub fn gist(self, luma: &[u8]) -> Gist {
@@ -110,13 +134,14 @@ impl Size {
 }
 
 impl Watch {
-    /// Before the first frame.
+    /// Before the first frame; `mark` is where a watermark stands.
     #[must_use]
-    pub fn new(request: &FilmRequest) -> Self {
+    pub fn new(request: &FilmRequest, mark: Option<Place>) -> Self {
         let size = Size::of(request.format);
         Self {
             size,
             captions: caption_band(request, size),
+            mark: mark.map(|place| size.covered(request.format, place)),
             anchor: Vec::new(),
             since: 0,
             black: Vec::new(),
@@ -134,7 +159,11 @@ impl Watch {
     /// The next frame.
     pub fn see(&mut self, luma: &[u8]) {
         let frame = self.gists.len() as u64;
-        if Darkness::of(luma).within(BLACK) {
+        let darkness = match &self.mark {
+            Some(mark) => Darkness::of(&self.size.without(luma, mark)),
+            None => Darkness::of(luma),
+        };
+        if darkness.within(BLACK) {
             self.black.push(frame);
         }
         if self.anchor.is_empty() || self.moved(luma) {
@@ -199,4 +228,30 @@ fn caption_band(request: &FilmRequest, Size { width, height }: Size) -> Range<us
 #[expect(clippy::cast_precision_loss, reason = "pixels and their sums are well below 2^53")]
 fn count(number: u64) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_black_frame_is_found_under_a_watermark() {
+        let format = Format {
+            width: 80,
+            height: 160,
+            fps: videofactory_pipeline::timeline::FrameRate::new(30).unwrap(),
+        };
+        let size = Size::of(format);
+        let place = Place { left: 44, top: 30, width: 20, height: 10 };
+        let mark = size.covered(format, place);
+        assert_eq!(mark, (5..8, 3..5));
+        let mut luma = vec![16; size.bytes()];
+        for (x, y) in [(5, 3), (7, 4)] {
+            luma[y * 10 + x] = 235;
+        }
+        assert!(!Darkness::of(&luma).within(BLACK));
+        assert!(Darkness::of(&size.without(&luma, &mark)).within(BLACK));
+        luma[3 * 10 + 4] = 235;
+        assert!(!Darkness::of(&size.without(&luma, &mark)).within(BLACK), "light beside it is not seen");
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use videofactory_crds::StepName;
+use videofactory_crds::{StepName, WatermarkLook};
 
 use crate::contract::{Brand, GivenScenes, Upstream};
 use crate::digest::{Digest, verbatim};
@@ -72,10 +72,19 @@ fn step_settings(step: StepName, film: &FilmInputs<'_>) -> Value {
         StepName::AssembleVideo => json!({
             "all": part(&["language", "format", "captions", "audio", "transition", "thumbnail", "checks"]),
             "fit": providers.animation.as_ref().map(|provider| provider.fit),
-            "brand": [&film.brand.intro, &film.brand.outro, &film.brand.watermark],
+            "brand": brand(film.brand),
         }),
         StepName::PublishVideo => json!({"all": part(&["publish"]), "tags": film.brand.tags}),
     }
+}
+
+/// What a channel adds to the film itself. A watermark's look counts where there is one and it is not the usual one.
+fn brand(brand: &Brand) -> Value {
+    let keys = [&brand.intro, &brand.outro, &brand.watermark];
+    if brand.watermark.is_empty() || brand.watermark_look == WatermarkLook::default() {
+        return json!(keys);
+    }
+    json!([keys, brand.watermark_look])
 }
 
 /// The digest of the script itself: no override and no take asks its writer again.
@@ -204,6 +213,7 @@ fn chosen<'a>(settings: &'a Settings, name: &str) -> impl Serialize + use<'a> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use videofactory_crds::Corner;
     use videofactory_crds::settings::ClipFit;
 
     use super::*;
@@ -289,11 +299,14 @@ mod tests {
 
     #[test]
     fn each_field_belongs_to_its_steps() {
-        let table: [Row; 13] = [
+        let table: [Row; 16] = [
             ("captions", |c| c.settings.captions.style.max_lines = 1, &["assemble-video"]),
             ("rate", |c| c.settings.format.fps = 25, &["assemble-video"]),
             ("topic of the title", |c| c.brand.tags.push("sea".to_owned()), &["publish-video"]),
+            ("intro", |c| c.brand.intro = "assets/i.mp4".to_owned(), &["assemble-video"]),
+            ("outro", |c| c.brand.outro = "assets/o.mp4".to_owned(), &["assemble-video"]),
             ("watermark", |c| c.brand.watermark = "assets/w.png".to_owned(), &["assemble-video"]),
+            ("the look of no watermark", |c| c.brand.watermark_look.opacity = 50, &[]),
             (
                 "script's model",
                 |c| {
@@ -342,6 +355,25 @@ mod tests {
             expected.sort();
             assert_eq!(changed(change), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn another_look_of_a_watermark_makes_another_film() {
+        let with = |look: WatermarkLook| {
+            let mut case = Case::new();
+            case.brand.watermark = "assets/w.png".to_owned();
+            case.brand.watermark_look = look;
+            case.all()["assemble-video"].clone()
+        };
+        let usual = WatermarkLook::default();
+        let looks = [
+            usual,
+            WatermarkLook { corner: Corner::BottomLeft, ..usual },
+            WatermarkLook { opacity: 50, ..usual },
+            WatermarkLook { width: 20, ..usual },
+        ];
+        let films: std::collections::BTreeSet<String> = looks.into_iter().map(with).collect();
+        assert_eq!(films.len(), looks.len(), "{films:?}");
     }
 
     #[test]

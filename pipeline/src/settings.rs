@@ -19,6 +19,7 @@ pub use videofactory_crds::settings::{
     AudioSource, CaptionHighlight, CaptionMode, CaptionPosition, Character, CheckAction, ClipFit,
     TransitionKind,
 };
+pub use videofactory_crds::{Corner, WatermarkLook};
 
 use crate::digest::without_defaults;
 

@@ -45,6 +45,12 @@ pub trait Illustrator: Send + Sync {
 
     /// Looks after a picture that was queued, as [`Animator::poll`] does after a clip; nothing while it is being made.
     async fn poll(&self, id: &str) -> Result<Option<Picture>, ProviderError>;
+
+    /// As [`Animator::cancel`].
+    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
+        let _ = id;
+        Ok(false)
+    }
 }
 
 #[async_trait]
@@ -137,6 +143,13 @@ pub trait Animator: Send + Sync {
     /// Looks after a clip. When it is done, its bytes are fetched within this call. `Refused` and
     /// `Unexpected` end it: nothing will come of it. After every other error it is looked after again.
     async fn poll(&self, id: &str) -> Result<ClipState, ProviderError>;
+
+    /// Takes back what was submitted under this id, and nothing else. Whether it is certain that nothing will come of it:
+    /// not where the service takes nothing back, and not where it is made already.
+    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
+        let _ = id;
+        Ok(false)
+    }
 }
 
 /// Says whether a service can be reached and takes the credentials, by a request that costs nothing.
@@ -233,6 +246,17 @@ pub struct ScriptRequest {
     pub style: String,
     /// Who may appear.
     pub characters: Vec<Character>,
+    /// What was written before, if it is to be written anew.
+    pub revision: Option<Revision>,
+}
+
+/// A script that is to be written anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// What the writer gave.
+    pub script: Script,
+    /// What is wrong with it, a sentence each.
+    pub faults: Vec<String>,
 }
 
 /// A whole script.

@@ -17,6 +17,7 @@ pub mod huggingface;
 pub mod image;
 mod json;
 pub mod openai_compatible;
+pub mod pace;
 pub mod prices;
 mod request;
 mod script;
@@ -31,7 +32,7 @@ pub mod youtube;
 
 pub use capability::{
     Animator, Artist, Character, Clip, ClipRequest, ClipState, Drawn, HEADROOM, Health, Illustrator, Lengths,
-    Model, NarrationRequest, Narrator, Picture, PictureRequest, Script, ScriptRequest, ScriptScene,
+    Model, NarrationRequest, Narrator, Picture, PictureRequest, Revision, Script, ScriptRequest, ScriptScene,
     ScriptWriter, Speech, Ticket, TimingLevel, WordTiming,
 };
 pub use comfyui::ComfyUi;

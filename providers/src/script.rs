@@ -1,14 +1,16 @@
 //! Scripts of language models: how one is asked for, and whether what came is one.
 
+mod prompt;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+pub(crate) use self::prompt::prompt;
 
 use crate::capability::{Script, ScriptRequest, ScriptScene};
 use crate::error::ProviderError;
 use crate::json;
 
-/// Words that a narrator says in a second, in English.
-const WORDS_A_SECOND: f64 = 2.4;
 /// Nobody says a letter faster than this, in seconds; a Chinese character counts as several.
 const HURRIED_LETTER_SECONDS: f64 = 0.05;
 /// How many letters a Chinese character counts as.
@@ -21,45 +23,6 @@ const MAX_TITLE_CHARACTERS: usize = 100;
 const MAX_TAG_CHARACTERS: usize = 30;
 /// Most tags.
 const MAX_TAGS: usize = 15;
-
-/// The instructions for the writer.
-pub(crate) fn prompt(request: &ScriptRequest) -> String {
-    let target = request.target.min(request.max).as_secs_f64();
-    let words = (target * WORDS_A_SECOND).round().max(1.0);
-    let count = request.scene_count;
-    let mut prompt = format!(
-        "Write the script of a short video about the topic between the lines.\n---\n{}\n---\n\
-         It has exactly {count} scenes. The narration of all scenes together is to take about {target:.0} seconds to say, \
-         and at most {:.0}: in English that is about {words:.0} words in all, and in other languages whatever takes as \
-         long.\n\
-         - narration: what the narrator says, in the language with the BCP-47 tag \"{}\". Only words to be spoken: no \
-         directions, headings, emoji or markup. Begin with a hook, tell one thing a scene, and close the circle at the \
-         end.\n\
-         - imagePrompt: what is seen while it is said, in English whatever the language: one still picture with subject, \
-         place, light and framing. No text in the picture, no trademarks, no living people by name.\n\
-         - motionPrompt: what moves in that picture and how the camera moves, in English, in one sentence.\n\
-         - title: at most {MAX_TITLE_CHARACTERS} characters; description: two or three sentences; both in the language of \
-         the narration. tags: 5 to 10 search words.\n",
-        request.topic.trim(),
-        request.max.as_secs_f64().max(target),
-        request.language,
-    );
-    if !request.style.trim().is_empty() {
-        prompt.push_str("All pictures share this look, which is added to each imagePrompt later: ");
-        prompt.push_str(request.style.trim());
-        prompt.push('\n');
-    }
-    for character in &request.characters {
-        prompt.push_str("A character who may appear, in imagePrompt always by this very name: ");
-        prompt.push_str(&format_character(&character.name, &character.description));
-        prompt.push('\n');
-    }
-    prompt
-}
-
-fn format_character(name: &str, description: &str) -> String {
-    if description.trim().is_empty() { name.to_owned() } else { format!("{name}: {}", description.trim()) }
-}
 
 /// The JSON schema of the answer.
 pub(crate) fn schema(scene_count: usize) -> Value {
@@ -205,7 +168,7 @@ mod tests {
     use super::*;
     use crate::capability::{Character, Model};
 
-    fn request() -> ScriptRequest {
+    pub(super) fn request() -> ScriptRequest {
         ScriptRequest {
             model: Model::default(),
             topic: "Three facts about the deep ocean".to_owned(),
@@ -219,6 +182,7 @@ mod tests {
                 description: "an old sailor".to_owned(),
                 ..Character::default()
             }],
+            revision: None,
         }
     }
 
@@ -232,21 +196,6 @@ mod tests {
         json!({"title": "T".repeat(120), "description": "d", "tags": ["#mar", "mar", "", "x".repeat(31)],
             "scenes": vec![scene; scenes]})
         .to_string()
-    }
-
-    #[test]
-    fn the_writer_is_told_all_that_was_asked_for() {
-        let prompt = prompt(&request());
-        for part in [
-            "deep ocean",
-            "exactly 6 scenes",
-            "about 108 words",
-            "\"pt-BR\"",
-            "cinematic",
-            "Captain Lund: an old sailor",
-        ] {
-            assert!(prompt.contains(part), "{part} is not in {prompt}");
-        }
     }
 
     #[test]

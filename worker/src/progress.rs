@@ -36,6 +36,11 @@ impl Progress {
         self.count(|report| report.total = total);
     }
 
+    /// The same, and forgets what was counted before.
+    pub fn count_anew(&self, total: u32) {
+        self.count(|report| *report = SceneReport { total, ..SceneReport::default() });
+    }
+
     /// A scene that is there already.
     pub fn found(&self, place: u32) {
         self.count(|report| report.completed.insert(place));

@@ -18,7 +18,6 @@ pub(super) const LANGUAGES: &[(&str, &Phrases)] = &[
 ];
 
 const GERMAN: Phrases = Phrases {
-    letter_seconds: 0.069,
     space: " ",
     hooks: &[
         "Heute geht es um dieses Thema: {topic}.",
@@ -58,7 +57,6 @@ const GERMAN: Phrases = Phrases {
 };
 
 const FRENCH: Phrases = Phrases {
-    letter_seconds: 0.056,
     space: " ",
     hooks: &[
         "Aujourd'hui, un sujet étonnant : {topic}.",
@@ -95,7 +93,6 @@ const FRENCH: Phrases = Phrases {
 };
 
 const SPANISH: Phrases = Phrases {
-    letter_seconds: 0.071,
     space: " ",
     hooks: &[
         "Hoy, un tema sorprendente: {topic}.",
@@ -132,7 +129,6 @@ const SPANISH: Phrases = Phrases {
 };
 
 const ITALIAN: Phrases = Phrases {
-    letter_seconds: 0.069,
     space: " ",
     hooks: &[
         "Oggi, un tema sorprendente: {topic}.",
@@ -169,7 +165,6 @@ const ITALIAN: Phrases = Phrases {
 };
 
 const PORTUGUESE: Phrases = Phrases {
-    letter_seconds: 0.073,
     space: " ",
     hooks: &[
         "Hoje, um tema surpreendente: {topic}.",
@@ -206,7 +201,6 @@ const PORTUGUESE: Phrases = Phrases {
 };
 
 const RUSSIAN: Phrases = Phrases {
-    letter_seconds: 0.068,
     space: " ",
     hooks: &[
         "Сегодня наша тема: {topic}.",
@@ -243,7 +237,6 @@ const RUSSIAN: Phrases = Phrases {
 };
 
 const JAPANESE: Phrases = Phrases {
-    letter_seconds: 0.128,
     space: "",
     hooks: &[
         "今日のテーマは「{topic}」です。",
@@ -280,7 +273,6 @@ const JAPANESE: Phrases = Phrases {
 };
 
 const HINDI: Phrases = Phrases {
-    letter_seconds: 0.09,
     space: " ",
     hooks: &["आज का विषय है: {topic}।", "एक विषय, कई आश्चर्य: {topic}।", "हमें लगता है कि हम सब जानते हैं: {topic}।"],
     questions: &["आज का सवाल है: {topic}", "अच्छा सवाल है: {topic}"],
@@ -313,7 +305,6 @@ const HINDI: Phrases = Phrases {
 };
 
 const ARABIC: Phrases = Phrases {
-    letter_seconds: 0.115,
     space: " ",
     hooks: &[
         "موضوعنا اليوم: {topic}.",

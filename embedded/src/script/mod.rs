@@ -6,13 +6,13 @@ mod facts;
 mod languages;
 mod phrases;
 mod prompts;
-mod tempo;
 #[cfg(test)]
 mod tests;
 mod topic;
 
 use videofactory_providers::capability::{Script, ScriptRequest, ScriptScene};
 use videofactory_providers::error::ProviderError;
+use videofactory_providers::pace::{Pace, SCENE_PAUSE};
 
 use self::facts::{BANKS, Fact};
 use self::phrases::Phrases;
@@ -55,7 +55,7 @@ impl Role {
 
 /// Writes the script.
 pub(super) fn write(request: &ScriptRequest) -> Result<Script, ProviderError> {
-    let phrases = phrases_for(&request.language)?;
+    let (phrases, pace) = phrases_for(&request.language)?;
     if request.topic.trim().is_empty() {
         return Err(configuration(
             "there is no topic to write about; set spec.topic or give the scenes".to_owned(),
@@ -67,8 +67,7 @@ pub(super) fn write(request: &ScriptRequest) -> Result<Script, ProviderError> {
             request.scene_count
         )));
     }
-    let english = request.language.to_ascii_lowercase().starts_with("en");
-    let mut writer = Writer::new(request, phrases, english);
+    let mut writer = Writer::new(request, phrases, pace);
     let scenes = writer.scenes();
     let seconds: f64 = scenes.iter().map(|scene| writer.cost(&scene.narration)).sum();
     if seconds > request.max.as_secs_f64() * 1.05 {
@@ -90,14 +89,32 @@ pub(super) fn write(request: &ScriptRequest) -> Result<Script, ProviderError> {
     })
 }
 
+/// Whether there are facts to tell about a topic. Without any, a script holds for every topic, and says nothing of it.
+pub(super) fn knows(topic: &str, language: &str) -> bool {
+    !facts_about(topic, language).is_empty()
+}
+
+fn facts_about(topic: &str, language: &str) -> &'static [Fact] {
+    let lower = topic.to_lowercase();
+    let bank = BANKS
+        .iter()
+        .find(|bank| is_english(language) && bank.words.iter().any(|word| subject::contains(&lower, word)));
+    bank.map_or(&[][..], |bank| bank.facts)
+}
+
+fn is_english(language: &str) -> bool {
+    language.to_ascii_lowercase().starts_with("en")
+}
+
 /// The languages that there are phrases in.
 pub(super) fn languages() -> impl Iterator<Item = &'static str> {
     languages::LANGUAGES.iter().map(|(name, _)| *name)
 }
 
-fn phrases_for(language: &str) -> Result<&'static Phrases, ProviderError> {
+fn phrases_for(language: &str) -> Result<(&'static Phrases, Pace), ProviderError> {
     let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    languages::LANGUAGES.iter().find(|(name, _)| *name == primary).map(|(_, phrases)| *phrases).ok_or_else(|| {
+    let phrases = languages::LANGUAGES.iter().find(|(name, _)| *name == primary).map(|(_, phrases)| *phrases);
+    phrases.zip(Pace::of(language)).ok_or_else(|| {
         let known: Vec<&str> = self::languages().collect();
         configuration(format!(
             "no script can be written in the language \"{language}\", only in {}; give the scenes in spec.scenes, or name an \
@@ -144,6 +161,7 @@ impl<T: Copy> Deck<T> {
 struct Writer<'a> {
     request: &'a ScriptRequest,
     phrases: &'static Phrases,
+    pace: Pace,
     topic: Topic,
     subject: Subject,
     /// Whether items are numbered aloud.
@@ -157,21 +175,21 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(request: &'a ScriptRequest, phrases: &'static Phrases, english: bool) -> Self {
-        let topic = topic::read(&request.topic, english);
+    fn new(request: &'a ScriptRequest, phrases: &'static Phrases, pace: Pace) -> Self {
+        let topic = topic::read(&request.topic, is_english(&request.language));
         let mut random = Random::new(request.scene_count as u64, &[&request.topic, &request.language]);
-        let lower = request.topic.to_lowercase();
-        let bank = BANKS
-            .iter()
-            .find(|bank| english && bank.words.iter().any(|word| subject::contains(&lower, word)));
-        let facts = bank.map_or(&[][..], |bank| bank.facts);
-        let facts = random.order(facts.len()).into_iter().map(|index| &facts[index]).collect();
+        let facts = facts_about(&request.topic, &request.language);
+        let facts: Vec<&'static Fact> =
+            random.order(facts.len()).into_iter().map(|index| &facts[index]).collect();
         let fallback = [Subject::Flow, Subject::Meadow, Subject::Mountains, Subject::Sea];
         let subject = subject::of(&request.topic).unwrap_or_else(|| *random.pick(&fallback));
+        let labelled = topic.promised.is_some() || random.below(3) == 0;
         Self {
             request,
             phrases,
-            numbered: topic.promised.is_some() || random.below(3) == 0,
+            pace,
+            // What says nothing of the topic is not counted as if it were the facts that were promised.
+            numbered: labelled && !facts.is_empty(),
             topic,
             subject,
             facts,
@@ -192,7 +210,7 @@ impl<'a> Writer<'a> {
         // Labels are for films that have the time to say them in every scene.
         self.numbered &= left / weight(&roles) > 5.5;
         for (index, role) in roles.iter().copied().enumerate() {
-            let budget = left * role.weight() / weight(&roles[index..]) - tempo::SCENE_PAUSE;
+            let budget = left * role.weight() / weight(&roles[index..]) - SCENE_PAUSE;
             let (narration, image) = self.scene(role, budget);
             left -= self.cost(&narration);
             let image =
@@ -250,8 +268,8 @@ impl<'a> Writer<'a> {
     /// The forms of the next item, the longest first, and its picture: a fact if there is one left, of those
     /// rather one that can be told whole; else something that holds for every topic.
     fn item(&mut self, limit: f64) -> (Vec<String>, Option<&'static str>) {
-        let letter_seconds = self.phrases.letter_seconds;
-        let fits = |text: &str| tempo::seconds(text, letter_seconds) <= limit;
+        let pace = self.pace;
+        let fits = |text: &str| pace.seconds(text) <= limit;
         let whole = self.facts.iter().rposition(|fact| fits(fact.text));
         if let Some(at) = whole.or_else(|| self.facts.len().checked_sub(1)) {
             let fact = self.facts.remove(at);
@@ -276,8 +294,8 @@ impl<'a> Writer<'a> {
 
     /// More to say within `left` seconds: a fact or a remark where there is room, else an aside.
     fn filler(&mut self, role: Role, left: f64) -> Option<String> {
-        let phrases = self.phrases;
-        let fits = |text: &str| tempo::seconds(text, phrases.letter_seconds) <= left * 1.1;
+        let pace = self.pace;
+        let fits = |text: &str| pace.seconds(text) <= left * 1.1;
         let spare = self.facts.len() > self.request.scene_count || self.request.scene_count < 3;
         if left > 5.0 && spare && self.facts.last().is_some_and(|fact| fits(fact.text)) {
             return self.facts.pop().map(|fact| fact.text.to_owned());
@@ -292,8 +310,8 @@ impl<'a> Writer<'a> {
     }
 
     fn crumb(&mut self, budget: f64) -> String {
-        let letter_seconds = self.phrases.letter_seconds;
-        let fits = |text: &str| tempo::seconds(text, letter_seconds) <= budget * 1.15;
+        let pace = self.pace;
+        let fits = |text: &str| pace.seconds(text) <= budget * 1.15;
         let crumb =
             self.crumbs.draw(&mut self.random, fits).or_else(|| self.crumbs.draw(&mut self.random, |_| true));
         crumb.unwrap_or("…").to_owned()
@@ -316,11 +334,11 @@ impl<'a> Writer<'a> {
     }
 
     fn seconds(&self, text: &str) -> f64 {
-        tempo::seconds(text, self.phrases.letter_seconds)
+        self.pace.seconds(text)
     }
 
     fn cost(&self, text: &str) -> f64 {
-        self.seconds(text) + tempo::SCENE_PAUSE
+        self.seconds(text) + SCENE_PAUSE
     }
 }
 

@@ -4,8 +4,6 @@
 /// The sentences of one language, by the place they take in a film.
 #[derive(Debug)]
 pub(super) struct Phrases {
-    /// Seconds a letter, as the embedded voice speaks.
-    pub letter_seconds: f64,
     /// What stands between sentences: a space, or nothing.
     pub space: &'static str,
     /// Openings that name the topic.
@@ -31,7 +29,6 @@ pub(super) struct Phrases {
 }
 
 pub(super) const ENGLISH: Phrases = Phrases {
-    letter_seconds: 0.067,
     space: " ",
     hooks: &[
         "You think you know {topic}. Give me a moment.",

@@ -15,16 +15,13 @@ fn request(topic: &str, language: &str, scene_count: usize, target: u64) -> Scri
         scene_count,
         style: String::new(),
         characters: Vec::new(),
+        revision: None,
     }
 }
 
 fn estimate(script: &Script, language: &str) -> f64 {
-    let phrases = phrases_for(language).unwrap();
-    script
-        .scenes
-        .iter()
-        .map(|scene| tempo::seconds(&scene.narration, phrases.letter_seconds) + tempo::SCENE_PAUSE)
-        .sum()
+    let (_, pace) = phrases_for(language).unwrap();
+    pace.film_seconds(script.scenes.iter().map(|scene| scene.narration.as_str()))
 }
 
 #[test]
@@ -41,6 +38,23 @@ fn a_promise_of_three_facts_is_kept_in_the_scenes_between_hook_and_close() {
 fn a_language_without_phrases_is_refused_with_what_to_do() {
     let error = write(&request("Topic", "tlh", 3, 30)).unwrap_err().to_string();
     assert!(error.contains("spec.scenes") && error.contains("en, de, fr"), "{error}");
+}
+
+#[test]
+fn every_language_with_phrases_has_a_pace() {
+    for language in languages() {
+        assert!(phrases_for(language).is_ok(), "{language} has none");
+    }
+}
+
+#[test]
+fn what_says_nothing_of_its_topic_is_not_counted_as_facts() {
+    let label = |script: &Script| script.scenes.iter().any(|scene| scene.narration.contains("Number 1."));
+    for (topic, known) in [("Three facts about cats", true), ("Three facts about tax law", false)] {
+        assert_eq!(knows(topic, "en-GB"), known, "{topic}");
+        assert_eq!(label(&write(&request(topic, "en", 6, 60)).unwrap()), known, "{topic}");
+    }
+    assert!(!knows("Warum Katzen schnurren", "de"));
 }
 
 #[test]

@@ -242,6 +242,13 @@ impl Limits {
         Self { em: self.em.min(self.height / needed), ..self }
     }
 
+    /// Pixels that a page of these words is high at most, outline included; 0 if none of them is set here.
+    #[must_use]
+    pub fn most_height<'a>(&self, words: impl Iterator<Item = &'a SetWord>) -> f64 {
+        let tallest = words.map(|word| word.tall).fold(0.0, f64::max);
+        if tallest > 0.0 { self.em * (self.lines_wide() * tallest + 2.0 * OUTLINE) } else { 0.0 }
+    }
+
     fn lines_wide(&self) -> f64 {
         f64::from(u32::try_from(self.lines).unwrap_or(1))
     }

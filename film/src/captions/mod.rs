@@ -6,6 +6,8 @@ pub mod layout;
 pub mod legible;
 pub mod text;
 
+use std::ops::Range;
+
 use unicode_script::{Script, UnicodeScript};
 use videofactory_pipeline::timeline::{Cue, Frames, Interval, Span, Timeline};
 
@@ -14,11 +16,15 @@ use self::fonts::Fonts;
 use self::layout::{Area, Limits, MAX_LINE, TimedPage, one_page, paginate, set, set_by_characters, time};
 use self::text::Token;
 use super::error::FilmError;
-use super::request::{CaptionHighlight, CaptionMode, CaptionStyle, FilmRequest, Format, Scene, WordLevel};
+use super::request::{
+    CaptionHighlight, CaptionMode, CaptionPosition, CaptionStyle, FilmRequest, Format, Scene, WordLevel,
+};
 
 /// Pixels of an em, by the shorter side of a portrait frame and by the height of any other.
 const EM_PORTRAIT: f64 = 0.074;
 const EM_LANDSCAPE: f64 = 0.058;
+/// What stands beside captions keeps so far from them, in ems.
+const CLEAR: f64 = 0.25;
 /// The letters of a thumbnail against those of captions, and their most lines.
 const TITLE_SIZE: f64 = 1.9;
 const TITLE_LINES: usize = 4;
@@ -81,6 +87,26 @@ impl Captions {
     pub fn proof(&self) -> String {
         let burned = self.fonts.as_ref();
         burned.map_or_else(String::new, |fonts| ass::proof(fonts, &self.pages, self.format, &self.look))
+    }
+
+    /// The rows of the frame that captions of this style may cover, with as many lines as a page may have; `None` where
+    /// none are burned.
+    #[must_use]
+    pub fn rows(&self, style: &CaptionStyle) -> Option<Range<f64>> {
+        let limits = limits(self.format, style);
+        let words = self.pages.iter().flat_map(|page| page.page.lines.iter().flatten());
+        let height = limits.most_height(words).min(limits.height);
+        if self.fonts.is_none() || height <= 0.0 {
+            return None;
+        }
+        let area = Area::safe(self.format);
+        let top = match self.look.position {
+            CaptionPosition::Top => area.top,
+            CaptionPosition::Middle => f64::midpoint(area.top, area.bottom) - height / 2.0,
+            CaptionPosition::Bottom => area.bottom - height,
+        };
+        let clear = CLEAR * limits.em;
+        Some(top - clear..top + height + clear)
     }
 
     /// For SRT and `WebVTT`.
@@ -254,6 +280,7 @@ mod tests {
             format: Format { width: 720, height: 1280, fps: FrameRate::new(30).unwrap() },
             language: "en".to_owned(),
             scenes: Vec::new(),
+            watermark: None,
             captions: crate::request::Captions::default(),
             audio: Audio::default(),
             transition: Transition::default(),
@@ -306,6 +333,7 @@ mod tests {
         request.captions.style.font = "No Such Sans".to_owned();
         request.scenes.push(Scene {
             id: "s1".to_owned(),
+            part: crate::request::Part::Story,
             picture: Picture::Clip { path: "a.mp4".into() },
             fit: crate::request::ClipFit::Slow,
             voice: Some(Voice {

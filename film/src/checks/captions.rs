@@ -8,6 +8,7 @@ use crate::captions::layout::Area;
 use crate::error::FilmError;
 use crate::ffmpeg::Ffmpeg;
 use crate::request::CaptionMode;
+use crate::watermark::Place;
 
 /// A scene's first caption may begin this far from a beginning of speech, in seconds.
 const APART: f64 = 0.15;
@@ -32,7 +33,7 @@ pub(super) async fn check(plan: &Plan<'_>) -> Result<Option<Finding>, FilmError>
         faults.push(format!("a caption begins {:.0} ms from what is said", apart * 1000.0));
     }
     if matches!(plan.request.captions.mode, CaptionMode::Burned | CaptionMode::Both) {
-        faults.extend(outside(plan, captions).await?);
+        faults.extend(misplaced(plan, captions).await?);
     }
     let good = faults.is_empty();
     let message = if good {
@@ -63,8 +64,8 @@ fn furthest_apart(plan: &Plan<'_>, captions: &Captions) -> f64 {
     furthest
 }
 
-/// What of the captions lies outside the safe area: each page is drawn alone on grey.
-async fn outside(plan: &Plan<'_>, captions: &Captions) -> Result<Option<String>, FilmError> {
+/// What of the captions lies outside the safe area, or over a watermark: each page is drawn alone on grey.
+async fn misplaced(plan: &Plan<'_>, captions: &Captions) -> Result<Option<String>, FilmError> {
     let format = plan.request.format;
     let proof = plan.work.join("proof.ass");
     std::fs::write(&proof, captions.proof()).map_err(FilmError::file("write", &proof))?;
@@ -85,15 +86,19 @@ async fn outside(plan: &Plan<'_>, captions: &Captions) -> Result<Option<String>,
         .args(["-frames:v", &captions.pages.len().to_string(), "-f", "rawvideo", "pipe:1"])
         .blocks(width * format.height as usize, |luma| {
             let bad = match drawn(luma, width) {
-                None => Some("nothing".to_owned()),
+                None => Some("nowhere".to_owned()),
                 Some(drawn) if !drawn.within(&area) => {
-                    Some(format!("x {} to {}, y {} to {}", drawn.left, drawn.right, drawn.top, drawn.bottom))
+                    let Drawn { left, right, top, bottom } = drawn;
+                    Some(format!("outside the safe area (x {left} to {right}, y {top} to {bottom})"))
+                }
+                Some(drawn) if plan.mark.is_some_and(|mark| drawn.meets(mark)) => {
+                    Some("over the watermark".to_owned())
                 }
                 Some(_) => None,
             };
             if let (Some(bad), None) = (bad, &fault) {
                 let text = captions.pages[page].page.text().join(" / ");
-                fault = Some(format!("the caption \"{text}\" is drawn outside the safe area ({bad})"));
+                fault = Some(format!("the caption \"{text}\" is drawn {bad}"));
             }
             page += 1;
         })
@@ -120,6 +125,10 @@ fn drawn(luma: &[u8], width: usize) -> Option<Drawn> {
 }
 
 impl Drawn {
+    fn meets(&self, mark: Place) -> bool {
+        mark.meets(&(self.left..=self.right), &(self.top..=self.bottom))
+    }
+
     fn within(&self, area: &Area) -> bool {
         let at = |pixel: usize| f64::from(u32::try_from(pixel).unwrap_or(u32::MAX));
         at(self.left) >= area.left.floor()

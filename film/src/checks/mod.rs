@@ -16,6 +16,7 @@ use super::render::Sources;
 use super::request::{CheckAction, CheckName, CheckOutcome, CheckResult, FilmRequest};
 use super::sound::heard::Heard;
 use super::watch::Watch;
+use super::watermark::Place;
 
 /// Everything that a check may compare the film with.
 pub struct Plan<'a> {
@@ -29,6 +30,8 @@ pub struct Plan<'a> {
     pub speech: &'a [Vec<Interval>],
     /// The captions, if any.
     pub captions: Option<&'a Captions>,
+    /// Where a watermark stands, if there is one.
+    pub mark: Option<Place>,
     /// For files that a check needs.
     pub work: &'a Path,
 }

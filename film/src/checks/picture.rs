@@ -9,7 +9,7 @@ use super::{Finding, Plan};
 use crate::error::FilmError;
 use crate::ffmpeg::Ffmpeg;
 use crate::picture::ON_GROUND;
-use crate::request::Picture;
+use crate::request::{Part, Picture, Scene};
 use crate::watch::{Darkness, Gist, Watch};
 
 /// A source this dark may come out black.
@@ -95,7 +95,10 @@ pub(super) async fn freeze(plan: &Plan<'_>, seen: &Watch) -> Result<Finding, Fil
     for (start, frames) in seen.stretches().filter(|(_, frames)| at_rest(*frames)) {
         let mut moves = false;
         for scene in scenes_at(plan, start + frames / 2) {
-            let rests = match &plan.request.scenes[scene].picture {
+            let Scene { picture, part, .. } = &plan.request.scenes[scene];
+            let rests = match picture {
+                // A sign that stands still for a while is what its makers wanted.
+                _ if *part != Part::Story => true,
                 Picture::Still { motion, .. } => {
                     let shown = rate.seconds(plan.timeline.scenes[scene].picture);
                     motion.from == motion.to || rate.seconds(Frames(frames)) <= shown * SLOW_STILL
@@ -135,7 +138,7 @@ async fn source(plan: &Plan<'_>, scene: usize) -> Result<Vec<Darkness>, FilmErro
     let filter = format!("{colours}:out_color_matrix=bt709:out_range=tv,format=yuv420p,extractplanes=y");
     let first: &[&str] = if plan.sources.clips[scene].is_none() { &["-frames:v", "1"] } else { &[] };
     let mut frames = Vec::new();
-    Ffmpeg::new(format!("look at the picture of scene {}", plan.request.scenes[scene].id), plan.work)
+    Ffmpeg::new(format!("look at {}", plan.request.scenes[scene].picture_name()), plan.work)
         .input(&["-an"], plan.sources.formats[scene], path)
         .args(first)
         .args(["-vf", &filter, "-f", "rawvideo", "pipe:1"])

@@ -1,9 +1,12 @@
 //! The film's sound as it was encoded: its loudness, and whether somebody is heard where somebody
 //! should speak.
 
+use videofactory_pipeline::timeline::Frames;
+
 use super::{Finding, Plan};
 use crate::request::{AudioSource, Music};
 use crate::sound::heard::Heard;
+use crate::sound::music_span;
 
 /// The film's loudness may miss its target by this, in LU.
 const TOLERANCE: f64 = 0.5;
@@ -49,7 +52,12 @@ pub(super) fn silence(plan: &Plan<'_>, heard: &Heard) -> Option<Finding> {
         faintest = Some(faintest.map_or(level, |faintest| faintest.min(level)));
     }
     if plan.request.audio.music != Music::None {
-        let (start, length) = heard.longest_below(NO_MUSIC, plan.timeline.seconds() - FADE_OUT_SECONDS);
+        let span = music_span(plan.request, plan.timeline, plan.sources);
+        let rate = plan.timeline.rate;
+        // It comes in with the crossfade that ends an intro.
+        let comes_in = if span.from > Frames(0) { plan.timeline.crossfade } else { Frames(0) };
+        let (from, until) = (rate.seconds(span.from + comes_in), rate.seconds(span.to) - FADE_OUT_SECONDS);
+        let (start, length) = heard.longest_below(NO_MUSIC, from, until);
         if length > PAUSE_SECONDS {
             faults.push(format!("no sound for {length:.1} s from {start:.1} s"));
         }

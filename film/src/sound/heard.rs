@@ -56,11 +56,12 @@ impl Heard {
         if windows == 0.0 { -120.0 } else { 10.0 * (power / windows).max(1e-12).log10() }
     }
 
-    /// The longest stretch below a level before `until`: its start and length, in seconds.
+    /// The longest stretch below a level between `from` and `until`: its start and length, in seconds.
     #[must_use]
-    pub fn longest_below(&self, limit: f64, until: f64) -> (f64, f64) {
+    pub fn longest_below(&self, limit: f64, from: f64, until: f64) -> (f64, f64) {
         let (mut longest, mut run) = ((0.0, 0.0), 0.0);
-        for (level, place) in self.levels[..self.window(until)].iter().zip(1u32..) {
+        let (first, end) = (self.window(from), self.window(until));
+        for (level, place) in self.levels[..end].iter().zip(1u32..).skip(first) {
             run = if *level < limit { run + 1.0 } else { 0.0 };
             if run > longest.1 {
                 longest = (f64::from(place) - run, run);

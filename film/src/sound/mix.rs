@@ -26,8 +26,10 @@ pub struct Stem {
     pub gain: f32,
     /// How much of it is heard.
     pub length: Samples,
-    /// It fades in and out over this long.
-    pub fade: Samples,
+    /// It fades in over this long.
+    pub fade_in: Samples,
+    /// It fades out over this long.
+    pub fade_out: Samples,
 }
 
 /// The music.
@@ -40,6 +42,12 @@ pub struct Underlay {
     pub duck: f64,
     /// When somebody speaks, ascending: from and to.
     pub speech: Vec<(Samples, Samples)>,
+    /// Where in the film it begins.
+    pub from: Samples,
+    /// It comes in over this long.
+    pub fade_in: Samples,
+    /// Where in the film it has faded out.
+    pub to: Samples,
 }
 
 /// Everything that is heard.
@@ -63,8 +71,8 @@ impl Mix {
                 stem.add(at, out, &mut scratch)?;
             }
         }
-        if let Some(music) = &self.music {
-            music.add(at, self.length.0, out, &mut scratch)?;
+        if let Some(music) = self.music.as_ref().filter(|music| music.from.0 < end && at < music.to.0) {
+            music.add(at, out, &mut scratch)?;
         }
         Ok(())
     }
@@ -78,7 +86,8 @@ impl Stem {
         self.sound.read(from, scratch)?;
         let frames = out.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(scratch.as_chunks::<CHANNELS>().0);
         for (place, (out, sample)) in (from..self.length.0).zip(frames) {
-            let gain = self.gain * ramp(place.min(self.length.0 - place), self.fade.0);
+            let rise = ramp(place, self.fade_in.0);
+            let gain = self.gain * rise.min(ramp(self.length.0 - place, self.fade_out.0));
             out[0] += sample[0] * gain;
             out[1] += sample[1] * gain;
         }
@@ -87,13 +96,17 @@ impl Stem {
 }
 
 impl Underlay {
-    fn add(&self, at: u64, film: u64, out: &mut [f32], scratch: &mut [f32]) -> Result<(), FilmError> {
-        self.read_looped(at, scratch)?;
-        let mut place = at;
+    fn add(&self, at: u64, out: &mut [f32], scratch: &mut [f32]) -> Result<(), FilmError> {
+        let skip = usize::try_from(self.from.0.saturating_sub(at)).unwrap_or(usize::MAX);
+        let out = &mut out[skip * CHANNELS..];
+        let scratch = &mut scratch[..out.len()];
+        let mut place = at.max(self.from.0);
+        self.read_looped(place - self.from.0, scratch)?;
         for (out, scratch) in out.chunks_mut(GAIN_STEP * CHANNELS).zip(scratch.chunks(GAIN_STEP * CHANNELS)) {
             let gain = self.gain
                 * factor(-self.duck * self.stepped_back(place))
-                * ramp(film.saturating_sub(place), FADE_OUT);
+                * ramp(place - self.from.0, self.fade_in.0)
+                * ramp(self.to.0.saturating_sub(place), FADE_OUT);
             out.iter_mut().zip(scratch).for_each(|(out, sample)| *out += sample * gain);
             place += GAIN_STEP as u64;
         }

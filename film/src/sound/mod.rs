@@ -12,7 +12,7 @@ pub mod speech;
 
 use std::path::Path;
 
-use videofactory_pipeline::timeline::{Interval, Samples, Timeline};
+use videofactory_pipeline::timeline::{Frames, Interval, Samples, Span, Timeline};
 
 use self::limiter::Limiter;
 use self::loudness::{factor, measure};
@@ -22,7 +22,7 @@ use self::pcm::{Pcm, PcmWriter, Source};
 use super::error::FilmError;
 use super::picture::fit_clip;
 use super::render::Sources;
-use super::request::{AudioSource, FilmRequest, Music, Picture};
+use super::request::{AudioSource, FilmRequest, Music, Part, Picture};
 
 /// Every voice is brought to this loudness before it is mixed, in LUFS.
 pub const VOICE_LEVEL: f64 = -18.0;
@@ -31,6 +31,8 @@ const MAX_GAIN: f64 = 40.0;
 /// Peaks of a voice stand at most this far above its loudness, in dB, before it is mixed: what stands
 /// higher than that would hold the whole film down. Speech as it is recorded lies below.
 const MAX_CREST: f64 = 20.0;
+/// Sound that begins or ends with the film does so within 5 ms: none clicks.
+const NO_CLICK: Samples = Samples(240);
 /// A voice whose peaks are its loudness has them taken down so often; then they stay.
 const CREST_ROUNDS: usize = 3;
 
@@ -79,10 +81,8 @@ pub async fn mix_film(
     voices: &mut Voices,
     dir: &Path,
 ) -> Result<Master, FilmError> {
-    let stems = match request.audio.source {
-        AudioSource::Narration => voice_stems(timeline, std::mem::take(&mut voices.sounds), dir)?,
-        AudioSource::Clips => clip_stems(request, timeline, sources, dir).await?,
-    };
+    let mut stems = clip_stems(request, timeline, sources, dir).await?;
+    stems.extend(voice_stems(timeline, std::mem::take(&mut voices.sounds), dir)?);
     let music = match &request.audio.music {
         Music::None => None,
         Music::Generated { seed } => {
@@ -98,7 +98,8 @@ pub async fn mix_film(
         }
     };
     let speech = spoken(timeline, &voices.speech);
-    let music = music.map(|sound| underlay(request, sound, speech)).transpose()?;
+    let heard = music_span(request, timeline, sources);
+    let music = music.map(|sound| underlay(request, timeline, sound, speech, heard)).transpose()?;
     let mix = Mix { stems, music, length: timeline.samples() };
     let aim = Aim { loudness: request.audio.loudness, true_peak: request.audio.true_peak };
     let path = dir.join("sound.f32");
@@ -119,13 +120,15 @@ fn voice_stems(timeline: &Timeline, sounds: Vec<Option<Pcm>>, dir: &Path) -> Res
         if let Some(sound) = sound {
             let sound = without_spikes(sound, &dir.join(format!("even-{scene}")))?;
             let gain = factor(gain_to(VOICE_LEVEL, &sound)?);
-            stems.push(Stem { at: place.voice_at, gain, length: sound.length, fade: Samples(0), sound });
+            let (at, length, none) = (place.voice_at, sound.length, Samples(0));
+            stems.push(Stem { at, gain, length, fade_in: none, fade_out: none, sound });
         }
     }
     Ok(stems)
 }
 
-/// The clips' own sound, slowed as their pictures are and crossfaded with them.
+/// The own sound of an intro and an outro, and of the clips where that is wanted: slowed as their pictures are and
+/// crossfaded with them.
 async fn clip_stems(
     request: &FilmRequest,
     timeline: &Timeline,
@@ -133,29 +136,55 @@ async fn clip_stems(
     dir: &Path,
 ) -> Result<Vec<Stem>, FilmError> {
     let mut sounds = Vec::new();
-    let mut places = Vec::new();
+    let mut owners = Vec::new();
+    let all = request.audio.source == AudioSource::Clips;
     for ((scene, place), clip) in request.scenes.iter().zip(&timeline.scenes).zip(&sources.clips) {
         if let (Picture::Clip { path }, Some(clip)) = (&scene.picture, clip)
             && clip.sound
+            && (all || scene.part != Part::Story)
         {
             let (stretch, _) = fit_clip(clip, scene.fit, place.picture, request.format);
             sounds.push(Source {
-                what: format!("the sound of scene {}", scene.id),
+                what: match scene.part {
+                    Part::Story => format!("the sound of scene {}", scene.id),
+                    Part::Intro | Part::Outro => format!("the sound of {}", scene.picture_name()),
+                },
                 path,
                 stretch,
                 most: None,
             });
-            places.push(place);
+            owners.push((scene.part, place));
         }
     }
-    let fade = timeline.rate.samples(timeline.crossfade);
+    let crossfade = timeline.rate.samples(timeline.crossfade);
     let mut stems = Vec::new();
-    for (place, sound) in places.into_iter().zip(Pcm::decode(&sounds, dir, "clip").await?) {
+    for ((part, place), sound) in owners.into_iter().zip(Pcm::decode(&sounds, dir, "clip").await?) {
+        let sound = match part {
+            Part::Story => sound,
+            Part::Intro | Part::Outro => without_spikes(sound, &dir.join(format!("even-{part:?}")))?,
+        };
+        // A jingle begins with its first sound, not with a crossfade from nothing.
+        let fade_in = if part == Part::Intro { NO_CLICK } else { crossfade };
+        let fade_out = if part == Part::Outro { NO_CLICK } else { crossfade };
+        let at = timeline.rate.samples(place.start);
         let length = sound.length.min(timeline.rate.samples(place.picture));
         let gain = factor(gain_to(VOICE_LEVEL, &sound)?);
-        stems.push(Stem { at: timeline.rate.samples(place.start), gain, length, fade, sound });
+        stems.push(Stem { at, gain, length, fade_in, fade_out, sound });
     }
     Ok(stems)
+}
+
+/// The frames in which music is heard: an intro or outro that brings sound has none under it.
+#[must_use]
+pub fn music_span(request: &FilmRequest, timeline: &Timeline, sources: &Sources) -> Span {
+    let sounds = |part: Part| {
+        let place = request.scenes.iter().position(|scene| scene.part == part)?;
+        sources.clips[place].filter(|clip| clip.sound).map(|_| &timeline.scenes[place])
+    };
+    Span {
+        from: sounds(Part::Intro).map_or(Frames(0), |intro| intro.start + intro.length),
+        to: sounds(Part::Outro).map_or(timeline.frames(), |outro| outro.start + timeline.crossfade),
+    }
 }
 
 /// A voice without the peaks that stand too far above its loudness; as it is, if none do. `path` takes
@@ -191,11 +220,16 @@ fn spoken(timeline: &Timeline, speech: &[Vec<Interval>]) -> Vec<(Samples, Sample
 
 fn underlay(
     request: &FilmRequest,
+    timeline: &Timeline,
     sound: Pcm,
     speech: Vec<(Samples, Samples)>,
+    heard: Span,
 ) -> Result<Underlay, FilmError> {
     let gain = factor(gain_to(VOICE_LEVEL + request.audio.bed, &sound)?);
-    Ok(Underlay { sound, gain, duck: request.audio.duck, speech })
+    let (from, to) = (timeline.rate.samples(heard.from), timeline.rate.samples(heard.to));
+    let comes_in = if heard.from > Frames(0) { timeline.crossfade } else { Frames(0) };
+    let fade_in = timeline.rate.samples(comes_in);
+    Ok(Underlay { sound, gain, duck: request.audio.duck, speech, from, fade_in, to })
 }
 
 /// The gain that brings a sound to a loudness, in dB. Sound too short to have a loudness is taken by

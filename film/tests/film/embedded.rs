@@ -84,6 +84,7 @@ impl Wanted {
             scene_count: self.scenes,
             style: String::new(),
             characters: Vec::new(),
+            revision: None,
         };
         let script = Embedded.write(&request).await.unwrap();
         script.scenes.into_iter().map(|scene| (scene.narration, scene.image_prompt)).collect()

@@ -11,6 +11,7 @@
 
 mod alpha;
 mod captions;
+mod channel;
 mod checks;
 mod embedded;
 mod picture;

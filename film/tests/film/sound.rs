@@ -1,6 +1,6 @@
 //! What is heard: the loudness asked for, voices in front, music behind them.
 
-use videofactory_film::request::{AudioSource, CheckAction, CheckName, CheckOutcome, Film, Music, Scene};
+use videofactory_film::request::{AudioSource, CheckAction, CheckName, CheckOutcome, Music, Scene};
 use videofactory_film::sound::pcm::{Pcm, Source};
 use videofactory_pipeline::timeline::{Motion, Samples};
 
@@ -8,20 +8,6 @@ use super::support::*;
 
 fn moving(set: &Set, n: u32) -> videofactory_film::request::Picture {
     still(set.detail(n), Motion::for_scene(&format!("s{n}"), 0.5625))
-}
-
-fn level(samples: &[f32], from: f64, to: f64) -> f64 {
-    let part = &samples[(from * 48_000.0) as usize..(to * 48_000.0) as usize];
-    10.0 * (part.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / part.len() as f64)
-        .max(1e-12)
-        .log10()
-}
-
-/// The film's sound above a frequency.
-fn above(film: &Film, frequency: u32) -> Vec<f32> {
-    let filter = format!("highpass=f={frequency}:p=2,highpass=f={frequency}:p=2");
-    let bytes = decode(&film.path, &["-af", &filter, "-ac", "1", "-ar", "48000", "-f", "f32le"]);
-    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
 }
 
 #[tokio::test]

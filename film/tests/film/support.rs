@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use videofactory_film::request::{
-    Audio, Captions, CheckName, CheckOutcome, Checks, ClipFit, Film, FilmRequest, Format, Music, Picture,
-    Scene, Thumbnail, Transition, Voice, WordLevel,
+    Audio, Captions, CheckName, CheckOutcome, Checks, ClipFit, Film, FilmRequest, Format, Music, Part,
+    Picture, Scene, Thumbnail, Transition, Voice, WordLevel,
 };
 use videofactory_film::{FilmError, assemble};
 use videofactory_pipeline::timeline::{FrameRate, Motion};
@@ -22,6 +22,7 @@ pub fn request(scenes: Vec<Scene>) -> FilmRequest {
         format: Format { width: 90, height: 160, fps: FrameRate::new(30).unwrap() },
         language: "en".to_owned(),
         scenes,
+        watermark: None,
         captions: Captions { mode: videofactory_film::request::CaptionMode::None, ..Captions::default() },
         audio: Audio { music: Music::None, ..Audio::default() },
         transition: Transition::default(),
@@ -35,6 +36,7 @@ pub fn request(scenes: Vec<Scene>) -> FilmRequest {
 pub fn scene(id: &str, picture: Picture) -> Scene {
     Scene {
         id: id.to_owned(),
+        part: Part::Story,
         picture,
         fit: ClipFit::Slow,
         voice: None,
@@ -174,6 +176,21 @@ pub fn changes(frames: &[Vec<u8>]) -> Vec<f64> {
 /// The sound of a film: the left channel at 48 kHz.
 pub fn samples(film: &Film) -> Vec<f32> {
     let bytes = decode(&film.path, &["-ac", "1", "-ar", "48000", "-f", "f32le"]);
+    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+}
+
+/// The mean level between two times, in dBFS.
+pub fn level(samples: &[f32], from: f64, to: f64) -> f64 {
+    let part = &samples[(from * 48_000.0) as usize..(to * 48_000.0) as usize];
+    10.0 * (part.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / part.len() as f64)
+        .max(1e-12)
+        .log10()
+}
+
+/// The film's sound above a frequency.
+pub fn above(film: &Film, frequency: u32) -> Vec<f32> {
+    let filter = format!("highpass=f={frequency}:p=2,highpass=f={frequency}:p=2");
+    let bytes = decode(&film.path, &["-af", &filter, "-ac", "1", "-ar", "48000", "-f", "f32le"]);
     bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
 }
 

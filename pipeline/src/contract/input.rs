@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use videofactory_crds::units::Money;
-use videofactory_crds::{CaRef, StepName};
+use videofactory_crds::{CaRef, StepName, WatermarkLook};
 
 use crate::digest::Digest;
 use crate::keys::Keys;
@@ -197,6 +197,13 @@ pub struct Brand {
     pub outro: String,
     /// A picture over it.
     pub watermark: String,
+    /// How that picture is shown.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub watermark_look: WatermarkLook,
+}
+
+fn is_usual(look: &WatermarkLook) -> bool {
+    *look == WatermarkLook::default()
 }
 
 impl Brand {

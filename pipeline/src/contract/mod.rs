@@ -56,6 +56,9 @@ pub const WORK_DIR: &str = "/work";
 /// Where the outcome is written for Kubernetes to keep.
 pub const TERMINATION_FILE: &str = "/dev/termination-log";
 
+/// Stands in a step's message between what was done and what a person should know of it.
+pub const REMARK: &str = "; ";
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(value: &u32) -> bool {
     *value == 0

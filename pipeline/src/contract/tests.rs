@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use videofactory_crds::videojob::VideoJobSpec;
-use videofactory_crds::{StepName, generate};
+use videofactory_crds::{Corner, StepName, WatermarkLook, generate};
 
 use super::carry::in_parts;
 use super::{
@@ -112,8 +112,13 @@ fn input(step: StepName, spec: &VideoJobSpec, text: char) -> StepInput {
         (0..200).map(|number: u32| (crate::Digest::of_bytes(&number.to_be_bytes()), u32::MAX)).collect();
     input.accounts =
         (0..accounts).map(|number| (format!("{number}-{}", "n".repeat(250)), access.clone())).collect();
-    input.brand =
-        Brand { tags: vec![long(100); 60], intro: long(256), outro: long(256), watermark: long(256) };
+    input.brand = Brand {
+        tags: vec![long(100); 60],
+        intro: long(256),
+        outro: long(256),
+        watermark: long(256),
+        watermark_look: WatermarkLook { corner: Corner::BottomRight, opacity: 100, width: 40 },
+    };
     input.upstream = StepName::ALL
         .map(|step| {
             let digest = || crate::Digest::of_bytes(b"x");

@@ -69,6 +69,14 @@ pub(super) fn is_in_queue(answer: &Answer, id: &str) -> Result<bool, ProviderErr
     Ok(running.iter().chain(pending).any(|entry| entry[1] == id))
 }
 
+/// Whether the history has the request.
+pub(super) fn is_in_history(answer: &Answer, id: &str) -> Result<bool, ProviderError> {
+    if !answer.is_success() {
+        return Err(later(fault::read(answer, false)));
+    }
+    Ok(answer.json(PROVIDER, false).map_err(later)?.get(id).is_some())
+}
+
 /// What the history says of the request.
 pub(super) fn of_history(answer: &Answer, id: &str, kinds: &[&str]) -> Result<Found, ProviderError> {
     if !answer.is_success() {

@@ -21,7 +21,7 @@ use crate::capability::{
 };
 use crate::connection::Connection;
 use crate::error::ProviderError;
-use crate::http::{Answer, Call, Http};
+use crate::http::{Answer, Body, Call, Http};
 use crate::image;
 use crate::request::{picture_prompt, refuse_references, segment};
 
@@ -102,6 +102,31 @@ impl ComfyUi {
         }
     }
 
+    /// Takes a request back, if it waits; if it is being made, only where the server can be told which one is meant. An
+    /// interruption interrupts whatever is being made, for whomever, on servers that do not read the id in it: those do
+    /// not answer for a request by its id either.
+    async fn take_back(&self, id: &str) -> Result<bool, ProviderError> {
+        let Some(segment) = segment(id) else { return Ok(false) };
+        self.post("/queue", json!({"delete": [id]})).await?;
+        let is_queued = match job::of_jobs(&self.get(format!("/api/jobs/{segment}")).await?)? {
+            Place::Queued => {
+                self.post("/interrupt", json!({"prompt_id": id})).await?;
+                return Ok(true);
+            }
+            Place::Elsewhere => false,
+            Place::NotTold => job::is_in_queue(&self.get("/queue".to_owned()).await?, id)?,
+        };
+        // What has a history was made, or has failed: that is for whoever looks after it to say.
+        Ok(!is_queued && !job::is_in_history(&self.get(format!("/history/{segment}")).await?, id)?)
+    }
+
+    /// Asks for something that costs nothing.
+    async fn post(&self, path: &str, body: Value) -> Result<(), ProviderError> {
+        let call = Call::post(path, Body::Json(body)).within(LOOK_TAKES, QUEUE_BYTES);
+        let answer = self.http.call(call).await.map_err(later)?;
+        if answer.is_success() { Ok(()) } else { Err(later(fault::read(&answer, false))) }
+    }
+
     async fn get(&self, path: String) -> Result<Answer, ProviderError> {
         self.http.call(Call::get(path).within(LOOK_TAKES, QUEUE_BYTES)).await.map_err(later)
     }
@@ -147,6 +172,10 @@ impl Illustrator for ComfyUi {
             Some(bytes) => image::read(PROVIDER, bytes).map(Some),
         }
     }
+
+    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
+        self.take_back(id).await
+    }
 }
 
 #[async_trait]
@@ -180,6 +209,10 @@ impl Animator for ComfyUi {
             None => ClipState::Pending { percent: None },
             Some(bytes) => ClipState::Done(Clip { bytes, cost_micros: None }),
         })
+    }
+
+    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
+        self.take_back(id).await
     }
 }
 

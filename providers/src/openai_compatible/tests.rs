@@ -46,6 +46,7 @@ fn writing(parameters: &Value) -> ScriptRequest {
         scene_count: 2,
         style: String::new(),
         characters: Vec::new(),
+        revision: None,
     }
 }
 

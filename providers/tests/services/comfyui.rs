@@ -160,3 +160,45 @@ async fn a_restarted_server_has_not_lost_a_request_but_does_not_find_it() {
     let error = Animator::poll(&comfy, &Ticket::new("gone").uuid()).await.unwrap_err();
     assert!(matches!(error, ProviderError::NotFound { .. }), "{error}");
 }
+
+/// A server that makes the request `running`, has `waiting` in its queue and `done` in its history, and knows of single
+/// requests by their ids, or not.
+fn busy(received: &Received, is_new: bool) -> Response {
+    let gone = || (StatusCode::NOT_FOUND, "404: Not Found").into_response();
+    match received.line.as_str() {
+        "POST /queue" | "POST /interrupt" => StatusCode::OK.into_response(),
+        "GET /queue" => {
+            reported(StatusCode::OK, &json!({"queue_running": [[1, "running"]], "queue_pending": []}))
+        }
+        line if line.starts_with("GET /api/jobs/") && is_new => match line.rsplit('/').next() {
+            Some("running") => reported(StatusCode::OK, &json!({"status": "in_progress"})),
+            Some("done") => reported(StatusCode::OK, &json!({"status": "completed"})),
+            _ => reported(StatusCode::NOT_FOUND, &json!({"error": "Job not found"})),
+        },
+        "GET /history/done" => reported(StatusCode::OK, &json!({"done": {"outputs": {}}})),
+        line if line.starts_with("GET /history/") => reported(StatusCode::OK, &json!({})),
+        _ => gone(),
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_taken_back_by_its_id_and_nobody_elses_is_interrupted() {
+    for is_new in [true, false] {
+        let answer: fn(&Received) -> Response =
+            if is_new { |received| busy(received, true) } else { |received| busy(received, false) };
+        let (comfy, seen) = comfy(answer).await;
+        for (id, certain) in [("waiting", true), ("done", false), ("running", is_new)] {
+            assert_eq!(Animator::cancel(&comfy, id).await.unwrap(), certain, "{id}");
+            assert_eq!(Illustrator::cancel(&comfy, id).await.unwrap(), certain, "{id}");
+        }
+        let seen = seen.lock();
+        let sent = |line: &str| -> Vec<Value> {
+            seen.iter().filter(|received| received.line == line).map(Received::json).collect()
+        };
+        let deleted = ["waiting", "waiting", "done", "done", "running", "running"];
+        assert_eq!(sent("POST /queue"), deleted.map(|id| json!({"delete": [id]})));
+        let interrupted = json!({"prompt_id": "running"});
+        let expected = if is_new { vec![interrupted.clone(), interrupted] } else { Vec::new() };
+        assert_eq!(sent("POST /interrupt"), expected);
+    }
+}

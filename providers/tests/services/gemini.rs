@@ -59,6 +59,7 @@ fn script_request() -> ScriptRequest {
         scene_count: 1,
         style: String::new(),
         characters: Vec::new(),
+        revision: None,
     }
 }
 

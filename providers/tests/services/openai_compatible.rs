@@ -61,6 +61,7 @@ fn writing(name: &str) -> ScriptRequest {
         scene_count: 1,
         style: String::new(),
         characters: Vec::new(),
+        revision: None,
     }
 }
 

@@ -134,6 +134,11 @@ impl Accounts {
         waiting
     }
 
+    /// Forgets something that was submitted.
+    pub(crate) fn cancel(&mut self, id: &str) {
+        self.works.remove(id);
+    }
+
     /// Something that was submitted, by its id.
     pub(crate) fn work(&self, id: &str) -> Option<&Work> {
         self.works.get(id)

@@ -35,7 +35,7 @@ impl Protocol for ComfyUi {
         match (method, below) {
             ("POST", ["prompt"]) => read_prompt(call, ask(Operation::Image)),
             ("POST", ["upload", "image"]) => Ok(ask(Operation::File)),
-            ("GET", ["queue"]) => Ok(ask(Operation::Poll)),
+            ("GET", ["queue"]) | ("POST", ["queue" | "interrupt"]) => Ok(ask(Operation::Poll)),
             ("GET", ["history", id]) => Ok(of_result(state, ask(Operation::Poll), id).named(key)),
             ("GET", ["api", "jobs", id]) if is_new => {
                 Ok(of_result(state, ask(Operation::Poll), id).named(key))
@@ -86,6 +86,8 @@ impl Protocol for ComfyUi {
                 json!({"system": {"os": "posix", "comfyui_version": "0.9.2"}, "devices": []}),
             ),
             (Operation::File, _) => upload(call),
+            (_, Some("queue")) if call.route().0 == "POST" => delete(state, call),
+            (_, Some("interrupt")) => interrupt(state, call, below == 0),
             (_, Some("queue")) => queue(state, fault),
             (_, Some("history")) => history(state, ask, fault),
             (_, Some("api")) => job(state, ask, fault),
@@ -169,6 +171,31 @@ fn queue(state: &State, fault: Option<&Effect>) -> Answer {
         waiting.iter().map(|work| json!([work.number, work.id, {}, {"client_id": "a"}, ["9"]])).collect();
     let (running, pending) = entries.split_at(entries.len().min(1));
     Answer::json(200, json!({"queue_running": running, "queue_pending": pending}))
+}
+
+/// Takes requests out of the queue; what is being made is in it no more.
+fn delete(state: &State, call: &Call) -> Answer {
+    let body = call.json().unwrap_or_default();
+    let ids: Vec<&str> = body["delete"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut accounts = state.store.open();
+    for work in accounts.unfinished(Service::ComfyUi, state.clock.now()).iter().skip(1) {
+        if ids.contains(&work.id.as_str()) {
+            accounts.cancel(&work.id);
+        }
+    }
+    Answer::empty(200)
+}
+
+/// Stops what is being made: the request that is named, where the server reads that; else whatever it is.
+fn interrupt(state: &State, call: &Call, reads_ids: bool) -> Answer {
+    let body = call.json().unwrap_or_default();
+    let named = body["prompt_id"].as_str().filter(|_| reads_ids);
+    let mut accounts = state.store.open();
+    let running = accounts.unfinished(Service::ComfyUi, state.clock.now()).into_iter().next();
+    if let Some(work) = running.filter(|work| named.is_none_or(|id| id == work.id)) {
+        accounts.cancel(&work.id);
+    }
+    Answer::empty(200)
 }
 
 /// The work that is asked after, unless it is forgotten; whether it is done.

@@ -7,14 +7,14 @@ const DEEPEST: usize = 24;
 /// Entries of a list of which the schema does not say how many it wants.
 const USUAL_ENTRIES: u64 = 3;
 
-/// What the sentences are made of; each is numbered, so that no two are equal, and short, so that speech is.
+/// What the sentences are made of; each has its number, so that no two are equal, and is short, so that speech is.
 const SENTENCES: [&str; 6] = [
-    "Cold water rises along the coast",
-    "One drop of it is full of life",
-    "At night the deep comes up to eat",
-    "Sound is four times as fast in the sea",
-    "A storm carries sand across the sea",
-    "Old maps show islands that never were",
+    "cold water rises along the coast",
+    "one drop of it is full of life",
+    "at night the deep comes up to eat",
+    "sound is four times as fast in the sea",
+    "a storm carries sand across the sea",
+    "old maps show islands that never were",
 ];
 
 /// A value for the schema; lists of scenes are as long as the prompt says (`12 scenes`), where the schema allows it.
@@ -86,7 +86,7 @@ impl Author<'_> {
             (_, "title") => format!("What the sea does at night, part {number}"),
             (_, "tag" | "hashtag" | "keyword") => format!("sea {number}"),
             (_, "language" | "lang") => "en".to_owned(),
-            _ => format!("Number {number}. {}.", SENTENCES[number % SENTENCES.len()]),
+            _ => format!("Number {number} is this, {}.", SENTENCES[number % SENTENCES.len()]),
         };
         let least = usize::try_from(size(&schema["minLength"]).unwrap_or(0)).unwrap_or(0);
         let most =

@@ -83,3 +83,29 @@ async fn workflows_that_cannot_run_are_refused_and_failures_told() {
     assert_eq!(history[ID]["status"]["status_str"], "error");
     assert_eq!(site.ledger().await.submissions.len(), 1);
 }
+
+#[tokio::test]
+async fn what_waits_is_deleted_by_its_id_and_what_is_being_made_interrupted() {
+    let site = Site::start().await;
+    let slow = Settings { generation_milliseconds: Some(3_600_000), ..Settings::default() };
+    site.admin().set(KEY, slow).await.unwrap();
+    let ids = ["a", "b", "c"].map(|last| format!("8f60e01e-0000-8000-8000-0123456789a{last}"));
+    for id in &ids {
+        let mut body = workflow("SaveImage");
+        body["prompt_id"] = json!(id);
+        site.posted(Service::ComfyUi, "/prompt", &body).await;
+    }
+    let left = async || {
+        let (_, queue) = get(&site, "/queue").await;
+        let entries = ["queue_running", "queue_pending"].map(|name| queue[name].as_array().cloned().unwrap());
+        entries.concat().iter().map(|entry| entry[1].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    site.posted(Service::ComfyUi, "/queue", &json!({"delete": [&ids[0], &ids[1]]})).await;
+    assert_eq!(left().await, [ids[0].clone(), ids[2].clone()], "what is being made is in the queue no more");
+    site.posted(Service::ComfyUi, "/interrupt", &json!({"prompt_id": ids[2]})).await;
+    assert_eq!(left().await.len(), 2, "another request than the named one was interrupted");
+    site.posted(Service::ComfyUi, "/interrupt", &json!({"prompt_id": ids[0]})).await;
+    assert_eq!(left().await, [ids[2].clone()]);
+    site.posted(Service::ComfyUi, "/old/interrupt", &json!({"prompt_id": ids[0]})).await;
+    assert!(left().await.is_empty(), "an older server reads no id");
+}

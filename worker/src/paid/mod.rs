@@ -3,6 +3,7 @@
 //! crash the next attempt reads from the slots what was accepted, what was rejected, and what is unknown.
 
 mod account;
+mod cancel;
 mod clock;
 mod deliver;
 mod fencing_token;

@@ -85,6 +85,15 @@ impl SubmissionSession {
         self.slots.ids(&self.listing).await
     }
 
+    /// What was submitted before this attempt for other digests than these, where any of it may be under way.
+    pub(super) async fn histories_beside(
+        &self,
+        wanted: &BTreeSet<Digest>,
+    ) -> Result<HashMap<Digest, History>, StepError> {
+        let others = self.listing.under_way().filter(|digest| !wanted.contains(digest)).cloned().collect();
+        self.histories(&others).await
+    }
+
     /// What was submitted before this attempt for those of the digests for which anything was.
     pub(super) async fn histories(
         &self,

@@ -109,6 +109,12 @@ impl Slot {
         reported.or_else(|| Some((self.presumed.clone()?, true)))
     }
 
+    /// As the service has taken it, or may have; `None` without an id.
+    fn taken(&self) -> Option<Taken> {
+        let (id, is_presumed) = self.id()?;
+        Some(Taken { number: self.number, id, attempt: self.submission.attempt, is_presumed })
+    }
+
     fn has_ended(&self, how: Ending) -> bool {
         self.end.as_ref().is_some_and(|end| end.how == how)
     }
@@ -202,6 +208,12 @@ impl History {
         self
     }
 
+    /// What this account has taken, or may have, and not ended.
+    pub fn under_way(&self, account: &str) -> Vec<Taken> {
+        let open = self.0.iter().filter(|slot| slot.end.is_none() && slot.submission.account == account);
+        open.filter_map(Slot::taken).collect()
+    }
+
     /// Whether it was ever delivered.
     pub fn was_delivered(&self) -> bool {
         self.0.iter().any(|slot| slot.has_ended(Ending::Delivered))
@@ -222,11 +234,8 @@ impl History {
                 SubmissionState::Gone(self.taken())
             };
         }
-        let taken = open.iter().filter(|slot| slot.end.is_none()).filter_map(|slot| {
-            let (id, is_presumed) = slot.id()?;
-            Some(Taken { number: slot.number, id, attempt: slot.submission.attempt, is_presumed })
-        });
-        let taken: Vec<Taken> = taken.collect();
+        let taken: Vec<Taken> =
+            open.iter().filter(|slot| slot.end.is_none()).filter_map(Slot::taken).collect();
         if !taken.is_empty() {
             return SubmissionState::Accepted(taken);
         }
@@ -304,6 +313,12 @@ impl Listing {
             SlotPart::Id => parts.taken = true,
             SlotPart::End => parts.ended = true,
         }
+    }
+
+    /// The digests for which something was begun and has not ended.
+    pub fn under_way(&self) -> impl Iterator<Item = &Digest> {
+        let is_open = |parts: &Parts| parts.begun && !parts.ended;
+        self.0.iter().filter(move |(_, slots)| slots.values().any(is_open)).map(|(digest, _)| digest)
     }
 
     /// Whether anything was ever begun for this digest.

@@ -184,8 +184,12 @@ impl Account {
 
     /// The ticket of a slot.
     fn ticket<O: PaidRequest>(&self, request: &O, number: u32) -> Ticket {
+        self.ticket_of(request.digest(), number)
+    }
+
+    pub(super) fn ticket_of(&self, digest: &Digest, number: u32) -> Ticket {
         let slots = &self.session.slots;
-        Ticket::new(&slots.keys.slot(slots.step, request.digest(), number))
+        Ticket::new(&slots.keys.slot(slots.step, digest, number))
     }
 
     fn digest_lock(&self, digest: &Digest) -> Arc<Mutex<bool>> {
@@ -288,7 +292,7 @@ impl Account {
     }
 
     /// Whether the slot that was taken may be used: not if a later attempt has acquired its fencing token by then.
-    async fn may_submit(&self) -> Result<(), StepError> {
+    pub(super) async fn may_submit(&self) -> Result<(), StepError> {
         if self.session.fencing_token.is_superseded().await? {
             self.session.config.stop.cancel();
         }

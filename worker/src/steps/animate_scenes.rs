@@ -3,7 +3,7 @@
 //! many seconds as the scene's voice needs, rounded up to what it sells. A clip that was bought for a voice that has
 //! grown a little since is kept, unless `fit` is `Regenerate`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use videofactory_crds::StepName;
@@ -146,8 +146,10 @@ impl SceneWork for Motions<'_> {
         if external.chooses() {
             external.client.avoid(&external.account.known_ids().await?);
         }
-        let digests: Result<Vec<_>, _> = missing.iter().map(|scene| self.digest(scene)).collect();
-        external.account.expect(digests?).await
+        let digests: Result<BTreeSet<_>, _> = missing.iter().map(|scene| self.digest(scene)).collect();
+        let digests = digests?;
+        external.cancel_unwanted(&digests).await?;
+        external.account.expect(digests).await
     }
 
     async fn make(&self, scene: &Scene) -> Result<SceneClip, StepError> {

@@ -1,16 +1,17 @@
 //! Who does the work of a step. The settings name an account, the account a provider; without one, or with
 //! an account of provider Embedded, the work is done here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use videofactory_crds::provideraccount::Provider as Service;
 use videofactory_crds::units::Money;
 use videofactory_net::AllowedHosts;
+use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::AccountAccess;
 use videofactory_pipeline::settings::Provider;
 use videofactory_providers::{
-    Animator, Connection, Gemini, HuggingFace, Illustrator, Model, Narrator, ScriptWriter, Sold, Xai,
+    Animator, Connection, Gemini, HuggingFace, Illustrator, Model, Narrator, ScriptWriter, Sold, Ticket, Xai,
     usual_price,
 };
 
@@ -53,6 +54,24 @@ impl<T: ?Sized> ExternalClient<T> {
             return self.model.name.clone();
         }
         usual_model(self.access.provider, sold, &context.input.settings.language)
+    }
+}
+
+impl ExternalClient<dyn Illustrator> {
+    /// Takes back pictures that are under way and not wanted any more.
+    pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
+        let id_of = |ticket: &Ticket| self.client.id_of(ticket);
+        let cancel = |id: String| async move { self.client.cancel(&id).await };
+        self.account.cancel_unwanted(wanted, id_of, cancel).await
+    }
+}
+
+impl ExternalClient<dyn Animator> {
+    /// Takes back clips that are under way and not wanted any more.
+    pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
+        let id_of = |ticket: &Ticket| self.client.id_of(ticket);
+        let cancel = |id: String| async move { self.client.cancel(&id).await };
+        self.account.cancel_unwanted(wanted, id_of, cancel).await
     }
 }
 

@@ -16,7 +16,6 @@ use videofactory_pipeline::timeline::{FrameRate, Motion};
 use videofactory_providers::{Artist, PictureRequest};
 use videofactory_storage::StorageError;
 
-use super::preflight;
 use crate::context::Context;
 use crate::outcome::StepError;
 use videofactory_film::request as film;
@@ -38,7 +37,6 @@ pub struct Parts {
 /// The request, with all of its files in place.
 pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest, StepError> {
     let settings = &context.input.settings;
-    preflight::brand(context)?;
     let fps = u32::try_from(settings.format.fps).unwrap_or_default();
     let fps = FrameRate::new(fps).map_err(|error| StepError::FollowSettings(error.to_string()))?;
     let (width, height) = settings.frame();
@@ -46,12 +44,13 @@ pub async fn build(context: &Context, parts: &Parts) -> Result<film::FilmRequest
     tokio::fs::create_dir_all(&folder).await.map_err(|error| StepError::use_file("make", &folder, &error))?;
     let files = Files { context, folder };
     let format = film::Format { width, height, fps };
-    let scenes = files.scenes(parts, format).await?;
+    let scenes = files.with_channel(files.scenes(parts, format).await?).await?;
     let title = &parts.storyboard.title;
     Ok(film::FilmRequest {
         format,
         language: settings.language.clone(),
         scenes,
+        watermark: files.watermark().await?,
         captions: settings.captions.clone(),
         audio: files.audio(settings).await?,
         transition: settings.transition.clone(),
@@ -93,6 +92,7 @@ impl Files<'_> {
             };
             Ok(film::Scene {
                 id: scene.id.clone(),
+                part: film::Part::Story,
                 picture,
                 fit: fit(&self.context.input.settings),
                 voice: self.voice(scene, voice).await?,
@@ -102,6 +102,29 @@ impl Files<'_> {
         });
         let results = fetches.buffered(FETCH_CONCURRENCY).collect().await;
         all_or_failures(results, all)
+    }
+
+    /// The scenes between the channel's intro and outro.
+    async fn with_channel(&self, mut scenes: Vec<film::Scene>) -> Result<Vec<film::Scene>, StepError> {
+        let brand = &self.context.input.brand;
+        if !brand.intro.is_empty() {
+            let path = self.asset("introKey of the Channel", &brand.intro).await?;
+            scenes.insert(0, film::Scene::of_channel(film::Part::Intro, path));
+        }
+        if !brand.outro.is_empty() {
+            let path = self.asset("outroKey of the Channel", &brand.outro).await?;
+            scenes.push(film::Scene::of_channel(film::Part::Outro, path));
+        }
+        Ok(scenes)
+    }
+
+    async fn watermark(&self) -> Result<Option<film::Watermark>, StepError> {
+        let brand = &self.context.input.brand;
+        if brand.watermark.is_empty() {
+            return Ok(None);
+        }
+        let path = self.asset("watermarkKey of the Channel", &brand.watermark).await?;
+        Ok(Some(film::Watermark { path, look: brand.watermark_look }))
     }
 
     async fn voice(

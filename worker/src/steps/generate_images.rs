@@ -1,7 +1,7 @@
 //! generate-images: a picture for every scene, drawn, bought or the user's own. Its key holds the digest of
 //! what it was made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use videofactory_crds::StepName;
@@ -71,7 +71,9 @@ impl SceneWork for Pictures<'_> {
         if external.chooses() {
             external.client.avoid(&external.account.known_ids().await?);
         }
-        external.account.expect(missing.iter().map(|scene| self.digest(scene))).await
+        let digests: BTreeSet<Digest> = missing.iter().map(|scene| self.digest(scene)).collect();
+        external.cancel_unwanted(&digests).await?;
+        external.account.expect(digests).await
     }
 
     async fn make(&self, scene: &Scene) -> Result<SceneImage, StepError> {

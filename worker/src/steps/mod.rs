@@ -15,6 +15,8 @@ mod preflight;
 mod publish_outside;
 mod publish_video;
 mod scenes;
+mod script_review;
+mod script_versions;
 mod sections;
 mod spoken;
 mod voices;

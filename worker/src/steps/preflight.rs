@@ -12,12 +12,14 @@ use videofactory_film::captions::legible::{Text, require_fonts};
 
 /// Refuses what the settings alone show: before a script is bought.
 pub async fn settings(context: &Context) -> Result<(), StepError> {
-    brand(context)?;
-    let settings = &context.input.settings;
+    let (settings, brand) = (&context.input.settings, &context.input.brand);
     let (music, thumbnail) = (&settings.audio.music, &settings.thumbnail);
     let files = [
         ("audio.music.key", &music.key, music.origin() == MusicSource::Asset),
         ("thumbnail.key", &thumbnail.key, thumbnail.origin() == ThumbnailSource::Asset),
+        ("introKey of the Channel", &brand.intro, !brand.intro.is_empty()),
+        ("outroKey of the Channel", &brand.outro, !brand.outro.is_empty()),
+        ("watermarkKey of the Channel", &brand.watermark, !brand.watermark.is_empty()),
     ];
     for (field, key, _) in files.iter().filter(|(_, _, used)| *used) {
         require_file(context, key, field).await?;
@@ -78,16 +80,4 @@ async fn require_file(context: &Context, key: &str, field: &str) -> Result<(), S
     Err(StepError::FollowSettings(format!(
         "failed to find {key}, which {field} names: it is not in the bucket; upload it or correct the setting"
     )))
-}
-
-/// A channel's intro, outro and watermark are not shown yet: better said than left out.
-pub fn brand(context: &Context) -> Result<(), StepError> {
-    let brand = &context.input.brand;
-    let parts = [("introKey", &brand.intro), ("outroKey", &brand.outro), ("watermarkKey", &brand.watermark)];
-    match parts.iter().find(|(_, key)| !key.is_empty()) {
-        None => Ok(()),
-        Some((field, key)) => Err(StepError::FollowSettings(format!(
-            "failed to put {key} into the film: this version does not support {field} of a Channel; leave it out"
-        ))),
-    }
 }

@@ -3,7 +3,7 @@
 
 use videofactory_pipeline::contract::GivenScenes;
 use videofactory_pipeline::storyboard::default_id;
-use videofactory_pipeline::text;
+use videofactory_pipeline::{Settings, text};
 use videofactory_providers::Script;
 
 /// Most characters that a note has of one scene.
@@ -45,6 +45,11 @@ pub(super) fn given(mut given: GivenScenes, omitted: &mut Omitted) -> GivenScene
         }
     }
     given
+}
+
+/// Who appears in the film, by name.
+pub(super) fn cast(settings: &Settings) -> Vec<&str> {
+    settings.characters.iter().map(|character| character.name.as_str()).collect()
 }
 
 /// A written script: in one line each, without what its writer did not mean to be spoken.

@@ -4,29 +4,27 @@
 
 use std::time::Duration;
 
-use videofactory_crds::StepName;
-use videofactory_crds::units::Money;
 use videofactory_embedded::Embedded;
-use videofactory_pipeline::contract::GivenScenes;
+use videofactory_pipeline::contract::{self, GivenScenes};
 use videofactory_pipeline::inputs::{FilmInputs, script_digest};
 use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
-use videofactory_pipeline::{Digest, documents, text};
-use videofactory_providers::{
-    Character, ProviderError, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold, Ticket,
-};
-use videofactory_storage::PutOnce;
+use videofactory_pipeline::{documents, text};
+use videofactory_providers::{Character, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold};
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
+use super::script_review::{self, Fault};
 use super::spoken::{self, Omitted};
-use super::{find_own_document, keep_document, preflight};
+use super::{find_own_document, keep_document, preflight, script_versions};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
-use crate::paid::{Answer, PaidRequest};
 
 /// The speeds that a narration may have.
 const SPEEDS: (f64, f64) = (0.5, 2.0);
 /// Writers miss their target by a tenth and more: aimed so far below the limit, a film stays within it.
 const AIMED_AT: f64 = 0.85;
+/// What is said of a script that has nothing to do with its topic.
+const KNOWS_NOTHING: &str = "the embedded writer has nothing to say about this topic, so its text would fit any other: for a \
+    real script, name an account that writes in providers.script.accountRef, or give the scenes yourself in spec.scenes";
 /// Longest title, in characters.
 const MAX_TITLE_CHARACTERS: usize = 100;
 
@@ -47,11 +45,14 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     };
     preflight::storyboard(context, &storyboard).await?;
     let scenes = storyboard.scenes.len();
-    context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
+    // That no submission is left for this script must not be taken for what another one needs.
+    context.progress.count_anew(u32::try_from(scenes).unwrap_or(u32::MAX));
+    let remark = remark(context, external.is_some(), &storyboard)?;
+    let said = [Some(format!("the storyboard has {scenes} scenes")), remark];
     Ok(Made {
         output: Some(output),
         model,
-        message: format!("the storyboard has {scenes} scenes"),
+        message: said.into_iter().flatten().collect::<Vec<_>>().join(contract::REMARK),
         note: omitted.sentence(),
         ..Made::default()
     })
@@ -100,74 +101,30 @@ async fn written_script(
     context.progress.say(0.1, "writing the script");
     let Some(external) = external else {
         let script = Embedded.write(&script_request(context)).await?;
-        return store(context, &key, &script).await;
+        return script_versions::store(context, &key, &script).await;
     };
-    let bought = external.account.submit(&Writing { context, external, digest, key: key.clone() }).await;
-    if let Err(StepError::AskPerson(_)) = &bought {
-        // For this a person gives permission once more, as for a scene.
-        context.progress.begin_scenes(1);
-        context.progress.unknown(0);
-    }
-    bought?;
-    context.bucket.get_json(&key).await?.ok_or_else(|| StepError::FindArtifact {
-        what: "the new script".to_owned(),
-        from: StepName::WriteScript,
-    })
+    let script = script_versions::bought(context, external, &digest, &script_request(context)).await?;
+    script_versions::store(context, &key, &script).await
 }
 
-/// The script that is stored: this one, unless another was there before.
-async fn store(context: &Context, key: &str, script: &Script) -> Result<Script, StepError> {
-    match context.bucket.put_json_once(key, script).await? {
-        PutOnce::Created(_) => Ok(script.clone()),
-        PutOnce::AlreadyExists(_) => {
-            Ok(context.bucket.get_json(key).await?.unwrap_or_else(|| script.clone()))
-        }
+/// What a person should know of a script that was written for them, if anything.
+fn remark(context: &Context, is_bought: bool, storyboard: &Storyboard) -> Result<Option<String>, StepError> {
+    if !context.paths.given_scenes()?.scenes.is_empty() {
+        return Ok(None);
     }
-}
-
-/// A script that is bought.
-struct Writing<'a> {
-    context: &'a Context,
-    external: &'a ExternalClient<dyn ScriptWriter>,
-    digest: Digest,
-    key: String,
-}
-
-impl PaidRequest for Writing<'_> {
-    type Artifact = Script;
-    type Prepared = ScriptRequest;
-
-    fn digest(&self) -> &Digest {
-        &self.digest
+    let (topic, language) = (&context.input.topic, &context.input.settings.language);
+    if !is_bought {
+        return Ok((!Embedded::knows(topic, language)).then(|| KNOWS_NOTHING.to_owned()));
     }
-
-    fn price(&self) -> Money {
-        self.external.price(self.context, Sold::Script, 1)
-    }
-
-    fn cost(&self, _: &Script) -> Money {
-        self.price()
-    }
-
-    async fn is_there(&self) -> Result<bool, StepError> {
-        Ok(self.context.bucket.head(&self.key).await?.is_some())
-    }
-
-    async fn prepare(&self) -> Result<ScriptRequest, StepError> {
-        Ok(ScriptRequest { model: self.external.model.clone(), ..script_request(self.context) })
-    }
-
-    async fn submit(&self, request: &ScriptRequest, _: &Ticket) -> Result<Answer<Script>, ProviderError> {
-        self.external.client.write(request).await.map(Answer::Delivered)
-    }
-
-    async fn poll(&self, _: &str) -> Result<Option<Script>, ProviderError> {
-        Err(ProviderError::Unexpected { provider: "The writer", message: "scripts have no ids".to_owned() })
-    }
-
-    async fn store(&self, script: &Script) -> Result<(), StepError> {
-        store(self.context, &self.key, script).await.map(drop)
-    }
+    let narrations: Vec<&str> = storyboard.scenes.iter().map(|scene| scene.narration.as_str()).collect();
+    let faults = script_review::faults(&narrations, language, script_request(context).target);
+    // A scene may be silent because somebody wants it so.
+    let told: Vec<String> = faults
+        .iter()
+        .filter(|fault| !matches!(fault, Fault::Silent { .. }))
+        .map(ToString::to_string)
+        .collect();
+    Ok((!told.is_empty()).then(|| told.join(", ")))
 }
 
 fn script_request(context: &Context) -> ScriptRequest {
@@ -193,6 +150,7 @@ fn script_request(context: &Context) -> ScriptRequest {
                 references: Vec::new(),
             })
             .collect(),
+        revision: None,
     }
 }
 
@@ -202,7 +160,7 @@ fn at_usual_speed(length: Duration, speed: f64) -> Duration {
 }
 
 fn from_script(context: &Context, script: Script, omitted: &mut Omitted) -> Storyboard {
-    let names: Vec<&str> = context.input.settings.characters.iter().map(|cast| cast.name.as_str()).collect();
+    let names = spoken::cast(&context.input.settings);
     let script = spoken::script(script, &names, omitted);
     let mut scenes: Vec<Scene> = Vec::with_capacity(script.scenes.len());
     for (place, written) in script.scenes.into_iter().enumerate() {

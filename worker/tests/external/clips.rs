@@ -93,6 +93,30 @@ async fn scenes_without_a_submission_left_move_as_pictures_if_they_may_not_wait(
 }
 
 #[tokio::test]
+async fn a_clip_under_way_that_an_edit_has_made_unwanted_is_taken_back_and_made_anew_if_it_is_wanted_again() {
+    let (studio, service) = (Studio::open().await, FakeService::default());
+    service.recorded().cancels = true;
+    let mut film = ready(&studio, &service).await;
+    let (pod, _root) = film.pod(StepName::AnimateScenes);
+    let running = tokio::spawn(async move { steps::run(&pod).await.map(drop) });
+    until("all clips have ids", || async { studio.keys("work/", ".id.json").await.len() == 3 }).await;
+    running.abort();
+    assert!(running.await.is_err());
+    let old = service.recorded().clips.iter().position(|clip| clip.prompt == "a dark trench").unwrap() + 1;
+
+    let motion = json!([{"id": "s2", "motionPrompt": "a slow descent"}]);
+    film.production.given.overrides = serde_json::from_value(motion).unwrap();
+    film.make_up_to(StepName::NarrateScenes).await;
+    assert_eq!(spent(&film.make(StepName::AnimateScenes).await), 1);
+    assert_eq!(service.recorded().cancelled, [format!("clip-{old}")]);
+
+    film.production.given.overrides.clear();
+    film.make_up_to(StepName::NarrateScenes).await;
+    assert_eq!(spent(&film.make(StepName::AnimateScenes).await), 1, "what was taken back is waited for");
+    assert_eq!(service.recorded().cancelled.len(), 1);
+}
+
+#[tokio::test]
 async fn a_pod_that_dies_while_it_polls_is_followed_by_one_that_fetches_without_a_grant() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     let mut film = ready(&studio, &service).await;

@@ -1,6 +1,6 @@
 //! A fake service with every capability, which records what it was asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -21,10 +21,16 @@ pub struct FakeService(Arc<Mutex<Recorded>>);
 #[derive(Default)]
 pub struct Recorded {
     pub scripts: Vec<ScriptRequest>,
+    /// What the next scripts are, in order; then they are as long as they are to be.
+    pub written: VecDeque<Result<Script, ProviderError>>,
     pub pictures: Vec<PictureRequest>,
     pub narrations: Vec<NarrationRequest>,
     pub clips: Vec<ClipRequest>,
     pub polls: BTreeMap<String, u32>,
+    /// Whether clips are taken back.
+    pub cancels: bool,
+    /// The ids of clips that were taken back.
+    pub cancelled: Vec<String>,
     /// Prompts with this word are refused.
     pub refuses: String,
     /// Errors of the next pictures, as they are asked for.
@@ -77,8 +83,15 @@ fn refused() -> ProviderError {
 #[async_trait]
 impl ScriptWriter for FakeService {
     async fn write(&self, request: &ScriptRequest) -> Result<Script, ProviderError> {
-        self.recorded().scripts.push(request.clone());
-        Embedded.write(request).await
+        let written = {
+            let mut recorded = self.recorded();
+            recorded.scripts.push(request.clone());
+            recorded.written.pop_front()
+        };
+        match written {
+            Some(written) => written,
+            None => Embedded.write(request).await,
+        }
     }
 }
 
@@ -144,5 +157,13 @@ impl Animator for FakeService {
         }
         let bytes = format!("the clip {id}").into_bytes();
         Ok(ClipState::Done(Clip { bytes, cost_micros: Some(280_000) }))
+    }
+
+    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
+        let mut recorded = self.recorded();
+        if recorded.cancels {
+            recorded.cancelled.push(id.to_owned());
+        }
+        Ok(recorded.cancels)
     }
 }

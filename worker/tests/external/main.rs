@@ -10,6 +10,7 @@ mod announce;
 mod clips;
 mod fake_service;
 mod pictures;
+mod scripts;
 mod site;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "what runs the program itself is not needed here")]

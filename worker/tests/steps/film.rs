@@ -1,7 +1,53 @@
 //! Films as assemble-video makes them of what the other steps have made.
 
+use videofactory_pipeline::contract::Brand;
+
 use super::support::*;
 use super::*;
+
+/// Puts what ffmpeg makes of this source into the bucket.
+async fn put_media(studio: &Studio, source: &str, key: &str, options: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(key.rsplit('/').next().unwrap());
+    let mut ffmpeg = tokio::process::Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", source]).args(options).arg(&path);
+    assert!(ffmpeg.status().await.unwrap().success(), "{source}");
+    let bytes = std::fs::read(&path).unwrap();
+    studio.bucket.put(key, bytes, &PutOptions::of_type("application/octet-stream")).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_outro_of_the_channel_makes_the_film_again_and_nothing_else() {
+    let studio = Studio::open().await;
+    for color in ["red", "blue", "green"] {
+        let source = format!("color={color}:s=320x240:r=25:d=1");
+        put_media(&studio, &source, &format!("assets/{color}.mp4"), &["-pix_fmt", "yuv420p"]).await;
+    }
+    put_media(&studio, "color=white:s=64x32", "assets/logo.png", &["-frames:v", "1"]).await;
+    let mut film = Production::new(&studio);
+    film.brand = Brand {
+        intro: "assets/red.mp4".to_owned(),
+        outro: "assets/blue.mp4".to_owned(),
+        watermark: "assets/logo.png".to_owned(),
+        ..Brand::default()
+    };
+    let first = film.make_up_to(StepName::AssembleVideo).await.artifacts.video.unwrap();
+    let before = studio.etags().await;
+
+    film.brand.outro = "assets/green.mp4".to_owned();
+    let second = film.make(StepName::AssembleVideo).await.artifacts.video.unwrap();
+    assert_ne!(second.key, first.key);
+    assert!((second.seconds - first.seconds).abs() < 1e-6, "{} and {} s", first.seconds, second.seconds);
+    let after = studio.etags().await;
+    assert!(before.iter().all(|(key, etag)| after.get(key) == Some(etag)), "something was written again");
+    let new: Vec<&String> = after.keys().filter(|key| !before.contains_key(*key)).collect();
+    assert!(new.iter().all(|key| !key.starts_with("clips/")), "a part was made again: {new:?}");
+
+    film.brand = Brand::default();
+    let plain = film.make(StepName::AssembleVideo).await.artifacts.video.unwrap();
+    let brought = first.seconds - plain.seconds;
+    assert!((1.1..1.3).contains(&brought), "intro and outro of 1 s each, crossfaded, bring {brought:.2} s");
+}
 
 #[tokio::test]
 async fn captions_of_a_narration_that_is_not_heard_are_left_out() {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use videofactory_crds::StepName;
+use videofactory_pipeline::contract::Brand;
 use videofactory_pipeline::settings::Settings;
 
 use super::refused;
@@ -74,6 +75,18 @@ async fn files_that_only_the_last_step_reads_are_looked_for_by_the_first() {
         (json!({"thumbnail": {"source": "Asset", "key": "assets/none.png"}}), "assets/none.png"),
     ] {
         refused(&said(&studio, values, "Deep sea").await, key);
+    }
+    for (brand, field) in [
+        (Brand { intro: "assets/none.mp4".to_owned(), ..Brand::default() }, "introKey of the Channel"),
+        (Brand { outro: "assets/none.mp4".to_owned(), ..Brand::default() }, "outroKey of the Channel"),
+        (
+            Brand { watermark: "assets/none.png".to_owned(), ..Brand::default() },
+            "watermarkKey of the Channel",
+        ),
+    ] {
+        let mut film = Production::new(&studio);
+        film.brand = brand;
+        refused(&film.run(StepName::WriteScript).await, field);
     }
     let mut film = Production::new(&studio);
     film.given.overrides =

@@ -71,6 +71,7 @@ pub struct Production<'a> {
     pub topic: String,
     pub given: GivenScenes,
     pub takes: BTreeMap<String, Takes>,
+    pub brand: Brand,
     pub results: BTreeMap<StepName, Upstream>,
     pub attempt: i32,
     /// What else the program's environment holds.
@@ -106,6 +107,7 @@ impl<'a> Production<'a> {
             topic: "The deep sea".to_owned(),
             given: serde_json::from_value(given).unwrap(),
             takes: BTreeMap::new(),
+            brand: Brand::default(),
             results: BTreeMap::new(),
             attempt: 0,
             variables: Vec::new(),
@@ -114,14 +116,13 @@ impl<'a> Production<'a> {
     }
 
     pub fn input(&self, step: StepName) -> StepInput {
-        let brand = Brand::default();
         let film = FilmInputs {
             run: 1,
             topic: &self.topic,
             given: &self.given,
             takes: &self.takes,
             settings: &self.settings,
-            brand: &brand,
+            brand: &self.brand,
         };
         let mut input = StepInput {
             version: VERSION,
@@ -147,7 +148,7 @@ impl<'a> Production<'a> {
             again_before: None,
             still_motion: false,
             accepted_quality: None,
-            brand,
+            brand: self.brand.clone(),
             deadline_seconds: 300,
             bucket: self.studio.bucket_ref(),
             progress_url: String::new(),

@@ -15,6 +15,7 @@ use videofactory_pipeline::keys::is_id;
 use super::super::attempts::{Attempt, OpenAttempts};
 use super::super::model::{Action, Measured, Observed};
 use super::super::verdict::Verdict;
+use super::messages::script_remark;
 use super::step::Transitions;
 use crate::events::{Event, EventReason};
 
@@ -164,7 +165,8 @@ impl<'a> Draft<'a> {
         } else {
             ""
         };
-        Some(Verdict::Succeeded { reason: VideoJobReason::Completed, message: format!("published{note}") })
+        let message = format!("published{note}{}", script_remark(self));
+        Some(Verdict::Succeeded { reason: VideoJobReason::Completed, message })
     }
 }
 

@@ -83,5 +83,6 @@ fn brand(draft: &Draft<'_>) -> Brand {
         intro: key(&channel.intro_key),
         outro: key(&channel.outro_key),
         watermark: key(&channel.watermark_key),
+        watermark_look: channel.watermark.unwrap_or_default(),
     }
 }

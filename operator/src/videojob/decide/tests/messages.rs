@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use videofactory_crds::condition::ConditionType;
 use videofactory_crds::{StepName, requests};
-use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, StepOutcome};
+use videofactory_pipeline::contract::{ExitCode, REMARK, RateLimit, SceneReport, StepOutcome};
 
 use super::super::testing::Harness;
 use super::quota_request::{close_grants, demand, film, grant, grok, name_as_first, until_animation};
@@ -60,6 +60,17 @@ fn what_a_step_left_out_is_told_once() {
     });
     harness.converge();
     assert_eq!(reported(&harness, "write-script: not spoken, because it is mark-up: scene s1: **"), 1);
+}
+
+#[test]
+fn a_script_that_says_nothing_of_its_topic_is_told_of_with_the_film() {
+    let mut harness = Harness::topic();
+    harness.converge();
+    harness.end_reported(StepName::WriteScript, ExitCode::Done, |outcome| {
+        outcome.message = format!("the storyboard has 3 scenes{REMARK}it would fit any topic");
+    });
+    harness.run_to_rest();
+    assert!(harness.message().ends_with("; it would fit any topic"), "{}", harness.message());
 }
 
 /// The account grants, and the service refuses until then; a minute after that moment.

@@ -141,6 +141,8 @@ def main():
     try:
         driver.get(args.entry)
         report = {"first": driver.current_url}
+        # The list has films of other tests, too, whose thumbnails may be deleted while it is looked at.
+        faults(driver)
         if args.screenshots:
             report["pages"] = look_at_all(driver, base, args)
         driver.get(base + pages(args)["job"])

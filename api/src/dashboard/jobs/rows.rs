@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use videofactory_client::job_action::phase;
-use videofactory_crds::{StepStatus, VideoJob};
+use videofactory_crds::{StepName, StepStatus, VideoJob};
 use videofactory_pipeline::SceneSet;
 
 use crate::dashboard::words::{self, Moment, Tone};
@@ -141,7 +141,9 @@ impl StepChip {
     /// The sign of a step.
     pub fn of(step: &StepStatus) -> Self {
         let (state, sign, tone) = words::state(step.state.unwrap_or_default());
-        let scenes = step.scenes.as_ref().and_then(|scenes| {
+        // A script is written as a whole: it says how many scenes there are, and completes none of them alone.
+        let by_scenes = step.scenes.as_ref().filter(|_| step.name != StepName::WriteScript);
+        let scenes = by_scenes.and_then(|scenes| {
             let done = scenes.completed.as_ref().and_then(|set| set.parse::<SceneSet>().ok());
             Some(format!("{}/{}", done.map_or(0, |set| set.len()), scenes.total?))
         });
@@ -182,6 +184,9 @@ mod tests {
         let row = Row::of(&read(testing::job("films", "a", &status)), &Usual::new(), String::new(), now());
         let chip = &row.steps[0];
         assert_eq!((chip.name, chip.state, chip.scenes.as_str()), ("Clips", "at work", "5/12"));
+        let written = json!({"name": "write-script", "state": "Succeeded", "scenes": {"total": 12}});
+        let chip = StepChip::of(&serde_json::from_value(written).unwrap());
+        assert_eq!((chip.name, chip.scenes.as_str()), ("Script", ""));
     }
 
     #[test]

@@ -162,8 +162,8 @@ fn a_service_that_does_something_else_is_given_no_pod() {
     let mut harness = film(&json!({"providers": {"narration": {"accountRef": {"name": "grok"}}}}));
     harness.run_to_rest();
     assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "ConfigurationInvalid"));
-    let expected = "narrate-scenes needs an account of provider Gemini or HuggingFace or Embedded, and ProviderAccount \
-                    \"grok\" is of provider XAI: name another one";
+    let expected = "narrate-scenes needs an account of provider Gemini or HuggingFace or OpenAICompatible or Embedded, and \
+                    ProviderAccount \"grok\" is of provider XAI: name another one";
     assert_eq!(harness.message(), expected);
     assert!(!harness.begun.iter().any(|(step, _)| *step == StepName::NarrateScenes), "{:?}", harness.begun);
 }

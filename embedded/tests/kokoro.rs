@@ -1,5 +1,7 @@
 //! The neural voices, by the real model:
-//! `VIDEOFACTORY_KOKORO=$(scripts/voices) cargo test --workspace --test kokoro -- --ignored`; what takes minutes begins with `bench_`
+//! `VIDEOFACTORY_KOKORO=$(scripts/voices) cargo test --workspace --test kokoro -- --ignored`. Tests whose names begin
+//! with `bench_` take minutes: `make bench` runs them, in release.
+
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::time::Instant;

@@ -13,7 +13,7 @@ use videofactory_crds::generate;
 
 /// Faults that are meant, word for word as the test names them, each with its reason in a comment: a rule about a field
 /// that is new refuses nothing that was stored, and what breaks on purpose is in the changelog.
-const MEANT: [&str; 9] = [
+const MEANT: [&str; 10] = [
     // These are reasons of policies and accounts: no step has ever had one.
     "videojobs.videofactory.dev v1alpha1.status.steps[].reason: \"PreconditionsUnsupported\" is refused now",
     "videojobs.videofactory.dev v1alpha1.status.steps[].reason: \"NothingPrunable\" is refused now",
@@ -21,9 +21,10 @@ const MEANT: [&str; 9] = [
     "videojobs.videofactory.dev v1alpha1.status.steps[].reason: \"DuplicatePolicy\" is refused now",
     "videojobs.videofactory.dev v1alpha1.status.steps[].reason: \"DuplicateAccount\" is refused now",
     "videojobs.videofactory.dev v1alpha1.status.steps[].reason: \"CredentialsExpiring\" is refused now",
-    // These are about providers and a field that are new.
+    // These are about providers and fields that are new.
     "provideraccounts.videofactory.dev v1alpha1.spec: the rule \"!(self.provider in ['OpenAICompatible', 'ComfyUI']) || (has(self.endpoint) && self.endpoint != '')\" is new",
     "provideraccounts.videofactory.dev v1alpha1.spec: the rule \"(self.provider == 'ComfyUI') == has(self.workflowsRef)\" is new",
+    "channels.videofactory.dev v1alpha1.spec: the rule \"!has(self.watermark) || (has(self.watermarkKey) && self.watermarkKey != '')\" is new",
     // It takes the place of one that let the embedded provider alone go without a Secret.
     "provideraccounts.videofactory.dev v1alpha1.spec: the rule \"self.provider in ['Embedded', 'OpenAICompatible', 'ComfyUI'] || has(self.secretRef)\" is new",
 ];

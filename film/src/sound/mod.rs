@@ -169,7 +169,7 @@ async fn clip_stems(
         let at = timeline.rate.samples(place.start);
         let length = sound.length.min(timeline.rate.samples(place.picture));
         let gain = factor(gain_to(VOICE_LEVEL, &sound)?);
-        stems.push(Stem { at, gain, length, fade_in, fade_out, sound });
+        stems.push(Stem { sound, at, gain, length, fade_in, fade_out });
     }
     Ok(stems)
 }

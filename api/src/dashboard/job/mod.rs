@@ -23,7 +23,7 @@ use self::film::FilmView;
 use self::head::Head;
 pub use self::records::{events, logs, yaml};
 use self::storyboard::StoryboardView;
-pub use self::storyboard::{SceneCard, stale_words};
+pub use self::storyboard::{PartView, SceneCard, stale_words};
 use self::waterfall::Waterfall;
 use super::command::{self, Call};
 use super::jobs::place_in_line;

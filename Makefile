@@ -46,7 +46,7 @@ generate: ## Write manifests/crds and docs/reference (from the code), the charts
 	scripts/charts generate
 	manifests/argocd/render
 
-screenshots: ## Pictures of each page of the dashboard, into docs/images/dashboard (as root, or with Docker)
+screenshots: ## Pictures of each page of the dashboard, into target/screenshots (as root, or with Docker)
 	scripts/screenshots
 
 bench: ## Speed and memory as ratios against peers and bounds

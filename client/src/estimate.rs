@@ -48,7 +48,7 @@ impl Estimate {
         Self { cost: all.iter().map(|one| one.cost).sum(), unknown, needs }
     }
 
-    /// When all accounts have had room for the last of it; nothing: they have it now, or it is not known.
+    /// When all accounts have room for all of it; nothing: they have it now, or it is not known.
     #[must_use]
     pub fn last_unit_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.needs.iter().filter_map(|need| need.last_unit_at(now)).max()

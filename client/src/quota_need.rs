@@ -2,12 +2,12 @@
 //! windows. Pure.
 //!
 //! It is no promise: whoever waits already is taken to come first, and somebody else may ask later. Where it is not known
-//! when units come back, they are taken to come back as late as they can.
+//! when units come back, they are taken to come back as late as they can. A fixed window is taken to begin again one period
+//! from now at the latest, without its time zone. What is granted, the account's ledger decides
+//! (`operator/src/provideraccount/window.rs`); this is an estimate that whoever reads the account's status can make.
 
 use jiff::{SignedDuration, Timestamp};
-use videofactory_crds::provideraccount::{
-    Operation, ProviderAccountStatus, Quota, QuotaStatus, QuotaUnit, Window,
-};
+use videofactory_crds::provideraccount::{ProviderAccountStatus, Quota, QuotaStatus, QuotaUnit, Window};
 use videofactory_crds::{ProviderAccount, StepName};
 
 /// Units that films need of one quota.
@@ -42,23 +42,6 @@ struct Supply {
     blocked_until: Option<Timestamp>,
 }
 
-/// Whether a quota counts what a step does with this model. A model that nobody has named may be any.
-#[must_use]
-pub fn counts(quota: &Quota, step: StepName, model: &str) -> bool {
-    let operation = match step {
-        StepName::WriteScript => Operation::Write,
-        StepName::GenerateImages => Operation::Draw,
-        StepName::NarrateScenes => Operation::Speak,
-        StepName::AnimateScenes => Operation::Animate,
-        StepName::PublishVideo => Operation::Publish,
-        StepName::AssembleVideo => return false,
-    };
-    let operations = quota.operations.as_deref().unwrap_or_default();
-    let models = quota.models.as_deref().unwrap_or_default();
-    (operations.is_empty() || operations.contains(&operation))
-        && (models.is_empty() || model.is_empty() || models.iter().any(|counted| counted == model))
-}
-
 /// What so many submissions of a step need of an account's quotas, each of so many seconds.
 #[must_use]
 pub fn of_step(
@@ -70,7 +53,7 @@ pub fn of_step(
     seconds_each: i64,
 ) -> Vec<QuotaNeed> {
     let status = account.status.as_ref();
-    let counted = account.spec.quotas.iter().flatten().filter(|quota| counts(quota, step, model));
+    let counted = account.spec.quotas.iter().flatten().filter(|quota| quota.counts_step(step, model));
     let needs = counted.map(|quota| {
         let each = match quota.unit {
             QuotaUnit::Requests => 1,

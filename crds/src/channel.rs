@@ -53,14 +53,15 @@ pub struct ChannelSpec {
     pub default_tags: Option<Vec<String>>,
 
     /// Key of a clip under assets/ in the bucket that opens every film. It may have any size, rate and length, with
-    /// sound or without; it fills the frame, is shown whole, and counts for length.max.
+    /// sound or without; it fills the frame, is shown whole, and its length counts towards
+    /// length.max.
     pub intro_key: Option<AssetKey>,
 
     /// Key of a clip under assets/ in the bucket that closes every film, as introKey opens it.
     pub outro_key: Option<AssetKey>,
 
-    /// Key of a picture under assets/ in the bucket that is laid over every film's picture, but for intro and outro.
-    /// What is transparent in it stays so.
+    /// Key of a picture under assets/ in the bucket that is laid over every film's picture, except in the intro
+    /// and the outro. Transparent parts stay transparent.
     pub watermark_key: Option<AssetKey>,
 
     /// How the picture of watermarkKey is shown.
@@ -76,7 +77,7 @@ pub struct WatermarkLook {
     #[serde(default)]
     pub corner: Corner,
 
-    /// How much of it is seen, in per cent, 1 to 100. Default: 80.
+    /// Its opacity in per cent, 1 to 100. Default: 80.
     #[serde(default = "default_opacity")]
     #[schemars(range(min = 1, max = 100))]
     pub opacity: i32,

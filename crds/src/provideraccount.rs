@@ -348,7 +348,37 @@ pub enum Operation {
     Publish,
 }
 
+impl Quota {
+    /// Whether work of this kind, with this model, counts. A model that nobody has named may be any.
+    #[must_use]
+    pub fn counts(&self, operation: Operation, model: &str) -> bool {
+        let operations = self.operations.as_deref().unwrap_or_default();
+        let models = self.models.as_deref().unwrap_or_default();
+        (operations.is_empty() || operations.contains(&operation))
+            && (models.is_empty() || model.is_empty() || models.iter().any(|counted| counted == model))
+    }
+
+    /// Whether what this step does with this model counts.
+    #[must_use]
+    pub fn counts_step(&self, step: StepName, model: &str) -> bool {
+        Operation::of(step).is_some_and(|operation| self.counts(operation, model))
+    }
+}
+
 impl Operation {
+    /// The kind of work that a step does with an account.
+    #[must_use]
+    pub const fn of(step: StepName) -> Option<Self> {
+        match step {
+            StepName::WriteScript => Some(Self::Write),
+            StepName::GenerateImages => Some(Self::Draw),
+            StepName::NarrateScenes => Some(Self::Speak),
+            StepName::AnimateScenes => Some(Self::Animate),
+            StepName::PublishVideo => Some(Self::Publish),
+            StepName::AssembleVideo => None,
+        }
+    }
+
     /// As it is written in a manifest.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -36,6 +36,16 @@ use self::sound::heard::Heard;
 use self::watch::Watch;
 use self::watermark::Mark;
 
+/// Seconds of a clip that opens or closes films, `what` in messages. Refuses what no film can have there.
+pub async fn clip_seconds(what: &str, path: &Path) -> Result<f64, FilmError> {
+    let format = sniff::of(what, path)?;
+    if format.kind == sniff::Kind::Picture {
+        let why = "it is a picture, where a clip is needed".to_owned();
+        return Err(FilmError::ReadInput { what: what.to_owned(), path: path.to_owned(), why });
+    }
+    Ok(probe::clip(what, format, path).await?.seconds)
+}
+
 /// An intro or outro asks for this much at least, in seconds; the timeline has a least length of its own.
 const SHORTEST: f64 = 0.001;
 
@@ -204,7 +214,7 @@ fn validate(request: &FilmRequest) -> Result<(), FilmError> {
     let story = &request.scenes[request.story()];
     if story.iter().any(|scene| scene.part != Part::Story) || story.is_empty() != request.scenes.is_empty() {
         return refuse(
-            "an intro or outro stands where no story follows or precedes it".to_owned(),
+            "an intro must come first, an outro last, and scenes between them".to_owned(),
             "put the intro first, the outro last, and scenes between them",
         );
     }
@@ -212,7 +222,10 @@ fn validate(request: &FilmRequest) -> Result<(), FilmError> {
         && (!(1..=100).contains(&look.opacity) || !(2..=40).contains(&look.width))
     {
         return refuse(
-            format!("a watermark of {} % width and {} % opacity is none", look.width, look.opacity),
+            format!(
+                "a watermark cannot have a width of {} % and an opacity of {} %",
+                look.width, look.opacity
+            ),
             "set watermark.width from 2 to 40 and watermark.opacity from 1 to 100",
         );
     }

@@ -47,8 +47,7 @@ pub trait Illustrator: Send + Sync {
     async fn poll(&self, id: &str) -> Result<Option<Picture>, ProviderError>;
 
     /// As [`Animator::cancel`].
-    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
-        let _ = id;
+    async fn cancel(&self, _: &str) -> Result<bool, ProviderError> {
         Ok(false)
     }
 }
@@ -144,10 +143,9 @@ pub trait Animator: Send + Sync {
     /// `Unexpected` end it: nothing will come of it. After every other error it is looked after again.
     async fn poll(&self, id: &str) -> Result<ClipState, ProviderError>;
 
-    /// Takes back what was submitted under this id, and nothing else. Whether it is certain that nothing will come of it:
-    /// not where the service takes nothing back, and not where it is made already.
-    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
-        let _ = id;
+    /// Cancels what was submitted under this id, and nothing else. Whether it is certain that nothing will come of it:
+    /// not where the service cannot cancel, and not where it is made already.
+    async fn cancel(&self, _: &str) -> Result<bool, ProviderError> {
         Ok(false)
     }
 }

@@ -45,7 +45,7 @@ pub enum ProviderError {
         message: String,
     },
     /// The account is out of credit; nothing was made. Somebody adds some with the service, and nothing here says so.
-    #[error("{provider} does not continue without payment: {message}")]
+    #[error("{provider} needs a payment: {message}")]
     CreditsUsedUp {
         /// The provider's name.
         provider: &'static str,

@@ -31,13 +31,8 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Says how many scenes there are.
+    /// Says how many scenes there are, and forgets what was counted before.
     pub fn begin_scenes(&self, total: u32) {
-        self.count(|report| report.total = total);
-    }
-
-    /// The same, and forgets what was counted before.
-    pub fn count_anew(&self, total: u32) {
         self.count(|report| *report = SceneReport { total, ..SceneReport::default() });
     }
 

@@ -13,7 +13,7 @@ use videofactory_client::scene_edit::{ScenePart, SceneWish};
 use videofactory_crds::VideoJob;
 
 use super::command::{Call, curl};
-use super::job::{PartView, SceneCard, cost_of_scenes, stale_words};
+use super::job::{PartView, SceneCard, cost_of_a_scene, stale_words};
 use super::page::{self, Frame, Place};
 use crate::access::Caller;
 use crate::path::{JobPath, Segments};
@@ -109,7 +109,7 @@ pub async fn get(
         takes: takes(id, job, &scene, &wish, has_clips),
         edit: EditForm::of(id, &scene, &wish),
         again: again(id, &scene.id),
-        cost: cost_of_scenes(job, all.len()),
+        cost: cost_of_a_scene(job, all.len()),
         id: id.to_string(),
         scene,
         before,

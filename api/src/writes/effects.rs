@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_with_macros::skip_serializing_none;
 use utoipa::ToSchema;
 use videofactory_client::price::{price_each, provider_of, seconds_each};
-use videofactory_client::quota_need::counts;
 use videofactory_client::within;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::videojob::VideoMode;
@@ -88,7 +87,7 @@ fn effect(
     let scenes = job.status.as_ref().and_then(|status| status.step(step)?.scenes.as_ref()?.total);
     let seconds = seconds_each(settings, step, i64::from(scenes.unwrap_or(settings.scene_count)));
     let model = provider_of(settings, step).map(|provider| provider.model.as_str()).unwrap_or_default();
-    let quotas = account.spec.quotas.iter().flatten().filter(|quota| counts(quota, step, model));
+    let quotas = account.spec.quotas.iter().flatten().filter(|quota| quota.counts_step(step, model));
     let reported = quotas.filter_map(|quota| {
         let reported = account.status.as_ref()?.quotas.iter().find(|reported| reported.name == quota.name)?;
         let left =

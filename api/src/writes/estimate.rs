@@ -1,4 +1,4 @@
-//! How it reads what films would cost, and need of their accounts.
+//! An estimate as JSON: what films would cost, and what they need of their accounts' quotas.
 
 use jiff::Timestamp;
 use serde::Serialize;

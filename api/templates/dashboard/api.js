@@ -55,7 +55,7 @@ function remadeWords(remade) {
   return `Made again: ${parts.join(", ")}.`;
 }
 
-// What films would cost, what they need of their accounts' quotas, and when the accounts have had room for the last.
+// What films would cost, what they need of their accounts' quotas, and when the accounts have room for the last film.
 function estimateWords({ cost, unknown, quotas, lastUnitAt }) {
   const missing = unknown.length ? ` Not in it: ${unknown.join("; ")}.` : "";
   const units = quotas.map(({ account, quota, unit, units, remaining }) => {
@@ -64,7 +64,7 @@ function estimateWords({ cost, unknown, quotas, lastUnitAt }) {
   });
   const needs = units.length ? ` Needed: ${units.join("; ")}.` : "";
   const last = lastUnitAt
-    ? ` The accounts have room for the last of it by ${clock.format(new Date(lastUnitAt))}, in ${span(new Date(lastUnitAt) - Date.now())}, if nobody else asks.`
+    ? ` The accounts have room for all of it by ${clock.format(new Date(lastUnitAt))}, in ${span(new Date(lastUnitAt) - Date.now())}, if nobody else asks.`
     : "";
   return `about $${cost}.${missing}${needs}${last}`;
 }

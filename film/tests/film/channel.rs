@@ -188,15 +188,17 @@ async fn another_outro_renders_its_section_alone() {
     assert_eq!(reused, [true, false]);
 }
 
+type Change = fn(&Set, &mut FilmRequest);
+
 #[tokio::test]
 async fn what_no_channel_can_have_is_refused_by_its_name() {
     let set = Set::new();
-    let refusal = async |change: fn(&Set, &mut FilmRequest)| -> FilmError {
+    let refusal = async |change: Change| -> FilmError {
         let mut request = request_of_channel(&set);
         change(&set, &mut request);
         set.try_film(&request).await.unwrap_err()
     };
-    let cases: [(fn(&Set, &mut FilmRequest), &str); 4] = [
+    let cases: [(Change, &str); 4] = [
         (|set, request| request.scenes[0] = Scene::of_channel(Part::Intro, logo(set)), "the intro"),
         (|set, request| request.watermark.as_mut().unwrap().path = set.path("voice.wav"), "the watermark"),
         (|_, request| request.watermark.as_mut().unwrap().look.width = 90, "watermark.width"),

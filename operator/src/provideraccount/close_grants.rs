@@ -11,7 +11,7 @@ use videofactory_crds::units::Money;
 use videofactory_crds::videojob::SpentUnits;
 
 use super::calendar::plus;
-use super::demand::{Claim, ClaimState, Demand, HolderState, Settlement, operation};
+use super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
 use super::ledger::Ledger;
 use super::openings::START_UP;
 use super::reclaim::is_same;
@@ -55,7 +55,7 @@ impl ClosedGrants {
     }
 
     fn gone(&mut self, grant: &Grant) {
-        let operation = grant.holder.step.and_then(operation);
+        let operation = grant.holder.step.and_then(Operation::of);
         self.count(operation, RequestOutcome::Unknown, grant.submissions.unwrap_or_default());
         self.cost = self.cost.plus(grant.price.unwrap_or_default());
     }

@@ -97,19 +97,6 @@ pub enum HolderState {
     Gone,
 }
 
-/// The kind of work that a step does with an account.
-#[must_use]
-pub const fn operation(step: StepName) -> Option<Operation> {
-    match step {
-        StepName::WriteScript => Some(Operation::Write),
-        StepName::GenerateImages => Some(Operation::Draw),
-        StepName::NarrateScenes => Some(Operation::Speak),
-        StepName::AnimateScenes => Some(Operation::Animate),
-        StepName::PublishVideo => Some(Operation::Publish),
-        StepName::AssembleVideo => None,
-    }
-}
-
 /// Whether both name the same attempt. The run need not be the same: attempts are counted through all runs, and what an
 /// attempt of an earlier run has spent is reported after the next one has begun.
 #[must_use]
@@ -193,7 +180,7 @@ fn demand(job: &VideoJob, step: &StepStatus, asked: &Asked) -> Demand {
             step: Some(step.name),
             attempt: asked.attempt.or(step.attempt),
         },
-        operation: operation(step.name),
+        operation: Operation::of(step.name),
         model: asked.model.clone().unwrap_or_default(),
         submissions,
         seconds_each: asked.seconds_each.unwrap_or_default().max(0),

@@ -13,7 +13,7 @@ use videofactory_crds::provideraccount::{
 use videofactory_crds::units::Money;
 
 use super::calendar::whole;
-use super::demand::{Demand, operation};
+use super::demand::Demand;
 use super::last_turns::{self, LastTurns};
 use super::object_size;
 use super::window::{Entry, Kind, Reserved, Window};
@@ -66,11 +66,7 @@ impl Tally {
     /// Whether work of this kind, with this model, counts. A model that nobody has named may be any.
     #[must_use]
     pub fn counts(&self, operation: Option<Operation>, model: &str) -> bool {
-        let Some(operation) = operation else { return false };
-        let operations = self.quota.operations.as_deref().unwrap_or_default();
-        let models = self.quota.models.as_deref().unwrap_or_default();
-        (operations.is_empty() || operations.contains(&operation))
-            && (models.is_empty() || model.is_empty() || models.iter().any(|counted| counted == model))
+        operation.is_some_and(|operation| self.quota.counts(operation, model))
     }
 
     /// Whether what a grant takes of it follows from the grant's submissions alone.
@@ -128,7 +124,7 @@ impl Ledger {
         for tally in self.quotas.iter().filter(|tally| tally.counts_all) {
             let name = &tally.quota.name;
             for grant in &mut self.grants {
-                let step = grant.holder.step.and_then(operation);
+                let step = grant.holder.step.and_then(Operation::of);
                 if tally.can_count_all() && tally.counts(step, "") {
                     grant.units.entry(name.clone()).or_insert(grant.submissions.unwrap_or_default());
                 }

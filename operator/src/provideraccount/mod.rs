@@ -34,7 +34,7 @@ pub use controller::run;
 pub use credentials::{allowed_host, keys};
 pub use demand::{
     Attempt, Claim, ClaimState, Demand, HolderState, Settlement, attempt, claims, claims_by_account,
-    holder_state, operation,
+    holder_state,
 };
 pub use forecast::{Forecast, Limit, forecast};
 pub use grant::{GrantBatch, grant};

@@ -102,16 +102,17 @@ impl ComfyUi {
         }
     }
 
-    /// Takes a request back, if it waits; if it is being made, only where the server can be told which one is meant. An
+    /// Cancels a request that waits; one that is being made, only where the server can be told which one is meant. An
     /// interruption interrupts whatever is being made, for whomever, on servers that do not read the id in it: those do
     /// not answer for a request by its id either.
-    async fn take_back(&self, id: &str) -> Result<bool, ProviderError> {
+    async fn cancel_request(&self, id: &str) -> Result<bool, ProviderError> {
         let Some(segment) = segment(id) else { return Ok(false) };
         self.post("/queue", json!({"delete": [id]})).await?;
         let is_queued = match job::of_jobs(&self.get(format!("/api/jobs/{segment}")).await?)? {
             Place::Queued => {
                 self.post("/interrupt", json!({"prompt_id": id})).await?;
-                return Ok(true);
+                // What was made meanwhile is in the history.
+                false
             }
             Place::Elsewhere => false,
             Place::NotTold => job::is_in_queue(&self.get("/queue".to_owned()).await?, id)?,
@@ -174,7 +175,7 @@ impl Illustrator for ComfyUi {
     }
 
     async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
-        self.take_back(id).await
+        self.cancel_request(id).await
     }
 }
 
@@ -212,7 +213,7 @@ impl Animator for ComfyUi {
     }
 
     async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
-        self.take_back(id).await
+        self.cancel_request(id).await
     }
 }
 

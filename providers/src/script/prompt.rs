@@ -40,16 +40,17 @@ pub(crate) fn prompt(request: &ScriptRequest) -> String {
 /// How long it is to be, in what the writer can count.
 fn length(request: &ScriptRequest) -> String {
     let target = request.target.min(request.max).as_secs_f64();
-    let most = request.max.as_secs_f64().max(target);
+    let most = request.max.as_secs_f64();
     let count = request.scene_count;
     #[expect(clippy::cast_precision_loss, reason = "scenes of a film")]
-    let each = target / count as f64;
+    let scenes = count as f64;
+    let each = target / scenes;
     let words = (target * WORDS_A_SECOND).round().max(1.0);
     let english = request.language.to_ascii_lowercase().starts_with("en");
     let counted = match Pace::of(&request.language) {
         Some(_) if english => format!("that is about {words:.0} words in all"),
         Some(pace) => {
-            let letters = letters(pace, (each - SCENE_PAUSE) * target / each);
+            let letters = letters(pace, SCENE_PAUSE.mul_add(-scenes, target));
             format!("that is about {letters:.0} letters in all, spaces not counted")
         }
         None => {

@@ -1,5 +1,5 @@
-//! What was asked for and is not wanted any more, because its scene was edited: it is taken back where the service takes
-//! something back, before anything else is asked for. A queue of one's own does not work on what nobody fetches.
+//! What was asked for and is not wanted any more, because its scene was edited: it is cancelled where the service can
+//! cancel, before anything else is asked for. A queue of one's own does not work on what nobody fetches.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use super::slots::{End, Ending};
 use crate::outcome::StepError;
 
 /// Why such a submission has ended.
-const NOT_WANTED: &str = "it was taken back, because it was not wanted any more";
+const NOT_WANTED: &str = "it was cancelled, because it was not wanted any more";
 
 impl Account {
-    /// Takes back what is under way at this account for other digests than the wanted ones. Only where the service is
+    /// Cancels what is under way at this account for other digests than the wanted ones. Only where the service is
     /// certain that nothing comes of it the slot ends; all else is left as it was, and none of it is an error.
     pub async fn cancel_unwanted<C, W>(
         &self,
@@ -44,7 +44,9 @@ impl Account {
                     }
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(account = self.name, %digest, %error, "failed to take a request back");
+                        tracing::warn!(account = self.name, %digest, %error, "failed to cancel a request");
+                        // The next one would wait for the same server.
+                        return Ok(());
                     }
                 }
             }

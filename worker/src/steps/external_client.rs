@@ -58,7 +58,7 @@ impl<T: ?Sized> ExternalClient<T> {
 }
 
 impl ExternalClient<dyn Illustrator> {
-    /// Takes back pictures that are under way and not wanted any more.
+    /// Cancels pictures that are under way and not wanted any more.
     pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
         let id_of = |ticket: &Ticket| self.client.id_of(ticket);
         let cancel = |id: String| async move { self.client.cancel(&id).await };
@@ -67,7 +67,7 @@ impl ExternalClient<dyn Illustrator> {
 }
 
 impl ExternalClient<dyn Animator> {
-    /// Takes back clips that are under way and not wanted any more.
+    /// Cancels clips that are under way and not wanted any more.
     pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
         let id_of = |ticket: &Ticket| self.client.id_of(ticket);
         let cancel = |id: String| async move { self.client.cancel(&id).await };

@@ -1,6 +1,8 @@
 //! What can be known before money is spent. A film that could never be assembled is refused by the first
 //! step, before its pictures, voices and clips are paid for.
 
+use std::time::Duration;
+
 use videofactory_crds::settings::{CaptionMode, MusicSource, ThumbnailSource};
 use videofactory_embedded::Embedded;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
@@ -26,6 +28,20 @@ pub async fn settings(context: &Context) -> Result<(), StepError> {
     }
     let topic = [Text { of: "the topic".to_owned(), text: &context.input.topic }];
     fonts(context, if is_burned(context) { &topic } else { &[] })
+}
+
+/// How long the Channel's intro and outro last together. Refuses what no film can have there.
+pub async fn channel_clips(context: &Context) -> Result<Duration, StepError> {
+    let (brand, folder) = (&context.input.brand, context.paths.work());
+    let clips = [("the intro", &brand.intro), ("the outro", &brand.outro)];
+    tokio::fs::create_dir_all(&folder).await.map_err(|error| StepError::use_file("make", &folder, &error))?;
+    let mut seconds = 0.0;
+    for (what, key) in clips.into_iter().filter(|(_, key)| !key.is_empty()) {
+        let path = folder.join("channel-clip");
+        context.bucket.get_to_file(key, &path).await?;
+        seconds += videofactory_film::clip_seconds(what, &path).await?;
+    }
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 /// Refuses what the storyboard shows: before anything is made of it.

@@ -21,7 +21,7 @@ use crate::paid::{Answer, PaidRequest};
 const MAX_REVISIONS: u32 = 2;
 
 /// Buys the script that this is the digest of. Versions that earlier attempts have bought are read, not bought again.
-pub(super) async fn bought(
+pub(super) async fn buy_best(
     context: &Context,
     external: &ExternalClient<dyn ScriptWriter>,
     digest: &Digest,
@@ -31,7 +31,7 @@ pub(super) async fn bought(
     let mut revision = None;
     for number in 0..=MAX_REVISIONS {
         let asked = ScriptRequest { revision, ..request.clone() };
-        let script = match Version::new(context, external, digest, number, asked).bought().await {
+        let script = match Version::new(context, external, digest, number, asked).find_or_buy().await {
             Ok(script) => script,
             Err(error) if best.is_some() && brings_no_more(&error) => {
                 tracing::warn!(%error, "no better script is to be had");
@@ -69,7 +69,15 @@ fn brings_no_more(error: &StepError) -> bool {
         error,
         StepError::AskPerson(_)
             | StepError::KeepRefusal(_)
-            | StepError::AskProvider(ProviderError::Refused { .. } | ProviderError::Unexpected { .. })
+            | StepError::AskProvider(
+                ProviderError::Refused { .. }
+                    | ProviderError::Unexpected { .. }
+                    // It may be paid for: a better script is not worth paying twice.
+                    | ProviderError::OutcomeUnknown { .. }
+                    | ProviderError::CreditsUsedUp { .. }
+                    | ProviderError::Credentials { .. }
+                    | ProviderError::Configuration { .. }
+            )
     )
 }
 
@@ -110,7 +118,7 @@ impl<'a> Version<'a> {
         Self { context, external, number, digest, key, request }
     }
 
-    async fn bought(&self) -> Result<Script, StepError> {
+    async fn find_or_buy(&self) -> Result<Script, StepError> {
         if let Some(script) = self.context.bucket.get_json(&self.key).await? {
             return Ok(script);
         }

@@ -40,14 +40,15 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
         (storyboard, output)
     } else {
         preflight::settings(context).await?;
-        let storyboard = make(context, external.as_ref(), &mut omitted).await?;
+        let request = script_request(context).await?;
+        let storyboard = make(context, external.as_ref(), &request, &mut omitted).await?;
         keep_document(context, storyboard, false).await?
     };
     preflight::storyboard(context, &storyboard).await?;
     let scenes = storyboard.scenes.len();
     // That no submission is left for this script must not be taken for what another one needs.
-    context.progress.count_anew(u32::try_from(scenes).unwrap_or(u32::MAX));
-    let remark = remark(context, external.is_some(), &storyboard)?;
+    context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
+    let remark = remark(context, external.is_some(), &storyboard).await?;
     let said = [Some(format!("the storyboard has {scenes} scenes")), remark];
     Ok(Made {
         output: Some(output),
@@ -61,11 +62,12 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
 async fn make(
     context: &Context,
     external: Option<&ExternalClient<dyn ScriptWriter>>,
+    request: &ScriptRequest,
     omitted: &mut Omitted,
 ) -> Result<Storyboard, StepError> {
     let given = spoken::given(context.paths.given_scenes()?, omitted);
     let storyboard = if given.scenes.is_empty() {
-        from_script(context, written_script(context, &given, external).await?, omitted)
+        from_script(context, written_script(context, &given, external, request).await?, omitted)
     } else {
         from_spec(context, &given)
     };
@@ -77,6 +79,7 @@ async fn written_script(
     context: &Context,
     given: &GivenScenes,
     external: Option<&ExternalClient<dyn ScriptWriter>>,
+    request: &ScriptRequest,
 ) -> Result<Script, StepError> {
     let input = &context.input;
     let film = FilmInputs {
@@ -100,15 +103,19 @@ async fn written_script(
     }
     context.progress.say(0.1, "writing the script");
     let Some(external) = external else {
-        let script = Embedded.write(&script_request(context)).await?;
+        let script = Embedded.write(request).await?;
         return script_versions::store(context, &key, &script).await;
     };
-    let script = script_versions::bought(context, external, &digest, &script_request(context)).await?;
+    let script = script_versions::buy_best(context, external, &digest, request).await?;
     script_versions::store(context, &key, &script).await
 }
 
 /// What a person should know of a script that was written for them, if anything.
-fn remark(context: &Context, is_bought: bool, storyboard: &Storyboard) -> Result<Option<String>, StepError> {
+async fn remark(
+    context: &Context,
+    is_bought: bool,
+    storyboard: &Storyboard,
+) -> Result<Option<String>, StepError> {
     if !context.paths.given_scenes()?.scenes.is_empty() {
         return Ok(None);
     }
@@ -117,7 +124,7 @@ fn remark(context: &Context, is_bought: bool, storyboard: &Storyboard) -> Result
         return Ok((!Embedded::knows(topic, language)).then(|| KNOWS_NOTHING.to_owned()));
     }
     let narrations: Vec<&str> = storyboard.scenes.iter().map(|scene| scene.narration.as_str()).collect();
-    let faults = script_review::faults(&narrations, language, script_request(context).target);
+    let faults = script_review::faults(&narrations, language, script_request(context).await?.target);
     // A scene may be silent because somebody wants it so.
     let told: Vec<String> = faults
         .iter()
@@ -127,13 +134,22 @@ fn remark(context: &Context, is_bought: bool, storyboard: &Storyboard) -> Result
     Ok((!told.is_empty()).then(|| told.join(", ")))
 }
 
-fn script_request(context: &Context) -> ScriptRequest {
+async fn script_request(context: &Context) -> Result<ScriptRequest, StepError> {
     let settings = &context.input.settings;
+    let (limit, clips) = (Duration::from(settings.length.max), preflight::channel_clips(context).await?);
+    if clips >= limit && !limit.is_zero() {
+        return Err(StepError::FollowSettings(format!(
+            "failed to lay out the film: the Channel's intro and outro last {:.1} s, and length.max is {:.1} s; shorten them or \
+             raise length.max",
+            clips.as_secs_f64(),
+            limit.as_secs_f64()
+        )));
+    }
     // The script's digest leaves the speed out: a voice that is made faster later must not cost every picture.
     let speed = settings.providers.narration.as_ref().map_or(1.0, |provider| provider.speed);
-    let max = at_usual_speed(settings.length.max.into(), speed);
+    let max = at_usual_speed(limit.saturating_sub(clips), speed);
     let target = at_usual_speed(settings.length.target.into(), speed).min(max.mul_f64(AIMED_AT));
-    ScriptRequest {
+    Ok(ScriptRequest {
         model: videofactory_providers::Model::default(),
         topic: context.input.topic.clone(),
         language: settings.language.clone(),
@@ -151,7 +167,7 @@ fn script_request(context: &Context) -> ScriptRequest {
             })
             .collect(),
         revision: None,
-    }
+    })
 }
 
 /// How long a text that fills this time at this speed lasts at the voice's usual one, which writers reckon with.

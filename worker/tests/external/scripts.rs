@@ -102,6 +102,8 @@ async fn a_writer_that_gives_no_better_version_costs_no_film() {
     for error in [
         ProviderError::Refused { provider: "Acme", why: "the guidelines forbid it".to_owned() },
         ProviderError::Unexpected { provider: "Acme", message: "no JSON".to_owned() },
+        ProviderError::OutcomeUnknown { provider: "Acme", message: "the connection was closed".to_owned() },
+        ProviderError::CreditsUsedUp { provider: "Acme", message: "no credits are left".to_owned() },
     ] {
         let (studio, service) = (Studio::open().await, FakeService::default());
         service.recorded().written.extend([Ok(written("Short", 2)), Err(error.clone())]);
@@ -112,6 +114,20 @@ async fn a_writer_that_gives_no_better_version_costs_no_film() {
         let storyboard: Storyboard = film.document(StepName::WriteScript).await;
         assert_eq!(storyboard.title, "Short");
     }
+}
+
+#[tokio::test]
+async fn a_script_leaves_room_for_the_intro_and_the_outro_of_the_channel() {
+    let (studio, service) = (Studio::open().await, FakeService::default());
+    let mut film = film_of(&studio, &service);
+    film.make(StepName::WriteScript).await;
+    let clip = "assets/intro.mp4";
+    studio.put_media("color=red:s=64x64:r=25:d=4", clip, &["-pix_fmt", "yuv420p"]).await;
+    clip.clone_into(&mut film.production.brand.intro);
+    film.production.topic.push_str(", and more");
+    film.make(StepName::WriteScript).await;
+    let longest: Vec<_> = service.recorded().scripts.iter().map(|request| request.max).collect();
+    assert_eq!(longest[0], longest[1] + std::time::Duration::from_secs(4));
 }
 
 #[tokio::test]

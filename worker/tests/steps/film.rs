@@ -5,25 +5,14 @@ use videofactory_pipeline::contract::Brand;
 use super::support::*;
 use super::*;
 
-/// Puts what ffmpeg makes of this source into the bucket.
-async fn put_media(studio: &Studio, source: &str, key: &str, options: &[&str]) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(key.rsplit('/').next().unwrap());
-    let mut ffmpeg = tokio::process::Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", source]).args(options).arg(&path);
-    assert!(ffmpeg.status().await.unwrap().success(), "{source}");
-    let bytes = std::fs::read(&path).unwrap();
-    studio.bucket.put(key, bytes, &PutOptions::of_type("application/octet-stream")).await.unwrap();
-}
-
 #[tokio::test]
 async fn another_outro_of_the_channel_makes_the_film_again_and_nothing_else() {
     let studio = Studio::open().await;
     for color in ["red", "blue", "green"] {
         let source = format!("color={color}:s=320x240:r=25:d=1");
-        put_media(&studio, &source, &format!("assets/{color}.mp4"), &["-pix_fmt", "yuv420p"]).await;
+        studio.put_media(&source, &format!("assets/{color}.mp4"), &["-pix_fmt", "yuv420p"]).await;
     }
-    put_media(&studio, "color=white:s=64x32", "assets/logo.png", &["-frames:v", "1"]).await;
+    studio.put_media("color=white:s=64x32", "assets/logo.png", &["-frames:v", "1"]).await;
     let mut film = Production::new(&studio);
     film.brand = Brand {
         intro: "assets/red.mp4".to_owned(),

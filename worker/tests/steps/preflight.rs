@@ -120,3 +120,17 @@ async fn letters_that_were_made_smaller_are_told_of_with_the_film() {
         "{reported}"
     );
 }
+
+#[tokio::test]
+async fn an_intro_that_no_film_can_have_is_refused_before_anything_is_made() {
+    let studio = Studio::open().await;
+    studio.put_media("color=red:s=64x64", "assets/intro.png", &["-frames:v", "1"]).await;
+    studio.put_media("color=red:s=64x64:r=25:d=4", "assets/intro.mp4", &["-pix_fmt", "yuv420p"]).await;
+    for (key, why) in
+        [("assets/intro.png", "a clip is needed"), ("assets/intro.mp4", "intro and outro last 4.0 s")]
+    {
+        let mut film = small(&studio, json!({"length": {"target": "3s", "max": "4s"}}), "Deep sea");
+        film.brand = Brand { intro: key.to_owned(), ..Brand::default() };
+        refused(&film.run(StepName::WriteScript).await, why);
+    }
+}

@@ -18,7 +18,7 @@ use videofactory_pipeline::inputs::{FilmInputs, step_digest};
 use videofactory_pipeline::parts::settings_of;
 use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings, StepInput, StepOutcome};
-use videofactory_storage::Bucket;
+use videofactory_storage::{Bucket, PutOptions};
 use videofactory_tests::r2_proxy::{ProxyOptions, R2Proxy};
 use videofactory_tests::s3_server::S3Server;
 
@@ -50,6 +50,17 @@ impl Studio {
     /// The keys that begin with `kind` and hold `part`.
     pub async fn keys(&self, kind: &str, part: &str) -> Vec<String> {
         self.etags().await.into_keys().filter(|key| key.starts_with(kind) && key.contains(part)).collect()
+    }
+
+    /// Puts what ffmpeg makes of this source into the bucket.
+    pub async fn put_media(&self, source: &str, key: &str, options: &[&str]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(key.rsplit('/').next().unwrap());
+        let mut ffmpeg = tokio::process::Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-nostdin", "-f", "lavfi", "-i", source]).args(options).arg(&path);
+        assert!(ffmpeg.status().await.unwrap().success(), "{source}");
+        let bytes = std::fs::read(&path).unwrap();
+        self.bucket.put(key, bytes, &PutOptions::of_type("application/octet-stream")).await.unwrap();
     }
 
     pub fn bucket_ref(&self) -> BucketRef {

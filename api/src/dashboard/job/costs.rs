@@ -9,8 +9,8 @@ use crate::dashboard::words;
 const STEPS: [StepName; 3] = [StepName::GenerateImages, StepName::NarrateScenes, StepName::AnimateScenes];
 
 /// What is known of the cost of one scene of so many; empty: none of its steps has paid anything.
-pub fn cost_of_scenes(job: &VideoJob, scenes: usize) -> String {
-    let scenes = i64::try_from(scenes).unwrap_or(i64::MAX).max(1);
+pub fn cost_of_a_scene(job: &VideoJob, scenes: usize) -> String {
+    let scenes = scenes.max(1);
     let paid: Vec<(StepName, Money)> = STEPS
         .into_iter()
         .filter_map(|name| Some((name, job.status.as_ref()?.step(name)?.cost?)))
@@ -23,9 +23,9 @@ pub fn cost_of_scenes(job: &VideoJob, scenes: usize) -> String {
     let parts = paid.iter().map(|(name, cost)| format!("{} {}", words::step(*name), words::money(*cost)));
     format!(
         "not recorded for each scene; {} on average ({} for {})",
-        words::money(share(all, scenes)),
+        words::money(share(all, i64::try_from(scenes).unwrap_or(i64::MAX))),
         parts.collect::<Vec<_>>().join(", "),
-        words::count(usize::try_from(scenes).unwrap_or_default(), "scene", "scenes"),
+        words::count(scenes, "scene", "scenes"),
     )
 }
 
@@ -43,7 +43,7 @@ mod tests {
 
     fn cost(steps: &Value, scenes: usize) -> String {
         let job = testing::job("films", "a", &json!({"steps": steps}));
-        cost_of_scenes(&serde_json::from_value(job).unwrap(), scenes)
+        cost_of_a_scene(&serde_json::from_value(job).unwrap(), scenes)
     }
 
     #[test]

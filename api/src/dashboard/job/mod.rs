@@ -18,7 +18,7 @@ use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
 
 use self::conditions::ConditionView;
-pub use self::costs::cost_of_scenes;
+pub use self::costs::cost_of_a_scene;
 use self::film::FilmView;
 use self::head::Head;
 pub use self::records::{events, logs, yaml};

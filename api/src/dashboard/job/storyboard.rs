@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
 
-use super::costs::cost_of_scenes;
+use super::costs::cost_of_a_scene;
 use crate::dashboard::words::Tone;
 use crate::reads::scenes::{SceneDetail, ScenePart, ScenePartState, details};
 use crate::reads::storyboard::{Made, Part};
@@ -87,7 +87,7 @@ impl StoryboardView {
             after: if end < total { at(page + 1) } else { String::new() },
             scenes,
             total,
-            cost: cost_of_scenes(job, total),
+            cost: cost_of_a_scene(job, total),
             trouble: String::new(),
         }
     }

@@ -40,7 +40,7 @@ fn words(estimates: &[Estimate], now: Timestamp) -> String {
     let missing = sum.unknown.iter().map(|why| format!("not in it: {why}"));
     let needs = sum.needs.iter().map(|need| of_quota(need, now));
     let last = sum.last_unit_at(now).map(|at| {
-        format!("the accounts have room for the last of it by {at} ({}), if nobody else asks", until(at, now))
+        format!("the accounts have room for all of it by {at} ({}), if nobody else asks", until(at, now))
     });
     missing.chain(needs).chain(last).fold(first, |text, line| text + "\n  " + &line)
 }
@@ -78,7 +78,7 @@ mod tests {
             words(&[film.clone(), film.clone()], now),
             "Expected cost of the 2 films: $0.00\n  of account grok, quota clips: 40; 25 are left\n  \
              of account grok, quota time: 240 s; 500 s are left\n  \
-             the accounts have room for the last of it by 2026-12-24T20:00:00Z (in 120m), if nobody else asks"
+             the accounts have room for all of it by 2026-12-24T20:00:00Z (in 120m), if nobody else asks"
         );
         let one = words(&[film], now);
         assert!(one.ends_with("500 s are left"), "it begins at once: {one}");

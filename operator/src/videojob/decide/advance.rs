@@ -8,16 +8,17 @@ use videofactory_pipeline::graph::STEPS;
 
 use super::super::attempts::OpenAttempts;
 use super::super::verdict::Verdict;
-use super::at_work::at_work;
+use super::at_work::{at_work, stopping};
 use super::begin_step::begin;
 use super::demands::withdraw;
 use super::draft::Draft;
+use super::estimate::estimate;
 use super::film::Film;
+use super::progress;
 use super::quota_request::request_quota;
 use super::review::check_review;
 use super::step::{Transitions, result_of};
 use super::walk::Walk;
-use super::{budget, orphans, progress};
 
 /// Makes every step that is stale and can begin begin, and says how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts: &OpenAttempts) -> Verdict {
@@ -34,7 +35,7 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts:
         request_quota(&mut walk, draft, name, &input, may_ask);
     }
     progress::count(draft);
-    budget::estimate(draft, settings);
+    estimate(draft, settings);
     walk.verdict(draft)
 }
 
@@ -44,7 +45,7 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempt
     if name == StepName::PublishVideo && walk.film.settings.publish.targets.is_empty() {
         if let Some(attempt) = open_attempts.get(&name) {
             draft.stop([name], VideoJobReason::Progressing);
-            walk.verdicts.push(orphans::stopping(draft, name, attempt));
+            walk.verdicts.push(stopping(draft, name, attempt));
             return;
         }
         draft.step_mut(name).skip();

@@ -5,6 +5,7 @@ use videofactory_crds::condition::VideoJobReason;
 use videofactory_pipeline::{Digest, graph};
 
 use super::super::attempts::Attempt;
+use super::super::model::PodProblem;
 use super::super::verdict::Verdict;
 use super::accounts::is_barred;
 use super::attempt_without_job::relaunch_or_begin;
@@ -12,7 +13,7 @@ use super::begin_step::begin;
 use super::draft::{BUCKET_RETRY, Draft};
 use super::messages::at_work_verdict;
 use super::obstacles::obstacle;
-use super::orphans;
+use super::orphans::blocked_by_orphan;
 use super::progress;
 use super::step::Transitions;
 use super::walk::Walk;
@@ -36,8 +37,8 @@ pub(super) fn at_work(
         None => name == StepName::PublishVideo || step.input_digest.is_none(),
     };
     // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be fixed.
-    let stopping = step.reason == Some(VideoJobReason::Progressing);
-    let gives_way = matches!(attempt, Attempt::Alive(Some(_))) && (edited || stopping);
+    let is_stopping = step.reason == Some(VideoJobReason::Progressing);
+    let gives_way = matches!(attempt, Attempt::Alive(Some(_))) && (edited || is_stopping);
     let rejected = walk.rejected.is_some_and(|gate| graph::downstream(gate).contains(&name));
     let end_it = match &walk.held {
         Some((reason, _)) => Some(*reason),
@@ -55,7 +56,7 @@ pub(super) fn at_work(
         }
         (Some(reason), _) => {
             draft.stop([name], reason);
-            walk.verdicts.push(orphans::stopping(draft, name, attempt));
+            walk.verdicts.push(stopping(draft, name, attempt));
         }
         (None, Attempt::Absent) => {
             let Some(input) = wanted else {
@@ -65,7 +66,7 @@ pub(super) fn at_work(
             if let Some(verdict) = obstacle(draft, settings, walk.gate, name) {
                 draft.step_mut(name).pending();
                 walk.verdicts.push(verdict);
-            } else if let Some(verdict) = orphans::blocked_by_orphan(draft, name) {
+            } else if let Some(verdict) = blocked_by_orphan(draft, name) {
                 walk.verdicts.push(verdict);
             } else {
                 relaunch_or_begin(walk, draft, name, input, number);
@@ -81,10 +82,21 @@ pub(super) fn at_work(
             });
         }
         (None, Attempt::Alive(problem)) => {
-            orphans::wake_when_late(draft, name);
+            draft.wake_when_late(name);
             walk.verdicts.push(at_work_verdict(&draft.observed.job, name, number, problem.as_ref()));
             progress::report(draft, name);
         }
         (None, _) => walk.verdicts.push(at_work_verdict(&draft.observed.job, name, number, None)),
+    }
+}
+
+/// How a step stands whose attempt was asked to end.
+pub(super) fn stopping(draft: &mut Draft<'_>, name: StepName, attempt: &Attempt) -> Verdict {
+    draft.wake_when_late(name);
+    match attempt {
+        Attempt::Alive(Some(problem @ PodProblem::StuckTerminating(_))) => {
+            at_work_verdict(&draft.observed.job, name, 0, Some(problem))
+        }
+        _ => Verdict::Running { step: name, message: format!("{name}: stopping") },
     }
 }

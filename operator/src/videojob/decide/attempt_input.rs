@@ -36,6 +36,7 @@ pub(super) fn start_step(
     let brands = publishes || name == StepName::AssembleVideo;
     // Here the texts of the spec enter. Digests are made from them as they were given.
     let given = (writes && film.given != GivenScenes::default()).then(|| cleaned(&film.given));
+    let begun_with = begun_with(draft, name, attempt);
     let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&plan, draft.now));
     let upstream: BTreeMap<StepName, Upstream> =
         graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();
@@ -70,7 +71,6 @@ pub(super) fn start_step(
         bucket,
         progress_url: String::new(),
     };
-    let begun_with = begun_with(draft, name, attempt);
     StartStep { input, given, bucket_secret, account_secrets: plan.secrets, begun_with }
 }
 

@@ -10,8 +10,9 @@ use super::super::verdict::Verdict;
 use super::accounts::{external_accounts, has_new_credentials};
 use super::after_attempt::after_attempt;
 use super::draft::Draft;
+use super::first_purchase::obstacle_to_purchase;
 use super::missing_artifacts;
-use super::obstacles::{obstacle, obstacle_to_come};
+use super::obstacles::obstacle;
 use super::orphans::blocked_by_orphan;
 use super::quota_request::request_quota;
 use super::step::{Transitions, is_tried, result_is_void};
@@ -40,7 +41,7 @@ pub(super) fn begin(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, 
     if lacks(walk, draft, name, input) {
         return;
     }
-    if let Some(verdict) = obstacle_to_come(draft, settings, name) {
+    if let Some(verdict) = obstacle_to_purchase(draft, settings, name) {
         walk.keep_waiting(draft, name, verdict);
         return;
     }

@@ -1,47 +1,16 @@
-//! What the whole run is expected to cost, and whether that is over its budget.
+//! Whether what a step asks for is within the run's budget.
 
 use videofactory_client::price::{self, sold};
 use videofactory_crds::StepName;
-use videofactory_crds::condition::{StepState, VideoJobReason};
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::Settings;
 
 use super::super::verdict::Verdict;
-use super::accounts::external_accounts;
 use super::demands::paid;
 use super::draft::Draft;
-use super::needs::needs;
 use super::step::is_of_earlier_run;
-
-/// What the whole run is expected to cost: what was paid, and what the steps that are not done will ask for, each at the
-/// price that it asked with. Of a service that has no price, nothing.
-pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
-    let rest = StepName::ALL.into_iter().map(|name| {
-        let step = draft.step(name);
-        if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
-            return Money::ZERO;
-        }
-        let asked = step.filter(|step| !is_of_earlier_run(step)).map(|step| step.demands.clone());
-        // While an attempt is at work, its progress is not paid for yet.
-        let mut open = asked.unwrap_or_default();
-        open.retain(|demand| demand.settled != Some(true));
-        let wanted = if open.is_empty() {
-            needs(draft, settings, name, &external_accounts(draft, settings, name))
-        } else {
-            open
-        };
-        let price = |demand: &Demand| {
-            demand.price_each.unwrap_or_default().times(demand.submissions.unwrap_or_default())
-        };
-        wanted.iter().map(price).fold(Money::ZERO, Money::plus)
-    });
-    let rest = rest.fold(Money::ZERO, Money::plus);
-    let whole = rest.plus(paid(&draft.status));
-    if whole != Money::ZERO || draft.status.cost.is_some() {
-        draft.status.cost.get_or_insert_default().estimated = Some(whole);
-    }
-}
 
 /// Whether what is asked for would take the film over its budget, or that is not known: nothing is asked then.
 pub(super) fn over_budget(

@@ -12,15 +12,15 @@ use videofactory_crds::videojob::{Demand, StepStatus, VideoJobStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::is_id;
 
-use super::super::attempts::{Attempt, OpenAttempts};
+use super::super::attempts::{Attempt, OpenAttempts, deadlines};
 use super::super::model::{Action, Measured, Observed};
-use super::super::verdict::Verdict;
-use super::messages::script_remark;
 use super::step::Transitions;
 use crate::events::{Event, EventReason};
 
 /// Seconds between two looks at a bucket that does not answer.
 pub(super) const BUCKET_RETRY: i64 = 15;
+/// Seconds between two looks at what is late.
+const OVERDUE_RETRY: i64 = 60;
 
 /// The decision while it is being made.
 pub(super) struct Draft<'a> {
@@ -95,6 +95,17 @@ impl<'a> Draft<'a> {
         self.wake(later(self.now, seconds));
     }
 
+    /// Looks again when something of this step becomes late, and now and then once it is.
+    pub(super) fn wake_when_late(&mut self, name: StepName) {
+        for (at, _) in deadlines(self.observed, name) {
+            if at > self.now {
+                self.wake(at);
+            } else {
+                self.wake_in(OVERDUE_RETRY);
+            }
+        }
+    }
+
     pub(super) fn event(
         &mut self,
         warning: bool,
@@ -148,25 +159,6 @@ impl<'a> Draft<'a> {
         suspended.then(|| {
             (VideoJobReason::Suspended, "suspended by spec.suspend; set it to false to continue".to_owned())
         })
-    }
-
-    /// After publication an edit changes nothing, and says so.
-    pub(super) fn published(&self) -> Option<Verdict> {
-        let publish = self.step(StepName::PublishVideo)?;
-        if publish.state != Some(StepState::Succeeded) {
-            return None;
-        }
-        let edited = self
-            .status
-            .published_generation
-            .is_some_and(|at| Some(at) != self.observed.job.metadata.generation);
-        let note = if edited {
-            "; it was edited since: request a restart to make it again with these settings"
-        } else {
-            ""
-        };
-        let message = format!("published{note}{}", script_remark(self));
-        Some(Verdict::Succeeded { reason: VideoJobReason::Completed, message })
     }
 }
 

@@ -25,6 +25,11 @@ pub(super) fn record_results(draft: &mut Draft<'_>, outcome: &StepOutcome, asks_
     if outcome.output.is_none() {
         return;
     }
+    if outcome.step == StepName::PublishVideo {
+        draft.status.publications = outcome.publications.iter().map(publication_status).collect();
+        // What was last decided upon: an edit that came while it ended is no part of it.
+        draft.status.published_generation = draft.status.observed_generation;
+    }
     if outcome.step == StepName::AssembleVideo {
         let files = &outcome.artifacts;
         let kept = draft.status.artifacts.get_or_insert_default();
@@ -32,11 +37,6 @@ pub(super) fn record_results(draft: &mut Draft<'_>, outcome: &StepOutcome, asks_
         kept.thumbnail = files.thumbnail.as_ref().map(artifact_status);
         kept.captions = files.captions.iter().map(artifact_status).collect();
         film_is_back(&mut kept.pruned);
-    }
-    if outcome.step == StepName::PublishVideo {
-        draft.status.publications = outcome.publications.iter().map(publication_status).collect();
-        // What was last decided upon: an edit that came while it ended is no part of it.
-        draft.status.published_generation = draft.status.observed_generation;
     }
 }
 

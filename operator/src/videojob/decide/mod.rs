@@ -9,8 +9,9 @@
 //! - Whether a run may begin: `begin_run`, by `restored`, `already_made` and `channel`.
 //! - The walk over the graph: `advance`; a result that people review: `review`; an attempt that has not ended: `at_work`, or
 //!   of which there is no Job: `attempt_without_job`; a step that is stale: `begin_step`.
-//! - Once it is known how all steps stand: `progress`, `release`, `orphaned_jobs`, `announce`, `retire`.
-//! - What keeps a stale step: `after_attempt`, `obstacles`, `supplies` (`missing_artifacts`, `storage_gate`), `orphans`.
+//! - Once it is known how all steps stand: `progress`, `estimate`, `release`, `orphaned_jobs`, `announce`, `retire`.
+//! - What keeps a stale step: `after_attempt`, `first_purchase`, `obstacles`, `supplies` (`missing_artifacts`, `storage_gate`),
+//!   `orphans`.
 //! - What it asks its accounts and what it waits for there: `quota_request`, by `survey`, `budget`, `needs` and `waits`. The begin of
 //!   an attempt: `begin_attempt`, by `attempt_input`.
 //! - What all of these read and fill in: `walk`, `film`, `launch_plan`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
@@ -32,7 +33,9 @@ mod budget;
 mod channel;
 pub(super) mod demands;
 mod draft;
+mod estimate;
 mod film;
+mod first_purchase;
 mod grants;
 mod kept;
 mod launch_plan;
@@ -68,12 +71,12 @@ mod testing;
 mod tests;
 
 use jiff::Timestamp;
-use videofactory_crds::VideoJob;
-use videofactory_crds::bounds;
-use videofactory_crds::condition::VideoJobReason;
+use videofactory_crds::condition::{StepState, VideoJobReason};
+use videofactory_crds::{StepName, VideoJob, bounds};
 
 use self::announce::announce;
 use self::draft::Draft;
+use self::messages::script_remark;
 use super::attempts::Attempt;
 use super::model::{Action, Decision, Observed};
 use super::verdict::Verdict;
@@ -111,7 +114,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
 fn judge(draft: &mut Draft<'_>) -> Verdict {
     requests::handle(draft);
     let open_attempts = record_attempts::record_attempts(draft);
-    if let Some(verdict) = draft.published() {
+    if let Some(verdict) = published(draft) {
         draft.stop(open_attempts.keys().copied(), VideoJobReason::Completed);
         progress::count(draft);
         return verdict;
@@ -129,4 +132,21 @@ fn judge(draft: &mut Draft<'_>) -> Verdict {
         }
         (Ok(settings), _) => advance::advance(draft, &settings, &open_attempts),
     }
+}
+
+/// After publication an edit changes nothing, and says so.
+fn published(draft: &Draft<'_>) -> Option<Verdict> {
+    let publish = draft.step(StepName::PublishVideo)?;
+    if publish.state != Some(StepState::Succeeded) {
+        return None;
+    }
+    let at = draft.status.published_generation;
+    let edited = at.is_some_and(|at| Some(at) != draft.observed.job.metadata.generation);
+    let note = if edited {
+        "; it was edited since: request a restart to make it again with these settings"
+    } else {
+        ""
+    };
+    let message = format!("published{note}{}", script_remark(draft));
+    Some(Verdict::Succeeded { reason: VideoJobReason::Completed, message })
 }

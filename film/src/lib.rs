@@ -9,6 +9,7 @@ pub mod captions;
 mod checks;
 pub mod error;
 pub mod ffmpeg;
+mod file_digest;
 mod picture;
 mod probe;
 mod render;

@@ -3,11 +3,9 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use videofactory_pipeline::digest::{Digest, InPieces};
+use videofactory_pipeline::digest::Digest;
 use videofactory_pipeline::timeline::{
     Frames, MAX_SCENES_A_SECTION, Motion, ScenePart, Section, Span, Timeline,
 };
@@ -15,6 +13,7 @@ use videofactory_pipeline::timeline::{
 use super::captions::Captions;
 use super::error::FilmError;
 use super::ffmpeg::{Ffmpeg, probe};
+use super::file_digest::digest_of;
 use super::picture::{PRESET, SectionPlan, Shot, Shown, fit_clip, link, timescale};
 use super::probe;
 use super::request::{CaptionMode, FilmRequest, Part, Picture, SectionFile, ThumbnailSource};
@@ -23,8 +22,6 @@ use super::sound::pcm::Pcm;
 use super::watch::Watch;
 use super::watermark::{Laid, Mark};
 
-/// Files are read in pieces of so many bytes: a clip may be larger than the pod's memory.
-const PIECE: usize = 64 * 1024;
 /// Raised when the same plan is rendered differently.
 const RENDERER: u32 = 3;
 
@@ -71,29 +68,6 @@ impl Sources {
             sources.contents.push(content);
         }
         Ok(sources)
-    }
-}
-
-/// The digest of a file's bytes; `what` names it in messages.
-pub fn digest_of(what: &str, path: &Path) -> Result<String, FilmError> {
-    let digest = File::open(path).and_then(digest_of_file).map_err(|error| FilmError::ReadInput {
-        what: what.to_owned(),
-        path: path.to_owned(),
-        why: error.to_string(),
-    })?;
-    Ok(digest.to_string())
-}
-
-fn digest_of_file(mut file: File) -> std::io::Result<Digest> {
-    let mut digest = InPieces::default();
-    let mut piece = vec![0; PIECE];
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => return Ok(digest.end()),
-            Ok(read) => digest.add(&piece[..read]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }
 

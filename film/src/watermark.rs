@@ -10,8 +10,8 @@ use videofactory_pipeline::timeline::{FrameRate, Frames, Span};
 use super::captions::Captions;
 use super::captions::layout::Area;
 use super::error::FilmError;
+use super::file_digest::digest_of;
 use super::probe;
-use super::render::digest_of;
 use super::request::{Corner, FilmRequest, Format, WatermarkLook};
 use super::sniff;
 

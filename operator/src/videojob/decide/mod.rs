@@ -113,7 +113,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
 
 fn judge(draft: &mut Draft<'_>) -> Verdict {
     requests::handle(draft);
-    let open_attempts = record_attempts::record_attempts(draft);
+    let open_attempts = record_attempts::record_ended(draft);
     if let Some(verdict) = published(draft) {
         draft.stop(open_attempts.keys().copied(), VideoJobReason::Completed);
         progress::count(draft);

@@ -146,7 +146,7 @@ impl StepRecorder<'_> {
         let made = outcome.scenes.as_ref().is_some_and(|report| report.made > 0);
         let surveyed = self.step.survey == Some(true);
         if made || surveyed || !outcome.spent.is_empty() || outcome.rate_limit.is_some() {
-            self.step.go_on(said(outcome));
+            self.step.resume(said(outcome));
         } else {
             self.retry_later(VideoJobReason::RateLimited, said(outcome));
         }

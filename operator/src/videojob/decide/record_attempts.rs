@@ -16,7 +16,7 @@ use super::step::Transitions;
 use crate::events::EventReason;
 
 /// Records every attempt that has ended; returns the state of the others.
-pub(super) fn record_attempts(draft: &mut Draft<'_>) -> OpenAttempts {
+pub(super) fn record_ended(draft: &mut Draft<'_>) -> OpenAttempts {
     let open: Vec<_> = attempts::open(&draft.status).collect();
     let mut open_attempts = OpenAttempts::new();
     for (step, attempt) in open {

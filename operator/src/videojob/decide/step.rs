@@ -24,7 +24,7 @@ pub(super) struct Start<'a> {
     pub credentials: Option<String>,
 }
 
-/// What becomes of a step.
+/// What becomes of a step. A trait, because the type belongs to the crate of the API's types, which decides nothing.
 pub(super) trait Transitions {
     /// It is to begin, or to be looked at, when its turn comes.
     fn pending(&mut self);
@@ -42,7 +42,7 @@ pub(super) trait Transitions {
     /// It asks its accounts, as this attempt, and waits for what they grant.
     fn ask(&mut self, attempt: i32, input: &Digest, message: &str, demands: Vec<Demand>);
     /// It still waits for its accounts: for the reason and in the words that it has, if it has any.
-    fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (VideoJobReason, String);
+    fn keep_asking(&mut self, message: impl FnOnce() -> String) -> (VideoJobReason, String);
     /// An attempt begins; one that has begun before, and is begun again, keeps its time.
     fn start(&mut self, start: Start<'_>, now: Timestamp);
     /// Attempts that the status does not know of have begun, because it was put back to what it was before them: the next
@@ -57,7 +57,7 @@ pub(super) trait Transitions {
     /// Its attempt has ended; what follows from that is still to be said.
     fn end(&mut self, at: Timestamp);
     /// Its attempt has ended, and the next one continues where it was.
-    fn go_on(&mut self, message: &str);
+    fn resume(&mut self, message: &str);
     /// Its attempt has done what was to be done.
     fn succeed(&mut self, output: Option<&Digest>, message: &str);
     /// Its result is there, and is still the one that is wanted.
@@ -142,7 +142,7 @@ impl Transitions for StepStatus {
         self.demands = demands;
     }
 
-    fn go_on_asking(&mut self, message: impl FnOnce() -> String) -> (VideoJobReason, String) {
+    fn keep_asking(&mut self, message: impl FnOnce() -> String) -> (VideoJobReason, String) {
         self.state = Some(StepState::Waiting);
         let reason = *self.reason.get_or_insert(VideoJobReason::AwaitingQuota);
         (reason, self.message.get_or_insert_with(message).clone())
@@ -195,7 +195,7 @@ impl Transitions for StepStatus {
         self.retry_at = None;
     }
 
-    fn go_on(&mut self, message: &str) {
+    fn resume(&mut self, message: &str) {
         self.pending();
         self.message = Some(message.to_owned());
     }

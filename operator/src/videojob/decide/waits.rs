@@ -29,7 +29,7 @@ pub(super) fn waiting(
     let step = draft.step_mut(name);
     // An edit or a retry has taken what it said: it still asks, and says again why it waits.
     let resume_at = resume_at.filter(|_| step.message.is_some());
-    let (reason, message) = step.go_on_asking(|| asks_for(demands));
+    let (reason, message) = step.keep_asking(|| asks_for(demands));
     let in_front = demands.iter().any(|demand| is_in_front(draft, name, accounts.get(&demand.account)));
     if let Some(at) = resume_at.filter(|at| *at > draft.now) {
         if in_front {

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_too_far_behind_hears_that_all_may_have_changed() {
+    async fn who_is_too_far_behind_learns_that_all_may_have_changed() {
         let changes = ChangeFeed::default();
         let (mut quick, mut slow) = (changes.subscribe(), changes.subscribe());
         for number in 0..=MAX_BEHIND {

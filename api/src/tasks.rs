@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_for_work_is_given_its_result_or_told_that_it_broke_off() {
+    async fn who_waits_for_work_gets_its_result_or_learns_that_it_broke_off() {
         let tasks = Tasks::default();
         assert_eq!(tasks.run("the batch", async { Ok(7) }).await, Ok(7));
         let refused = Problem::bad_request("no");

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn help_and_documentation_tell_of_each_code_and_say_the_same() {
+    fn help_and_documentation_describe_each_code_and_agree() {
         let codes = [
             Exit::Done,
             Exit::Failed,
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_to_a_person_in_their_terms() {
+    fn a_refusal_is_explained_in_the_users_terms() {
         let message = "videojobs.videofactory.dev \"a\" is forbidden: User \"u\" cannot patch resource";
         let status = Box::new(Status::failure(message, "Forbidden").with_code(403));
         let refused = CallError::of("patch VideoJob a/b", kube::Error::Api(status));

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_to_come_is_told_from_one_that_is_here() {
+    fn a_future_time_is_distinguished_from_the_present() {
         let now: Timestamp = "2026-12-24T18:00:00Z".parse().unwrap();
         let at = |text: &str| text.parse().unwrap();
         assert_eq!(until(at("2026-12-24T19:12:00Z"), now), "in 72m");

@@ -12,7 +12,7 @@ use serde_json::json;
 use self::harness::{FILM, Harness};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_download_that_breaks_off_goes_on_where_it_was() {
+async fn a_download_that_breaks_off_continues_where_it_was() {
     let harness = Harness::begin("{token: abc}").await;
     let file = harness.folder.path().join("film.mp4");
     let ended = harness.run(&["download", "ocean", "-F", file.to_str().unwrap()]).await;
@@ -109,7 +109,7 @@ async fn names_of_films_are_completed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_operator_refuses_is_told_in_its_words() {
+async fn what_the_operator_refuses_is_reported_in_its_words() {
     let harness = Harness::begin("{token: stranger}").await;
     let ended = harness.run(&["download", "ocean"]).await;
     assert_eq!((ended.code, ended.out.as_str()), (1, ""));

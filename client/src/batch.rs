@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_stops_such_a_job_means_it_and_no_resume_of_many_lets_it_go_unnamed() {
+    fn whoever_stops_such_a_job_means_it_and_no_resume_of_many_releases_it_unnamed() {
         let (hold, job) = (hold(&two()), held(&hold(&two())));
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
         let bill = Action::suspend(Some("the bill".to_owned()), "");

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_kinds_of_409_are_told_apart() {
+    fn the_two_kinds_of_409_are_distinguished() {
         assert!(refused(409, "AlreadyExists").is_already_exists());
         assert!(!refused(409, "AlreadyExists").is_conflict());
         assert!(refused(409, "Conflict").is_conflict());

@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_asks_for_money_counts_also_where_another_is_told_first() {
+    fn a_step_that_asks_for_money_counts_also_where_another_is_reported_first() {
         assert_eq!(advice(&job("RetriesExhausted", "OutcomeUnknown")), Advice::PayAgain);
         assert_eq!(advice(&job("RetriesExhausted", "RetriesExhausted")), Advice::FixThenRetry);
         assert_eq!(advice(&job("BudgetExceeded", "OutcomeUnknown")), Advice::RaiseBudget);
     }
 
     #[test]
-    fn what_keeps_a_job_from_going_on_is_told_apart() {
+    fn what_keeps_a_job_from_continuing_is_distinguished() {
         let at = |phase: &str, stalled: &str, hold: Option<&str>| {
             let mut job = job("Progressing", "Progressing");
             let mut status = serde_json::to_value(job.status.take()).unwrap();

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uid_is_told_from_a_name() {
+    fn a_uid_is_distinguished_from_a_name() {
         assert!(is_uid("0c5e9a3b-24c3-4a11-9d59-7c1f8b2d6e00"));
         for text in ["", "ocean", "0c5e9a3b-24c3-4a11-9d59", "0C5E9A3B-24c3-4a11-9d59-7c1f8b2d6e00"] {
             assert!(!is_uid(text), "{text}");

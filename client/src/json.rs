@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_counted_and_what_stands_in_texts_is_not() {
+    fn values_are_counted_and_what_is_in_texts_is_not() {
         for (text, count) in [
             ("0", 1),
             ("[0,0]", 3),

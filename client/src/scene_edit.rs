@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_makes_anew_what_depends_on_it() {
+    fn an_edit_makes_again_what_depends_on_it() {
         let steps = |before: &Value, after: &Value| {
             let steps = remade(&wish(before), &wish(after));
             steps.into_iter().map(StepName::as_str).collect::<Vec<_>>().join(" ")

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_has_not_begun_is_shared_or_stands_in_the_way() {
+    fn a_request_that_has_not_begun_is_shared_or_blocks_another() {
         let text = r#"{"at":"2026-12-24T18:00:30Z","olderThan":"7d"}"#;
         let waits = |handled: &str| {
             let annotations = json!({"videofactory.dev/cleanup-requested": text});
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_told() {
+    fn who_would_replace_another_request_is_refused_and_who_waits_for_a_run_is_informed() {
         let at = "2026-12-24T18:00:00Z".parse().unwrap();
         let result = |answer| PolicyResult::from(Asked { policy: "films/default".to_owned(), answer });
         let refused = result(Err(AskError::ReplaceRequest(at)));

@@ -183,7 +183,7 @@ mod tests {
     use crate::{VideoJob, VideoJobStatus};
 
     #[test]
-    fn a_text_is_cut_to_its_bound_wherever_it_stands_and_what_fits_is_left_alone() {
+    fn a_text_is_cut_to_its_bound_wherever_it_is_and_what_fits_is_left_alone() {
         let long = "é".repeat(3_000);
         let status: VideoJobStatus = serde_json::from_value(json!({
             "steps": [{"name": "write-script", "message": long, "job": "j", "demands": [{"account": "a", "model": long}]}],

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_scalars_are_found_wherever_they_stand() {
+    fn plain_scalars_are_found_wherever_they_are() {
         let yaml = "# on\na: Off # no\n- y\n- n: 9:16\n  b: 'off'\nc: \"on\"\nd: |-\n  no\n\n  yes\ne: >\n  off\n\
                     f: {g: on, h: [No, \"n\", 1:1]}\ni:\n- - ~\n- k: |\n    on\n  l: off\nm: 'it''s on'\no: \"a\n  no\"\np: x#y\n";
         assert_eq!(

@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_film_that_is_too_long_is_told_by_how_much() {
+    fn a_film_that_is_too_long_is_refused_with_its_length() {
         assert!(keep_length(60.0, 60.0).is_ok() && keep_length(1e6, 0.0).is_ok());
         for (seconds, reported) in [(62.0, "lasts 62 s, length.max is 60 s"), (60.01, "lasts 60.1 s")] {
             let error = keep_length(seconds, 60.0).unwrap_err().to_string();

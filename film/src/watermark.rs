@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stands_in_its_corner_of_the_safe_area() {
+    fn it_is_in_its_corner_of_the_safe_area() {
         let landscape = format(640, 360);
         let at = |corner| place(landscape, look(corner, 10), (200, 100), None);
         // The safe area is 32 to 608 across, and 18 to 342 down.

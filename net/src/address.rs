@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_of_ones_own_are_told_from_the_internet() {
+    fn private_networks_are_distinguished_from_the_internet() {
         all(
             Kind::Private,
             &[

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_that_allows_is_told() {
+    fn the_entry_that_allows_is_named() {
         let entry =
             AllowedHosts::parse("a.example,B.example:9").entry(&Url::parse("http://b.example:9").unwrap());
         assert_eq!(entry.as_deref(), Some("b.example:9"));

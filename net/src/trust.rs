@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_certificate_is_told() {
+    fn what_is_no_certificate_is_reported() {
         for (pem, why) in [
             ("", "no certificate in PEM"),
             ("hello", "no certificate in PEM"),

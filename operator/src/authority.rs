@@ -107,7 +107,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_missing_or_no_certificate_is_told_by_its_key() {
+    async fn what_is_missing_or_no_certificate_is_reported_by_its_key() {
         let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         for kind in ["ConfigMap", "Secret"] {
             let reference = json!({"kind": kind, "name": "company", "key": "root.pem"});

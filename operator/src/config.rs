@@ -331,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn defaults_stand_unless_told_otherwise() {
+    fn defaults_hold_unless_configured_otherwise() {
         let config = Config::try_parse_from(["operator", "--worker-image", "worker:1"]).unwrap();
         assert!(config.leader_election);
         assert_eq!(config.worker.pull_policy, PullPolicy::IfNotPresent);
@@ -341,7 +341,7 @@ mod tests {
 
     /// A pod may have an address of IPv6 alone, at which the kubelet asks.
     #[test]
-    fn probes_are_answered_at_the_servers_address_unless_told_otherwise() {
+    fn probes_are_answered_at_the_servers_address_unless_configured_otherwise() {
         let address = |more: &[&str]| {
             let args = ["operator", "--worker-image", "worker:1"].into_iter().chain(more.iter().copied());
             Config::try_parse_from(args).unwrap().probe_address().to_string()

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn others_are_told_of_steps_at_work_alone() {
+    async fn only_steps_at_work_are_reported_to_other_replicas() {
         let store = ProgressStore::default();
         store.post(&owner("a"), &pod(1), said("at work"));
         store.post(&owner("b"), &pod(1), said("ended"));

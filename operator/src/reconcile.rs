@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_failed_is_looked_at_again_later_each_time_and_a_panic_is_one_failure() {
+    async fn what_failed_is_reconciled_again_later_each_time_and_a_panic_is_one_failure() {
         let failed: fn() -> Result<Requeue, ReconcileError> = || Err(ReconcileError::Failed("no".into()));
         let (times, metrics, gone) = runner(vec![failed, || panic!("a bug"), failed]).await;
         let waits: Vec<u128> = times.windows(2).map(|pair| (pair[1] - pair[0]) / 100).collect();

@@ -188,7 +188,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_being_restored_is_held_for_as_long_as_that_takes_and_after_an_hour_people_hear_how_to_go_on() {
+    fn what_is_being_restored_is_held_for_as_long_as_that_takes_and_after_an_hour_people_learn_how_to_continue()
+     {
         let held_at = |second| held(&restoring(MADE), at(second)).unwrap();
         assert_eq!((held_at(0).event, held_at(0).wake_at), (None, Some(at(3_600))));
         let late = held_at(3_600);
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_status_yet_is_held_also_without_the_annotation_and_nobody_is_told_to_take_it_away() {
+    fn what_has_no_status_yet_is_held_also_without_the_annotation_and_nobody_is_advised_to_remove_it() {
         let bare = |annotations: Value| {
             job(|job| {
                 job["metadata"]["annotations"] = annotations;

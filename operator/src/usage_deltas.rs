@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_is_told_of_what_was_counted_before() {
+    async fn who_waits_is_given_what_was_counted_before() {
         let usage_deltas = UsageDeltas::default();
         usage_deltas.count(policy("default"), &Changes::new());
         usage_deltas.changed().await;

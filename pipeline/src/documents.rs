@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_is_told_by_the_name_that_its_setting_has() {
+    fn a_check_is_reported_by_the_name_that_its_setting_has() {
         for name in [
             CheckName::File,
             CheckName::BlackFrames,

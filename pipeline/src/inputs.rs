@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raised_take_reads_a_file_of_ones_own_anew_and_a_first_one_says_nothing() {
+    fn a_raised_take_reads_a_file_of_ones_own_again_and_a_first_one_changes_nothing() {
         let mut case = Case::new();
         let key = |name: &str| format!("assets/{name}");
         case.scene.assets = SceneAssets { image: key("a.png"), clip: key("a.mp4"), voice: key("a.wav") };

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_is_told_what_it_reads() {
+    fn each_step_is_given_what_it_reads() {
         let carries = |step| {
             let chosen = settings_of(step, &whole()).chosen();
             ["characters", "style", "thumbnail", "publish", "review", "budget"]

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_providers_own_hosts_need_no_leave() {
+    fn the_providers_own_hosts_need_no_permission() {
         for (provider, endpoint) in [
             ("XAI", ""),
             ("XAI", "https://api.x.ai/v1"),
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_host_needs_the_secrets_leave() {
+    fn any_other_host_needs_the_secrets_permission() {
         for (provider, endpoint) in [
             ("XAI", "https://evil.example"),
             ("XAI", "https://generativelanguage.googleapis.com"),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_ones_own_needs_an_endpoint_and_leave_only_if_there_is_a_key() {
+    fn a_host_of_ones_own_needs_an_endpoint_and_permission_only_if_there_is_a_key() {
         let endpoint = "http://ollama.ai.svc:11434/v1";
         assert!(asked("OpenAICompatible", "", "").unwrap_err().contains("write the server's base URL"));
         assert!(asked("OpenAICompatible", endpoint, "").unwrap_err().contains("allowed-hosts"));

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_told() {
+    fn what_is_no_picture_is_reported() {
         for bytes in [&b""[..], b"<!doctype html>", &png()[..20], &JPEG[..12], b"\xff\xd8\xff\xda\x00\x02"] {
             let error = read("A service", bytes.to_vec()).unwrap_err();
             assert!(matches!(error, ProviderError::Unexpected { .. }), "{bytes:?}: {error}");

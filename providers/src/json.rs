@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_as_it_came() {
+    fn what_is_no_json_is_reported_as_it_came() {
         for text in ["", "{", "[\"a\"", r#"["\ud83d"#, r#"["\u12"]"#] {
             let strict = serde_json::from_str::<Value>(text).unwrap_err().to_string();
             assert_eq!(read::<Value>(text.as_bytes()).unwrap_err().to_string(), strict);

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_told_with_who_appears_and_the_look() {
+    fn a_picture_is_described_with_who_appears_and_the_look() {
         let hero =
             Character { name: "Ada".to_owned(), description: " a fox ".to_owned(), references: Vec::new() };
         let request = PictureRequest {

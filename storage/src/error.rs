@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_without_a_body_are_told_by_status() {
+    fn answers_without_a_body_are_classified_by_status() {
         for (status, reason) in [(403, "CredentialsRefused"), (404, "NoSuchKey"), (503, "Unavailable")] {
             assert_eq!(from_code("head a".into(), status, None, None).reason(), reason);
         }

@@ -145,7 +145,7 @@ async fn what_was_deleted_is_made_again_with_its_status_and_released() {
 }
 
 #[tokio::test]
-async fn a_place_of_another_cluster_is_told_of_by_what_this_one_is_known_by() {
+async fn a_location_of_another_cluster_is_reported_with_how_this_one_is_identified() {
     let site = Site::open().await;
     for (files, says) in [(Some(&Empty as &dyn Files), "this cluster is another one"), (None, "is not known")]
     {
@@ -253,7 +253,7 @@ async fn what_lost_its_annotation_before_it_had_its_status_is_held_again_and_get
 }
 
 #[tokio::test]
-async fn who_may_not_do_all_of_it_is_told_before_anything_is_made() {
+async fn who_may_not_do_all_of_it_is_refused_before_anything_is_made() {
     let rights = [
         ("create", "channels"),
         ("create", "videojobs"),
@@ -338,7 +338,7 @@ async fn what_is_held_for_one_backup_is_not_given_the_status_of_another() {
 }
 
 #[tokio::test]
-async fn a_partial_restore_lets_the_others_go_on() {
+async fn a_partial_restore_lets_the_others_continue() {
     let site = Site::open().await;
     site.server.refuse("create", "videojobs", "done", true);
     let answer = site.restore(false, true).await;
@@ -353,7 +353,7 @@ async fn a_partial_restore_lets_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_job_that_comes_after_its_account_was_let_go_is_told_that_what_it_had_under_way_counts_as_spent() {
+async fn a_job_that_comes_after_its_account_was_released_learns_that_what_it_had_under_way_counts_as_spent() {
     let site = Site::open().await;
     let is_reported = |answer: &Answer| {
         answer.notes.iter().any(|note| note.contains("what half had under way counts as spent"))

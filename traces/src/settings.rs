@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_told_with_what_to_do() {
+    fn what_cannot_be_followed_is_reported_with_what_to_do() {
         for (variables, reported) in [
             (&[(ENDPOINT, "tempo:4317")][..], "write one such as http://"),
             (&[ON, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")], "only http/protobuf is supported"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_told_where_to_but_no_header() {
+    fn steps_are_given_the_address_but_no_header() {
         let for_steps = |more: &[(&str, &str)]| {
             let all: Vec<_> = [ON].into_iter().chain(more.iter().copied()).collect();
             read(&all).unwrap().unwrap().for_steps()

@@ -60,7 +60,7 @@ async fn a_span_arrives_as_it_was() {
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_is_told_with_the_address() {
+async fn what_is_in_the_way_is_reported_with_the_address() {
     let receiver = Receiver::start().await.unwrap();
     receiver.answer(401);
     let refused = exporter(receiver.url()).export(vec![span(1)]).await.unwrap_err();

@@ -160,7 +160,7 @@ async fn a_result_that_is_not_what_it_was_is_missed() {
 }
 
 #[tokio::test]
-async fn a_pod_that_is_stopped_keeps_what_it_has_and_the_next_goes_on() {
+async fn a_pod_that_is_stopped_keeps_what_it_has_and_the_next_continues() {
     let studio = Studio::open().await;
     let mut film = Production::new(&studio);
     film.given.scenes = many_scenes(6);

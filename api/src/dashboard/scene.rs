@@ -203,7 +203,7 @@ mod tests {
     use videofactory_pipeline::storyboard::{Scene, Storyboard};
 
     #[test]
-    fn takes_stand_side_by_side_and_another_can_be_chosen() {
+    fn takes_are_shown_side_by_side_and_another_can_be_chosen() {
         let mut job = testing::made();
         job["status"]["takes"] = json!([{"scene": "s1", "image": 3}]);
         job["spec"]["sceneOverrides"] = json!([{"id": "s1", "narration": "Mine.", "take": 2}]);

@@ -55,7 +55,7 @@ mod tests {
     use crate::testing;
 
     #[test]
-    fn who_waits_is_told_who_is_ahead() {
+    fn who_waits_is_shown_who_is_ahead() {
         let mut account = testing::account("films");
         let waiter = |name: &str| json!({"name": name, "step": "animate-scenes"});
         account["status"]["waiters"] = json!(["a", "b", "b", "c", "d"].map(waiter));

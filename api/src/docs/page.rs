@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_are_told_in_words() {
+    fn forms_are_described_in_words() {
         for (schema, words) in [
             (json!({"type": "integer", "minimum": 1, "maximum": 500}), "integer, 1 to 500"),
             (json!({"type": ["string", "null"], "format": "date-time"}), "string, date-time"),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_document_is_text_and_nothing_else() {
+    fn what_is_in_the_document_is_text_and_nothing_else() {
         let document = json!({
             "info": {"title": "<b>"}, "tags": [{"name": "t"}], "components": {"schemas": {}},
             "paths": {"/x": {"get": {"tags": ["t"], "summary": "<script>alert(1)</script> `code`"}}},

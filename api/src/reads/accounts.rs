@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_tells_what_is_left_and_who_waits() {
+    fn an_account_shows_what_is_left_and_who_waits() {
         let account: ProviderAccount = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
             "metadata": {"name": "grok", "namespace": "films"},

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_on_alone_has_no_error() {
+    fn who_continues_automatically_has_no_error() {
         assert_eq!(of(&job("Waiting", false, "AwaitingQuota")), None);
         assert_eq!(of(&job("Review", false, "AwaitingReview")), None);
     }

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_nobody_looked_at_has_an_empty_checkpoint() {
+    fn a_job_that_was_never_reconciled_has_an_empty_checkpoint() {
         assert_eq!(Checkpoint::of(None, &said()), Checkpoint::default());
     }
 }

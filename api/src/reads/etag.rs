@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_the_answer_is_told_so_without_it() {
+    fn who_has_the_answer_gets_not_modified_without_it() {
         let first = super::json(&HeaderMap::new(), &json!({"a": 1})).unwrap();
         assert_eq!(first.status(), StatusCode::OK);
         let tag = first.headers()[ETAG].clone();

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_as_old_as_it_was_told_last() {
+    fn an_event_is_as_old_as_its_last_report() {
         let event = |fields: serde_json::Value| {
             let mut event =
                 json!({"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod", "name": "p"}});

@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_longest_is_told_from_who_is_stuck() {
+    fn who_waits_longest_is_distinguished_from_who_is_stuck() {
         let stalled = json!({"type": "Stalled", "status": "True", "reason": "OutcomeUnknown", "message": "",
                              "lastTransitionTime": "2026-12-02T00:00:00Z"});
         let asks = |since: &str| {

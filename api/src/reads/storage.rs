@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_told_one_by_one_and_together() {
+    fn buckets_are_reported_one_by_one_and_together() {
         let full = policy(
             "b",
             &json!({

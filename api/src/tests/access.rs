@@ -102,7 +102,7 @@ async fn a_uid_leads_to_the_job_for_who_may_see_it() {
 }
 
 #[tokio::test]
-async fn how_long_it_takes_does_not_tell_whether_a_uid_is_somebodys() {
+async fn how_long_it_takes_does_not_reveal_whether_a_uid_exists() {
     let mut harness = Harness::new().await;
     let secret_uid = "ffffffff-24c3-4a11-9d59-7c1f8b2d6e00";
     let mut secret = job("news", "secret", &json!({}));
@@ -198,7 +198,7 @@ async fn every_answer_has_an_id_and_is_the_callers_alone() {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_again() {
+async fn who_asks_too_often_learns_when_to_come_again() {
     let harness = Harness::new().await;
     let mut refused = None;
     for _ in 0..2000 {

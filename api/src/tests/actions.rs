@@ -40,7 +40,7 @@ async fn a_restart_that_was_made_counts_also_where_its_answer_is_lost() {
 }
 
 #[tokio::test]
-async fn who_does_not_know_whether_a_restart_was_made_is_told_to_look_and_not_to_try_again() {
+async fn who_does_not_know_whether_a_restart_was_made_is_advised_to_look_and_not_to_try_again() {
     let harness = harness().await;
     let answer = act(&harness, "restart", Patching::Fails).await;
     assert!(answer.status.is_server_error(), "{answer:?}");

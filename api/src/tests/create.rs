@@ -34,7 +34,7 @@ fn know(harness: &Harness, resource: &str, name: &str, object: Value) {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_what_each_job_and_all_would_cost_and_what_nobody_knows() {
+async fn a_dry_run_shows_what_each_job_and_all_would_cost_and_what_is_unknown() {
     let harness = Harness::new().await;
     let grok = json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "grok"},
@@ -110,7 +110,7 @@ fn hint(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn who_may_not_make_jobs_is_told_before_one_is_tried() {
+async fn who_may_not_make_jobs_is_refused_before_one_is_tried() {
     let harness = Harness::new().await;
     harness.cluster.forbidden.lock().push(("create".to_owned(), "videojobs".to_owned()));
     for answer in [made(&harness, &[], &[]).await, tried(&harness).await] {
@@ -222,7 +222,7 @@ async fn a_stop_of_all_jobs_while_some_are_made_holds_those_that_come_after_it_t
 }
 
 #[tokio::test]
-async fn who_may_not_let_jobs_go_is_told_before_one_is_made_and_what_stays_held_is_named() {
+async fn who_may_not_release_jobs_is_refused_before_one_is_made_and_what_stays_held_is_named() {
     let harness = Harness::new().await;
     harness.cluster.forbidden.lock().push(("patch".to_owned(), "videojobs".to_owned()));
     let refused = made(&harness, &[], &[]).await;

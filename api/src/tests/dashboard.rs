@@ -67,7 +67,7 @@ async fn every_page_is_whole_and_loads_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn assets_are_kept_by_browsers_under_an_address_that_tells_their_version() {
+async fn assets_are_kept_by_browsers_under_an_address_with_their_version() {
     let harness = harness().await;
     let page = html(&harness.get("/dashboard").await);
     for (name, media) in [
@@ -86,7 +86,7 @@ async fn assets_are_kept_by_browsers_under_an_address_that_tells_their_version()
 }
 
 #[tokio::test]
-async fn a_stranger_is_told_how_to_get_in_and_nothing_else() {
+async fn a_stranger_learns_how_to_log_in_and_nothing_else() {
     let harness = harness().await;
     for path in PAGES.into_iter().chain(["/", "/dashboard/nowhere"]) {
         let page = harness.ask("GET", path, "", &[]).await;
@@ -184,7 +184,7 @@ async fn a_job_that_waits_says_why_until_when_and_who_is_ahead() {
 }
 
 #[tokio::test]
-async fn a_page_hears_that_it_has_changed_and_begins_by_being_fetched_again() {
+async fn a_page_learns_that_it_has_changed_and_begins_by_being_fetched_again() {
     let mut harness = harness().await;
     let mut of_job = harness.follow("/dashboard/stream?of=job&namespace=films&name=ocean", FILMS).await;
     let mut of_list = harness.follow("/dashboard/stream?of=jobs", ROOT).await;
@@ -204,7 +204,7 @@ async fn a_page_hears_that_it_has_changed_and_begins_by_being_fetched_again() {
 }
 
 #[tokio::test]
-async fn what_a_worker_says_stands_on_the_page() {
+async fn what_a_worker_reports_is_on_the_page() {
     let mut harness = Harness::new().await;
     let mut running = job(
         "films",

@@ -222,7 +222,7 @@ fn messages(events: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are_told() {
+async fn however_many_events_there_are_they_come_page_by_page_and_the_newest_are_shown() {
     let harness = harness().await;
     let event = |number: usize| {
         let name = if number.is_multiple_of(2) { "ocean-assemble-video-1-abc123-x" } else { "another" };

@@ -97,7 +97,7 @@ async fn a_page_that_did_not_change_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_job_tells_what_it_made_and_what_it_cost() {
+async fn a_job_shows_what_it_made_and_what_it_cost() {
     let mut harness = Harness::new().await;
     harness.put(made());
     let reported = harness.get("/jobs/films/ocean").await.json();
@@ -121,7 +121,7 @@ async fn a_job_tells_what_it_made_and_what_it_cost() {
 }
 
 #[tokio::test]
-async fn a_job_at_work_tells_what_its_worker_said_last() {
+async fn a_job_at_work_shows_what_its_worker_reported_last() {
     let mut harness = Harness::new().await;
     let mut running = job(
         "films",

@@ -113,7 +113,7 @@ async fn an_edit_says_what_it_makes_again_before_it_is_saved() {
 }
 
 #[tokio::test]
-async fn of_two_who_edit_a_scene_the_second_is_told() {
+async fn of_two_who_edit_a_scene_the_second_learns_of_the_first() {
     let harness = editable().await;
     let seen = json!({"narration": "One."});
     let first = edit(&harness, "", &json!({"scene": {"narration": "First."}, "seen": seen})).await;

@@ -46,7 +46,7 @@ async fn after(time: Duration) {
 }
 
 #[tokio::test]
-async fn a_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
+async fn a_stream_begins_with_what_there_is_and_continues_with_what_changes() {
     let mut harness = Harness::new().await;
     harness.put(made());
     harness.put(job("films", "b", &json!({"phase": "Running"})));
@@ -74,7 +74,7 @@ async fn a_stream_begins_with_what_there_is_and_goes_on_with_what_changes() {
 }
 
 #[tokio::test]
-async fn what_a_worker_says_is_told_while_its_step_runs() {
+async fn what_a_worker_reports_is_sent_while_its_step_runs() {
     let mut harness = Harness::new().await;
     harness.put(at_work());
     let mut events = harness.follow("/stream", ROOT).await;
@@ -90,7 +90,7 @@ async fn what_a_worker_says_is_told_while_its_step_runs() {
 }
 
 #[tokio::test]
-async fn who_may_not_list_and_watch_there_is_told_nothing() {
+async fn who_may_not_list_and_watch_there_learns_nothing() {
     let mut harness = Harness::new().await;
     let denied = harness.ask("GET", "/stream?namespace=news", FILMS, &[]).await;
     assert_eq!(denied.status, StatusCode::FORBIDDEN);
@@ -123,7 +123,7 @@ async fn a_permission_that_is_taken_away_ends_the_stream_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_expired_ends_the_stream_even_while_much_is_told() {
+async fn a_token_that_has_expired_ends_the_stream_even_while_much_is_sent() {
     let mut harness = Harness::new().await;
     harness.put(job("films", "a", &json!({"phase": "Running"})));
     let mut events = harness.follow("/stream?namespace=films", FILMS).await;
@@ -167,7 +167,7 @@ async fn a_process_that_is_about_to_end_says_so_and_ends_its_streams() {
 }
 
 #[tokio::test]
-async fn a_reader_who_was_away_for_long_is_told_of_each_job_once() {
+async fn a_reader_who_was_away_for_long_is_sent_each_job_once() {
     let mut harness = Harness::new().await;
     let mut events = harness.follow("/stream", ROOT).await;
     assert_eq!(next(&mut events).await.0, "synced");

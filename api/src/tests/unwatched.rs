@@ -57,7 +57,7 @@ async fn nothing_is_written_where_nobody_acts_on_it() {
 }
 
 #[tokio::test]
-async fn who_may_not_look_at_a_namespace_does_not_learn_that_nobody_does() {
+async fn who_may_not_read_a_namespace_does_not_learn_that_it_is_not_watched() {
     let harness = left_out().await;
     harness.leave_out("news");
     for path in ["/jobs?namespace=news", "/jobs/news/secret"] {

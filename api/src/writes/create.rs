@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_gives_the_same_names_again_and_tells_another_wish() {
+    fn a_key_gives_the_same_names_again_and_shows_another_request() {
         let one = || body(json!({"namespace": "films", "topic": "rivers"}));
         let other = body(json!({"namespace": "films", "topic": "rivers", "spec": {"sceneCount": 2}}));
         let of = |body: CreateBody, key: &[u8]| new_jobs(body, Some(key)).unwrap();

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn definitions_that_are_missing_or_differ_are_told_apart() {
+    fn definitions_that_are_missing_and_that_differ_are_distinguished() {
         let ours = videofactory_crds::generate::all();
         let mut found: Vec<_> = ours.iter().cloned().map(Some).collect();
         assert_eq!(definitions(&ours, &found).state, State::Ok);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_operator_finds_ill_is_told() {
+    fn what_the_operator_finds_unhealthy_is_reported() {
         let body = json!({"checks": [
             {"name": "kubernetes_api", "healthy": false, "message": "no answer"},
             {"name": "r2_storage", "healthy": false, "message": "told elsewhere"},

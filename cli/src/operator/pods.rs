@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_may_look_nowhere_is_told_of_the_namespace_alone() {
+    async fn who_may_read_nowhere_is_shown_the_namespace_alone() {
         let usual = "you cannot list pods in videofactory-system";
         let fake = Fake::default()
             .refuses("GET /api/v1/namespaces/videofactory-system/pods", 403, "Forbidden", usual)

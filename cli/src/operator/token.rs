@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_may_not_make_one_is_told_what_to_ask_for() {
+    async fn who_may_not_make_one_learns_what_to_ask_for() {
         let what = "POST /api/v1/namespaces/factory/serviceaccounts/videofactory-viewer/token";
         let fake = Fake::default().refuses(what, 403, "Forbidden", "you cannot create serviceaccounts/token");
         let cluster = Cluster::of_client(fake.client(), "films");

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_run_is_waited_for_and_told() {
+    async fn a_run_is_waited_for_and_reported() {
         let runs = json!([
             {"slot": "2026-12-24T18:00:01Z", "cause": "Request", "outcome": "Completed", "deletedObjects": 12,
              "deletedBytes": 90_000_000, "bytesAfter": 7_000_000_000_i64,
@@ -326,7 +326,7 @@ films/r2   3      5.0 kB   younger than its rule says
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_may_not_watch_is_told_at_once() {
+    async fn who_may_not_watch_is_refused_at_once() {
         let list = format!("GET {}", path("films", "storagepolicies", ""));
         let fake = Fake::default().on(&list, list_of(&[policy(json!({}))])).refuses(
             &list,
@@ -429,7 +429,7 @@ films/r2   3      5.0 kB   younger than its rule says
     }
 
     #[tokio::test]
-    async fn a_request_that_is_refused_is_told_as_such() {
+    async fn a_request_that_is_refused_is_reported_as_such() {
         let fake = fake(json!({"handled": {"cleanup": NOW}, "runs": []}));
         let ended = run(&fake, "cleanup --wait", None).await;
         assert_eq!(ended.exit, Exit::Failed);

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_wrong_is_told_with_how_to_fix_it() {
+    async fn what_is_wrong_is_reported_with_how_to_fix_it() {
         let stalled = job(
             "ocean",
             json!({"phase": "Waiting", "observedGeneration": 1, "conditions": [{
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cluster_that_does_not_answer_is_the_only_thing_that_is_told() {
+    async fn a_cluster_that_does_not_answer_is_the_only_thing_that_is_reported() {
         let ended = run(&Fake::default(), "doctor", None).await;
         assert_eq!((ended.exit, ended.err.as_str()), (Exit::NotAll, "1 error, 0 warnings.\n"));
         assert!(line(&ended.out, "Kubernetes").0.starts_with("ERROR"), "{}", ended.out);

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn captions_that_are_in_the_picture_alone_are_told_to_be_there() {
+    async fn captions_that_are_in_the_picture_alone_are_said_to_be_there() {
         let what = format!("GET {}", path("films", "videojobs", "ocean"));
         let status = json!({"observedGeneration": 1, "phase": "Succeeded"});
         let fake = Fake::default().on(&what, job("ocean", status));

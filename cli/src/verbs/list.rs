@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_told_on_standard_error() {
+    async fn nothing_is_written_to_standard_error() {
         let what = format!("GET {}", path("", "videojobs", ""));
         let ended = run(&Fake::default().on(&what, list_of(&[])), "list -A", None).await;
         assert_eq!((ended.out.as_str(), ended.err.as_str()), ("", "There are no jobs in any namespace.\n"));

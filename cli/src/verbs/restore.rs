@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn each_object_has_a_line_and_the_sum_is_told_apart() {
+    fn each_object_has_a_line_and_the_sum_a_line_of_its_own() {
         let item = |name: &str, outcome, detail: Option<&str>| ItemAnswer {
             kind: Kind::VideoJob,
             namespace: "films".to_owned(),

@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_gone_on_with_only_where_the_answer_does_so() {
+    fn a_part_is_continued_only_where_the_answer_continues_it() {
         let answer = |status: u16, range: &'static str| {
             Response::builder().status(status).header(CONTENT_RANGE, range).body(()).unwrap()
         };

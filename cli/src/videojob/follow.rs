@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn scenes_are_told_as_they_come() {
+    fn scenes_are_shown_as_they_come() {
         let at = |state: &str, completed: &str| {
             film(json!({"observedGeneration": 1, "phase": "Running", "steps": [{
                 "name": "animate-scenes", "state": state, "scenes": {"total": 12, "completed": completed},
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_told_once_and_only_some_need_a_person() {
+    fn a_wait_is_shown_once_and_only_some_need_a_person() {
         let waits = film(at("Waiting", "False"));
         assert_eq!(changes(None, &waits), ["Waiting: quota used up"]);
         assert_eq!(changes(Some(&waits), &waits), [""; 0]);
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_watch_that_breaks_off_is_told_once_and_taken_up_again() {
+    async fn a_watch_that_breaks_off_is_reported_once_and_resumed() {
         let one = format!("GET {}", path("films", "videojobs", "ocean"));
         let all = format!("GET {}", path("films", "videojobs", ""));
         let running = job("ocean", json!({"observedGeneration": 1, "phase": "Running"}));

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_film_that_nobody_looks_at_leads_to_the_operator() {
+    fn a_film_that_is_not_reconciled_leads_to_the_operator() {
         let reported = next("Pending", "Progressing", &json!({"observedGeneration": -1}));
         assert!(reported.contains("for 60m") && reported.contains("doctor"), "{reported}");
     }

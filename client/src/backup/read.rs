@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_namespace_of_all_can_be_taken_and_one_that_is_not_there_is_told() {
+    fn one_namespace_of_all_can_be_taken_and_one_that_is_not_there_is_reported() {
         let mut document = Document::begin("2026-01-04T04:00:01Z".parse().unwrap(), None);
         document.add(Kind::VideoJob, object("ocean", "films"));
         document.add(Kind::VideoJob, object("ocean", "shows"));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_can_be_restored_also_where_a_field_stands_twice() {
+    fn what_is_read_can_be_restored_also_where_a_field_is_given_twice() {
         let text = format!(
             r#"{{"apiVersion": "{API_VERSION}", "kind": "Backup", "items": [{{"apiVersion": "{API_VERSION}",
                 "kind": "Channel", "metadata": {{"name": "lake"}}, "metadata": {{"name": "sea", "namespace": "films"}}}}]}}"#

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resume_for_a_reason_is_of_the_job_that_was_looked_at_and_says_what_else_suspends_it() {
+    fn a_resume_for_a_reason_is_of_the_job_that_was_read_and_says_what_else_suspends_it() {
         let mut film = job("Suspended", "Held");
         film.annotations_mut().insert(requests::HOLD.to_owned(), "the bill".to_owned());
         film.spec.suspend = true;

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_not_restore_is_told_which_role_is_missing() {
+    fn who_may_not_restore_learns_which_role_is_missing() {
         let refused = |message: &str| {
             let status = Status::failure(message, "Forbidden").with_code(403);
             let call = CallError::of("update status of VideoJob a/b", kube::Error::Api(Box::new(status)));

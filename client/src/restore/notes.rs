@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_is_ready_tells_what_this_cluster_is_known_by() {
+    fn a_policy_that_is_ready_shows_how_this_cluster_is_identified() {
         let reported = |kind: Kind, seen: i64, ready: &str, annotations: &Value| {
             let metadata =
                 json!({"name": "default", "namespace": "films", "generation": 3, "annotations": annotations});
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_named_and_a_place_of_another_cluster_is_told_of() {
+    fn secrets_are_named_and_a_location_of_another_cluster_is_reported() {
         let own = notes(Some("c1"));
         let [secrets] = own.as_slice() else { panic!("{own:?}") };
         assert!(secrets.contains("grok-keys, s3 in films"), "{secrets}");

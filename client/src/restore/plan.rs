@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_broken_off_restore_has_left_goes_on_whatever_it_has_by_then() {
+    fn what_a_broken_off_restore_has_left_continues_whatever_it_has_by_then() {
         for kind in [Kind::ProviderAccount, Kind::StoragePolicy, Kind::VideoJob] {
             for status in
                 [json!({"observedGeneration": -1}), json!({"id": "3f9c2a1e", "observedGeneration": 1})]

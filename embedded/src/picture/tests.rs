@@ -62,7 +62,7 @@ const PROMPTS: &[&str] = &[
 ];
 
 #[test]
-fn every_scenery_is_told_apart_from_every_other_at_a_glance() {
+fn every_scenery_is_distinguished_from_every_other_at_a_glance() {
     let seen: Vec<Vec<f32>> =
         PROMPTS.iter().map(|prompt| impression(&draw(&request(prompt, 144, 256, 7)).unwrap())).collect();
     for (i, one) in seen.iter().enumerate() {

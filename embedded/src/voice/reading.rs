@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reading_of_several_texts_tells_the_time_of_every_word() {
+    async fn a_reading_of_several_texts_gives_the_time_of_every_word() {
         for (language, texts) in [
             (
                 "en",
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_it_cannot_read_is_told() {
+    async fn what_it_cannot_read_is_reported() {
         let text = ["Hello.".to_owned()];
         assert!(read(&text, "tlh").await.unwrap_err().to_string().contains("there is no voice"));
         assert!(read(&[" … ".to_owned()], "en").await.is_err());

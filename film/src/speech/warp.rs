@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_out_in_one_row_stands_still_in_the_other() {
+    fn what_is_drawn_out_in_one_row_pauses_in_the_other() {
         let way = way(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 2.0, 2.0, 3.0, 4.0], 4);
         assert_eq!(way.steps, [(0, 0), (1, 1), (1, 2), (1, 3), (2, 4), (3, 5)]);
         assert!((way.cost - 2.0 * STEP_COST / 10.0).abs() < 1e-9, "{}", way.cost);

@@ -111,7 +111,7 @@ async fn every_position_and_shape_of_frame_keeps_to_its_safe_area() {
 }
 
 #[tokio::test]
-async fn letters_too_large_for_the_frame_shrink_into_the_safe_area_and_are_told_of() {
+async fn letters_too_large_for_the_frame_shrink_into_the_safe_area_and_are_reported() {
     for (width, height, size) in [(640, 360, 130), (360, 640, 400), (360, 360, 250)] {
         let set = Set::new();
         let text = "The deep sea is dark and cold and full of life.";

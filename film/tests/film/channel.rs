@@ -98,7 +98,7 @@ fn rows(
 }
 
 #[tokio::test]
-async fn intro_and_outro_of_any_kind_stand_round_the_story_and_the_watermark_over_it() {
+async fn intro_and_outro_of_any_kind_are_around_the_story_and_the_watermark_over_it() {
     let set = Set::new();
     let request = request_of_channel(&set);
     let film = set.film(&request).await;

@@ -172,7 +172,7 @@ async fn a_pan_moves_without_jitter() {
 }
 
 #[tokio::test]
-async fn a_clip_that_is_too_short_goes_on_moving() {
+async fn a_clip_that_is_too_short_keeps_moving() {
     let set = Set::new();
     let source = set.detail(1);
     let frozen = set.make(&[

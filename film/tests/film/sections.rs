@@ -73,7 +73,7 @@ async fn an_edit_renders_one_section_again() {
 }
 
 #[tokio::test]
-async fn each_section_is_told_of_as_soon_as_it_is_whole() {
+async fn each_section_is_reported_as_soon_as_it_is_whole() {
     let set = Set::new();
     let mut request = many(&set, 14);
     request.section_cache = Some(set.path("sections"));

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_looked_at_only_when_a_job_says_something_else_of_it() {
+    fn an_account_is_reconciled_only_when_a_job_says_something_else_of_it() {
         let index = ClaimIndex::default();
         assert_eq!(index.shown(&job("a", &asks())), ["grok"]);
         assert_eq!(index.shown(&job("a", &asks())), Vec::<String>::new(), "nothing new");

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_list_is_told_once_all_are_complete_with_what_has_changed_meanwhile() {
+    fn the_first_list_is_sent_once_all_are_complete_with_what_has_changed_meanwhile() {
         let mut merge = Merge::of(2);
         let none: [&str; 0] = [];
         assert_eq!(reported(&mut merge, 0, list(vec![pod("a", "one", "1"), pod("a", "two", "2")])), none);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn another_list_of_one_tells_what_differs_and_nothing_of_the_others() {
+    fn another_list_of_one_sends_what_differs_and_nothing_of_the_others() {
         let mut merge = Merge::of(2);
         reported(
             &mut merge,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_watch_all_is_told_as_it_comes() {
+    fn of_one_watch_all_is_sent_as_it_comes() {
         let mut merge = Merge::of(1);
         assert_eq!(reported(&mut merge, 0, list(vec![pod("a", "one", "1")])), ["begin", "has one", "end"]);
         assert_eq!(reported(&mut merge, 0, list(Vec::new())), ["begin", "end"]);

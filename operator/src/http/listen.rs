@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_when_all_places_are_taken_is_told_so_at_once_and_gets_the_next_that_is_free() {
+    async fn who_comes_when_all_places_are_taken_is_refused_at_once_and_gets_the_next_that_is_free() {
         let bounds = Bounds { connections: 1, ..Bounds::of_probes() };
         let (address, ..) = served(hello(), bounds).await;
         let _silent = TcpStream::connect(address).await.unwrap();

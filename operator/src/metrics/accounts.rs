@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotas_are_told_by_account_until_they_are_gone() {
+    fn quotas_are_reported_by_account_until_they_are_gone() {
         let metrics = Metrics::default();
         let text = || metrics.text(&Census::default(), MetricsFormat::OpenMetrics).unwrap();
         let level = |quota: &str| QuotaLevel { quota: quota.to_owned(), limit: 25, used: 20, reserved: 3 };

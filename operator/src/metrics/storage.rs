@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_is_told_of_by_policy_and_kind_until_the_policy_is_gone() {
+    fn a_bucket_is_reported_by_policy_and_kind_until_the_policy_is_gone() {
         let policy: StoragePolicy = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy", "metadata": {"name": "default"},
             "spec": {

@@ -216,7 +216,7 @@ fn the_documentation_says_what_follows_each_outcome_of_an_attempt() {
 }
 
 #[test]
-fn the_documentation_marks_what_every_replica_tells() {
+fn the_documentation_marks_what_every_replica_reports() {
     let marked: BTreeSet<_> = table("### Metrics")
         .into_iter()
         .filter_map(|(name, _)| Some(format!("{PREFIX}_{}", name.strip_suffix(" *")?.trim_matches('`'))))

@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_spent_under_one_grant_is_not_told_of_another() {
+    fn what_was_spent_under_one_grant_is_not_reported_of_another() {
         let settled = |grant: &str| job(3, json!({"granted": 2, "grant": grant, "settled": true}));
         assert!(matches!(holder_state(&grant(3), Some(&settled("a1-7")), "grok"), HolderState::Settled(_)));
         assert_eq!(holder_state(&grant(3), Some(&settled("a1-6")), "grok"), HolderState::Withdrawn);

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_apart_from_a_quota_that_is_used_up() {
+    fn a_refusal_is_distinguished_from_a_quota_that_is_used_up() {
         let blocked = status(json!({"quotas": [{"name": "clips", "blockedUntil": "2026-01-01T01:00:00Z"}]}));
         let found = forecast(&account(json!({})), &blocked, &demand("a", 1), at(60)).unwrap();
         let limit = Limit::Refusal { quota: Some("clips".into()) };

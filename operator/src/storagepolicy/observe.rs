@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_way_that_the_server_does_not_take_is_told_by_the_name_of_its_field() {
+    async fn a_method_that_the_server_does_not_take_is_reported_by_the_name_of_its_field() {
         for (takes, asked, way) in
             [(BY_HOST, "Path", Path), (BY_PATH, "VirtualHost", VirtualHost), (BY_NONE, "Auto", Path)]
         {

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_from_the_future_is_told_and_does_not_stand_in_the_way_of_one_made_now() {
+    fn a_request_from_the_future_is_reported_and_does_not_block_one_made_now() {
         let ignored = (false, vec!["RequestIgnored".to_owned()]);
         let before = "2026-12-24T17:00:00Z";
         assert_eq!(stands(r#"{"at":"2027-12-24T18:00:00Z"}"#, before), ignored);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_request_is_told_and_nothing_follows() {
+    fn an_unreadable_request_is_reported_and_nothing_follows() {
         let asked = json!({"videofactory.dev/cleanup-requested": "now, please"});
         let (pending_now, events) = pending(&policy(&asked, &json!({})), now());
         assert_eq!(pending_now, Pending::default());

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_comes_twice_is_due_once_and_steps_go_on() {
+    fn a_time_that_comes_twice_is_due_once_and_steps_continue() {
         // New York goes from 02:00 back to 01:00 on 1 November 2026.
         assert_eq!(
             slots("30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z", 2),

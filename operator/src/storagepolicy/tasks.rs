@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_told_in_full() {
+    fn a_report_is_written_in_full() {
         let report = RunReport {
             slot: run_request().slot,
             cause: PruneCause::Schedule,
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_ours_is_told_as_a_failure_of_what_was_begun() {
+    fn a_fault_of_ours_is_reported_as_a_failure_of_what_was_begun() {
         let Report::Pruned(run, None) = broken(&Action::Prune(run_request())) else { panic!("no run") };
         assert_eq!((run.outcome, run.slot.0), (Some(PruneOutcome::Failed), run_request().slot));
         let Report::BackedUp(run) = broken(&Action::BackUp { slot: run_request().slot }) else {

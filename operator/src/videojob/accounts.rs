@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_account_that_has_its_url_cannot_be_used_and_does_not_tell_it() {
+    fn a_webhook_account_that_has_its_url_cannot_be_used_and_does_not_show_it() {
         let account: ProviderAccount = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount", "metadata": {"name": "team"},
             "spec": {

@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_killed_for_its_memory_is_told_from_one_that_was_stopped() {
+    fn a_pod_killed_for_its_memory_is_distinguished_from_one_that_was_stopped() {
         let killed = |reason: &str| {
             let state = json!({"terminated": {"exitCode": 137, "reason": reason}});
             ended(&json!({"phase": "Failed", "containerStatuses": container(&state)})).out_of_memory

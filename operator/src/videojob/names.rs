@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_fits_and_tells_attempts_and_runs_apart() {
+    fn a_name_fits_and_distinguishes_attempts_and_runs() {
         let job = |run| JobRef {
             namespace: "films".to_owned(),
             name: "a-very-long-name-of-a-video-job-that-goes-on-and-on-x".to_owned(),

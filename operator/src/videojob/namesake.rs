@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_of_the_same_name_are_told_from_those_of_a_longer_one() {
+    async fn files_of_the_same_name_are_distinguished_from_those_of_a_longer_one() {
         let server = S3Server::start().await.unwrap();
         server.create_bucket("films").unwrap();
         let bucket = Bucket::connect(&server.config(&server.url(), "films", "studio/")).unwrap();

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_place_of_another_cluster_is_told_from_ones_own_and_from_one_that_is_gone() {
+    async fn the_location_of_another_cluster_is_distinguished_from_ones_own_and_from_one_that_is_gone() {
         let server = S3Server::start().await.unwrap();
         let bucket = Bucket::connect(&server.config(&server.url(), "films", "studio/")).unwrap();
         assert!(matches!(check(&bucket, "a", &policy()).await, Err(NoPlace::Gone(_))));

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_only_when_nothing_else_is_left_to_do() {
+    fn a_refusal_is_reported_only_when_nothing_else_is_left_to_do() {
         use ExitCode::{Configuration, ContentRefused, Done, ProviderDown, TryLater};
         assert_eq!(ExitCode::worst([ContentRefused, TryLater, Done]), TryLater);
         assert_eq!(ExitCode::worst([ContentRefused, Done]), ContentRefused);

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_that_nobody_pronounces_are_left_out_and_told() {
+    fn signs_that_nobody_pronounces_are_left_out_and_reported() {
         for (given, expected) in [
             (
                 "**Segment 1: The Hook** [upbeat music] Did you know that _octopuses_ have three hearts?",

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_text_goes_and_what_was_meant_stands_in_its_place() {
+    fn what_is_no_text_goes_and_what_was_meant_is_in_its_place() {
         for (given, expected) in [
             ("Das Caf\0e9 ist offen.", "Das Café ist offen."),
             ("\u{1}f600 hello", "😀 hello"),

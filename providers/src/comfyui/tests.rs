@@ -91,7 +91,7 @@ fn a_clip_has_the_frames_shape_and_no_more_pixels_than_the_model_can() {
 }
 
 #[test]
-fn a_workflow_that_cannot_be_used_is_told_by_what_is_wrong() {
+fn a_workflow_that_cannot_be_used_is_reported_with_what_is_wrong() {
     for (bindings, says) in [
         (json!({}), "prompt"),
         (json!({"prompt": []}), "no place for prompt"),

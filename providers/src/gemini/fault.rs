@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_keys_are_told_from_wrong_requests() {
+    fn wrong_keys_are_distinguished_from_wrong_requests() {
         let key = r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT",
             "details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
         assert!(matches!(error(400, key), ProviderError::Credentials { .. }));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_service_is_told_by_whether_it_may_have_worked() {
+    fn a_broken_service_is_classified_by_whether_it_may_have_worked() {
         let overloaded =
             r#"{"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE"}}"#;
         assert!(matches!(error(503, overloaded), ProviderError::Unavailable { .. }));

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_are_shown_by_their_pictures_and_told_by_their_words() {
+    fn characters_are_shown_by_their_pictures_and_described_by_their_words() {
         let hero = Character {
             name: "Captain Lund".to_owned(),
             description: "an old sailor".to_owned(),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_picture_is_told_with_what_it_says() {
+    fn an_answer_without_a_picture_is_reported_with_what_it_says() {
         let said = read(Reply { text: "I would rather not".to_owned(), data: Vec::new() }).unwrap_err();
         assert!(said.to_string().contains("rather not"), "{said}");
         let page = Data { media_type: "image/png".to_owned(), bytes: b"<html>".to_vec() };

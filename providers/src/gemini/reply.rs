@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn data_that_is_no_base64_is_told() {
+    fn data_that_is_no_base64_is_reported() {
         let body = br#"{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"%%"}}]}}]}"#;
         assert!(read(body).unwrap_err().to_string().contains("image/png"));
     }

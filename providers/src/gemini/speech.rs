@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn pace_and_pauses_are_told_beside_the_text_or_before_it() {
+    fn pace_and_pauses_are_given_beside_the_text_or_before_it() {
         let request = request(&["One.", "Two."], 1.2);
         let new = contents("gemini-3.8-flash-tts", &request);
         let part = &new[0]["parts"][0];
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn other_sound_and_none_are_told() {
+    fn other_sound_and_none_are_reported() {
         let silent: [&[Data]; 6] = [
             &[],
             &[data("audio/L16;rate=24000", &[])],

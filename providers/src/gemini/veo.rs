@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filtered_clip_is_refused_wherever_the_reason_stands() {
+    fn a_filtered_clip_is_refused_wherever_the_reason_is() {
         let reasons = json!({"raiMediaFilteredCount": 1, "raiMediaFilteredReasons": ["a real person"]});
         for response in [reasons.clone(), json!({"generateVideoResponse": reasons})] {
             assert!(
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_told_apart() {
+    fn failures_are_distinguished() {
         let failed = |code: i64, message: &str| {
             read(json!({"done": true, "error": {"code": code, "message": message}}).to_string().as_bytes())
                 .unwrap_err()

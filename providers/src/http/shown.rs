@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn known_secrets_are_masked_wherever_they_stand() {
+    fn known_secrets_are_masked_wherever_they_are() {
         let secrets = [Secret::from("s3cret"), Secret::from("abc")];
         let masked = mask(b"as3crets3cret abc".to_vec(), secrets.iter());
         assert_eq!(masked, b"a****** abc");

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_leads_nowhere_is_told() {
+    fn a_route_that_leads_nowhere_is_reported() {
         for (name, provider) in [
             ("a/b", json!("together")),
             ("a/b", json!(1)),

@@ -269,7 +269,7 @@ fn speech_is_asked_for_in_one_request() {
 }
 
 #[test]
-fn speech_that_cannot_be_had_is_told_before_it_is_asked_for() {
+fn speech_that_cannot_be_had_is_reported_before_it_is_asked_for() {
     let plain = || narration("", &json!({}));
     for request in [
         NarrationRequest { language: "tlh".to_owned(), ..plain() },

@@ -105,7 +105,7 @@ fn only_a_complaint_about_the_form_leads_to_the_next_one() {
 }
 
 #[test]
-fn the_text_of_an_answer_is_read_or_its_lack_told() {
+fn the_text_of_an_answer_is_read_or_its_lack_reported() {
     let read = |body: &str| text::read(&answer(200, body));
     assert_eq!(read(r#"{"choices":[{"message":{"content":"{}"}}]}"#).unwrap(), "{}");
     let parts = r#"{"choices":[{"message":{"content":[{"type":"text","text":"{"},{"text":"}"}]}}]}"#;
@@ -175,7 +175,7 @@ fn a_picture_is_asked_for_in_a_size_of_the_model_and_without_what_some_do_not_kn
 }
 
 #[test]
-fn a_picture_comes_as_bytes_or_as_a_link_and_its_lack_is_told() {
+fn a_picture_comes_as_bytes_or_as_a_link_and_its_lack_is_reported() {
     let read = |body: &str| picture::read(&answer(200, body), |link| Some(File::Own(link.to_owned())));
     assert_eq!(read(r#"{"data":[{"b64_json":"AQID","url":""}]}"#).unwrap(), File::Here(vec![1, 2, 3]));
     assert_eq!(read(r#"{"data":[{"b64_json":"","url":"/a.png"}]}"#).unwrap(), File::Own("/a.png".to_owned()));
@@ -256,7 +256,7 @@ fn models_are_named_to_whoever_names_none_or_a_wrong_one() {
 }
 
 #[test]
-fn a_look_tells_a_server_without_a_list_from_one_that_is_away_or_wants_a_key() {
+fn a_check_distinguishes_a_server_without_a_list_from_one_that_is_away_or_wants_a_key() {
     let look = |status: u16, body: &str| models::health(&answer(status, body));
     assert_eq!(look(200, r#"{"data":[{"id":"a"}]}"#).unwrap(), "it answers; 1 models are offered");
     assert!(look(404, "").is_ok() && look(200, "[]").is_ok());

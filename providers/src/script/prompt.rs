@@ -120,7 +120,7 @@ mod tests {
     use crate::capability::{Script, ScriptScene};
 
     #[test]
-    fn the_writer_is_told_all_that_was_asked_for() {
+    fn the_writer_is_given_all_that_was_asked_for() {
         let prompt = prompt(&request());
         for part in [
             "deep ocean",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_told_in_what_can_be_counted_in_the_language() {
+    fn the_length_is_given_in_what_can_be_counted_in_the_language() {
         let told = |language: &str, seconds: u64| {
             let target = Duration::from_secs(seconds);
             length(&ScriptRequest { language: language.to_owned(), target, ..request() })
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_anew_is_told_what_was_written_and_what_was_wrong_with_it() {
+    fn who_writes_again_is_given_what_was_written_and_what_was_wrong_with_it() {
         let scene = ScriptScene { narration: "It is dark.".to_owned(), ..ScriptScene::default() };
         let script = Script {
             title: "The deep".to_owned(),

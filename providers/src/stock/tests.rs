@@ -146,7 +146,7 @@ fn nothing_is_in_a_film_twice() {
 }
 
 #[test]
-fn a_wrong_key_and_a_used_up_window_are_told_apart() {
+fn a_wrong_key_and_a_used_up_window_are_distinguished() {
     let secrets = std::collections::BTreeMap::from([("apiKey".to_owned(), Secret::from("k"))]);
     let connection = Connection { secrets, ..Connection::default() };
     let (pexels, pixabay) = (Stock::pexels(&connection).unwrap(), Stock::pixabay(&connection).unwrap());

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_must_mend_is_not_repeated() {
+    fn what_a_person_must_fix_is_not_repeated() {
         for status in [301, 302, 307, 308, 400, 401, 403, 404, 410, 413] {
             assert!(matches!(error(status, None, b""), ProviderError::Configuration { .. }), "{status}");
         }

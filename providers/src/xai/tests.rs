@@ -190,7 +190,7 @@ fn what_a_proxy_may_have_said_leaves_it_open_whether_a_clip_or_picture_is_paid_f
 }
 
 #[test]
-fn a_limit_a_second_is_told_from_others() {
+fn a_limit_a_second_is_distinguished_from_others() {
     let resume = |body: &str| match submission(429, body) {
         ProviderError::RateLimited { resume, .. } => resume,
         error => panic!("{error}"),
@@ -326,7 +326,7 @@ fn a_picture_that_was_taken_is_never_said_not_to_be() {
 }
 
 #[test]
-fn a_look_at_the_models_shows_whether_the_key_is_good() {
+fn a_list_of_the_models_shows_whether_the_key_is_good() {
     let found = read_models(&answer(200, r#"{"data":[{"id":"a"},{"id":"b"}],"object":"list"}"#)).unwrap();
     assert_eq!(found, "the key is good; 2 models are offered");
     assert_eq!(kind(&read_models(&answer(400, WRONG_KEY)).unwrap_err()), "credentials");

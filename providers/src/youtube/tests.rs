@@ -84,7 +84,7 @@ mod uploads {
     }
 
     #[test]
-    fn texts_are_made_to_fit_before_anything_is_uploaded_and_what_is_left_out_is_told() {
+    fn texts_are_made_to_fit_before_anything_is_uploaded_and_what_is_left_out_is_reported() {
         let body = |upload: &Upload| upload.body().unwrap()["snippet"].clone();
         let copied = Upload {
             title: "Mountains <Part 1>\nand\u{b} more".to_owned(),
@@ -301,7 +301,7 @@ mod faults {
     }
 
     #[test]
-    fn what_a_person_must_mend_is_told_apart() {
+    fn what_a_person_must_fix_is_distinguished() {
         let scopes = error(403, &reason("global", "insufficientPermissions", "Insufficient Permission"));
         assert!(matches!(scopes, ProviderError::Credentials { .. }));
         let title = error(
@@ -370,7 +370,7 @@ mod videos {
     }
 
     #[test]
-    fn an_account_without_a_channel_is_told() {
+    fn an_account_without_a_channel_is_reported() {
         assert!(matches!(find::uploads(&json!({"items": []})), Err(ProviderError::Configuration { .. })));
     }
 

@@ -232,7 +232,7 @@ async fn a_days_quota_names_the_time_at_which_it_comes_back() {
 }
 
 #[tokio::test]
-async fn no_error_tells_the_key_even_if_the_service_does() {
+async fn no_error_shows_the_key_even_if_the_service_does() {
     let gossip = |status: StatusCode| -> Answer {
         (
             status,
@@ -256,7 +256,7 @@ async fn health_asks_for_what_costs_nothing() {
 }
 
 #[tokio::test]
-async fn an_account_without_a_key_is_told() {
+async fn an_account_without_a_key_is_reported() {
     let error = Gemini::new(&connection("", &[]), now).unwrap_err();
     assert!(
         matches!(&error, ProviderError::Credentials { message, .. } if message.contains("apiKey")),

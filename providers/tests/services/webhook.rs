@@ -60,7 +60,7 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_film_is_told_of_once_signed_and_with_its_key() {
+async fn a_film_is_announced_once_signed_and_with_its_key() {
     let (webhook, inbox) = receiver(|| StatusCode::NO_CONTENT.into_response()).await;
     webhook.publish(&announcement(), "vf-3f9c2a1e-r2-buffer").await.unwrap();
     let inbox = inbox.lock();
@@ -93,7 +93,7 @@ async fn a_redirect_is_not_followed_even_to_the_same_server() {
 }
 
 #[tokio::test]
-async fn an_absent_receiver_is_tried_again_and_no_error_tells_a_secret() {
+async fn an_absent_receiver_is_tried_again_and_no_error_shows_a_secret() {
     let away = webhook(&format!("{}/hooks/secret-path", nobody().await));
     assert!(matches!(away.check().await, Err(ProviderError::Unavailable { .. })));
     assert!(!format!("{away:?}").contains("secret-path"));
@@ -109,7 +109,7 @@ async fn an_absent_receiver_is_tried_again_and_no_error_tells_a_secret() {
 }
 
 #[tokio::test]
-async fn an_account_without_a_url_or_key_is_told() {
+async fn an_account_without_a_url_or_key_is_reported() {
     let without_url = Webhook::new(&connection("", &[("signingKey", KEY)]), now).unwrap_err();
     assert!(matches!(&without_url, ProviderError::Credentials { message, .. } if message.contains("no url")));
     let without_key = Webhook::new(&connection("", &[("url", "https://hooks.example/a")]), now).unwrap_err();

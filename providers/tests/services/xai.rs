@@ -196,7 +196,7 @@ async fn a_lost_answer_to_a_submission_is_an_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn errors_are_told_apart_and_hide_the_key() {
+async fn errors_are_distinguished_and_hide_the_key() {
     let (service, base) = Service::start().await;
     let echoed = json!({"code": "c", "error": format!("Incorrect API key provided: {KEY}")});
     let page = format!("<!doctype html><title>Down, Bearer {KEY}</title>");

@@ -244,7 +244,7 @@ async fn a_token_is_used_until_it_ends_or_is_not_taken_and_then_renewed() {
 }
 
 #[tokio::test]
-async fn a_revoked_login_is_told_without_telling_secrets() {
+async fn a_revoked_login_is_reported_without_secrets() {
     let (youtube, shared) = channel().await;
     shared.lock().refuses_login = true;
     for error in [youtube.check().await.unwrap_err(), youtube.begin(&upload(10)).await.unwrap_err()] {
@@ -258,7 +258,7 @@ async fn a_revoked_login_is_told_without_telling_secrets() {
 }
 
 #[tokio::test]
-async fn no_error_of_a_session_tells_its_address_or_the_token() {
+async fn no_error_of_a_session_shows_its_address_or_the_token() {
     let (youtube, shared) = channel().await;
     let session = youtube.begin(&upload(10)).await.unwrap();
     let film = || Bytes::from_static(b"0123456789");

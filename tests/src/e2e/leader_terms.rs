@@ -193,12 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn two_who_hold_the_lease_in_turn_are_told() {
+    fn two_who_hold_the_lease_in_turn_are_reported() {
         LeaderTerms::of(&handed_over(vec![entry(20, "one", RENEWAL, 200)])).unwrap_err();
     }
 
     #[test]
-    fn a_late_write_is_told_and_so_is_who_never_led_and_who_did_not_lead_yet() {
+    fn a_late_write_is_reported_and_so_is_who_never_led_and_who_did_not_lead_yet() {
         for wrong in [entry(17, "one", FILM, 200), entry(3, "two", FILM, 200), entry(3, "three", FILM, 200)] {
             let entries = handed_over(vec![wrong]);
             LeaderTerms::of(&entries).unwrap().only_leaders_wrote(&entries).unwrap_err();

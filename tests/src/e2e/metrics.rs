@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sample_is_told() {
+    fn what_is_no_sample_is_reported() {
         for text in ["jobs{phase=\"Held\" 1\n", "jobs one\n", "<html>\n"] {
             Metrics::read(text).unwrap_err();
         }

@@ -408,7 +408,7 @@ mod tests {
 ";
 
     #[test]
-    fn what_is_sent_and_not_received_is_told_by_port() {
+    fn what_is_sent_and_not_received_is_reported_by_port() {
         assert!(!holds_unreceived(TABLE, 443), "received, of another port, or not connected yet");
         assert!(holds_unreceived(TABLE, 9100));
         let one = TABLE.replace("01 00000000:00000007", "01 00000003:00000000");

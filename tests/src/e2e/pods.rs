@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn two_live_pods_of_a_step_are_told_and_a_pod_after_another_is_not() {
+    fn two_live_pods_of_a_step_are_reported_and_a_pod_after_another_is_not() {
         let mut seen = Seen::default();
         seen.note(&pod("a", "Running"));
         seen.note(&pod("a", "Running"));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_was_never_seen_and_a_thread_that_has_ended_are_told() {
+    fn a_pod_that_was_never_seen_and_a_thread_that_has_ended_are_reported() {
         let mut seen = Seen::default();
         seen.note(&pod("a", "Succeeded"));
         let (end, is_to_end) = mpsc::channel::<()>();

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_fails_is_told_with_its_place_and_output() {
+    async fn a_line_that_fails_is_reported_with_its_place_and_output() {
         for failing in
             ["echo first\nfalse\necho never", "echo first; ls nowhere | cat", "echo first \"$unset\""]
         {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn output_that_is_not_as_expected_is_told() {
+    async fn output_that_is_not_as_expected_is_reported() {
         let reported = fault("<!-- expect: \\bok\\b -->\n```bash\necho broken\n```\n").await;
         assert!(reported.contains("\\\\bok\\\\b") && reported.ends_with("broken\n"), "{reported}");
     }

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_key_tells_ends_only_and_short_ones_nothing() {
+    fn a_masked_key_shows_ends_only_and_short_ones_nothing() {
         assert_eq!(masked("xai-0123456789"), "xai-…6789");
         assert_eq!(masked("secret"), "…");
     }

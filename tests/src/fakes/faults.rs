@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_held_request_goes_on_when_its_fault_is_replaced() {
+    async fn a_held_request_continues_when_its_fault_is_replaced() {
         let faults = FaultBox::default();
         faults.replace(Some("xai-one"), vec![Fault::always(Effect::Hold).times(1)]).unwrap();
         let held = faults.met_by(&ask(Operation::Video, "")).unwrap();

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_is_ordered_again_beside_another_goes_on_counting() {
+    fn a_fault_that_is_ordered_again_beside_another_keeps_counting() {
         let faults = FaultBox::default();
         let first = Fault::always(Effect::Unavailable).after(1).times(1);
         faults.replace(vec![first.clone()]).unwrap();

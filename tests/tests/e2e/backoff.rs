@@ -58,7 +58,7 @@ fn label_is_required(namespace: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_pod_that_a_platform_refuses_is_told_and_starts_with_the_label_that_it_asks_for() {
+async fn a_pod_that_a_platform_refuses_is_reported_and_starts_with_the_label_that_it_asks_for() {
     in_test_env("pod_is_refused", async |env: TestEnv| {
         let rule = label_is_required(&env.namespace);
         let applied = kubectl(&["apply", "-f", "-"], &rule).await?;

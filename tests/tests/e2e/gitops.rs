@@ -70,7 +70,7 @@ fn judged(text: &str) -> anyhow::Result<Value> {
 }
 
 #[tokio::test]
-async fn a_film_at_work_or_stopped_stands_as_gitops_knows_it() {
+async fn a_film_at_work_or_stopped_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_at_work", async |env: TestEnv| {
         env.faults(vec![few_pictures()]).await?;
         let film = env.create_film(NewFilm::of(12)).await?;
@@ -92,7 +92,7 @@ async fn a_film_at_work_or_stopped_stands_as_gitops_knows_it() {
 }
 
 #[tokio::test]
-async fn a_film_that_is_done_stands_as_gitops_knows_it() {
+async fn a_film_that_is_done_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_done", async |env: TestEnv| {
         env.create_film(NewFilm::of(1)).await?.succeeded().await?;
         is_known(&env, "VideoJob", "film", "done").await
@@ -101,7 +101,7 @@ async fn a_film_that_is_done_stands_as_gitops_knows_it() {
 }
 
 #[tokio::test]
-async fn a_film_that_is_reviewed_stands_as_gitops_knows_it() {
+async fn a_film_that_is_reviewed_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_reviewed", async |env: TestEnv| {
         let film = env.create_film(NewFilm::of(1).reviewed()).await?;
         let status = film.phase(Phase::Review).await?;
@@ -116,7 +116,7 @@ async fn a_film_that_is_reviewed_stands_as_gitops_knows_it() {
 }
 
 #[tokio::test]
-async fn a_film_that_failed_stands_as_gitops_knows_it() {
+async fn a_film_that_failed_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_failed", async |env: TestEnv| {
         let film = env.create_film(NewFilm::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
         film.says(VideoJobReason::RetriesExhausted).await?;
@@ -126,7 +126,7 @@ async fn a_film_that_failed_stands_as_gitops_knows_it() {
 }
 
 #[tokio::test]
-async fn a_film_that_needs_a_person_stands_as_gitops_knows_it() {
+async fn a_film_that_needs_a_person_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_needs_a_person", async |env: TestEnv| {
         let film = env.create_film(NewFilm::of(1).with(json!({"channelRef": {"name": "deep-sea"}}))).await?;
         film.says(VideoJobReason::ConfigurationInvalid).await?;
@@ -136,7 +136,7 @@ async fn a_film_that_needs_a_person_stands_as_gitops_knows_it() {
 }
 
 #[tokio::test]
-async fn a_film_that_waits_for_quota_stands_as_gitops_knows_it() {
+async fn a_film_that_waits_for_quota_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_awaits_quota", async |env: TestEnv| {
         let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(quota(1, "2h")).await?;
@@ -149,7 +149,7 @@ async fn a_film_that_waits_for_quota_stands_as_gitops_knows_it() {
 }
 
 #[tokio::test]
-async fn a_film_whose_service_refuses_stands_as_gitops_knows_it() {
+async fn a_film_whose_service_refuses_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_rate_limited", async |env: TestEnv| {
         let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.limits(&[clip_limit(1, 3600.0)]).await?;
@@ -162,7 +162,7 @@ async fn a_film_whose_service_refuses_stands_as_gitops_knows_it() {
 }
 
 #[tokio::test]
-async fn accounts_stand_as_gitops_knows_them() {
+async fn accounts_have_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_accounts", async |env: TestEnv| {
         let grok = Account::new(&env, "grok", Service::Xai).await?;
         grok.open(quota(1, "2h")).await?;
@@ -194,7 +194,7 @@ async fn account_says(env: &TestEnv, kind: ConditionType, status: &str) -> anyho
 }
 
 #[tokio::test]
-async fn policies_stand_as_gitops_knows_them() {
+async fn policies_have_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_policies", async |env: TestEnv| {
         env.policy_says("default", "True", "Available").await?;
         is_known(&env, "StoragePolicy", "default", "ready").await?;

@@ -20,7 +20,7 @@ const OF_A_FILM: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn promtool_finds_no_fault_in_what_an_operator_tells_that_has_made_films() {
+async fn promtool_finds_no_fault_in_what_an_operator_reports_that_has_made_films() {
     in_test_env("promtool", async |env: TestEnv| {
         let _grok = roomy(&env).await?;
         env.create_film(animated(2)).await?.succeeded().await?;

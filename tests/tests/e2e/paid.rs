@@ -101,7 +101,7 @@ async fn serial_local_an_operator_that_waits_for_a_dead_ones_lease_pays_nothing_
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_named_and_the_film_goes_on_when_it_is_mended() {
+async fn a_wrong_key_is_named_and_the_film_continues_when_it_is_fixed() {
     in_test_env("a_wrong_key", async |env: TestEnv| {
         let grok = roomy(&env).await?;
         grok.faults(&[Fault::always(Effect::WrongKey).of(Service::Xai).on(Operation::Video)]).await?;
@@ -180,7 +180,7 @@ async fn a_scene_refused_when_it_is_submitted_keeps_neither_the_others_nor_anoth
 }
 
 #[tokio::test]
-async fn used_up_credits_are_named_and_the_film_goes_on_by_itself_when_there_are_some_again() {
+async fn used_up_credits_are_named_and_the_film_continues_automatically_when_there_are_some_again() {
     in_test_env("used_up_credits", async |env: TestEnv| {
         let grok = roomy(&env).await?;
         grok.faults(&[Fault::always(Effect::CreditsUsedUp).of(Service::Xai).on(Operation::Video)]).await?;

@@ -183,7 +183,7 @@ async fn of_two_policies_with_one_place_the_older_prunes_and_the_younger_says_so
 }
 
 #[tokio::test]
-async fn what_keeps_a_bucket_from_being_pruned_is_told_and_nothing_is_deleted() {
+async fn what_keeps_a_bucket_from_being_pruned_is_reported_and_nothing_is_deleted() {
     in_test_env("nothing_is_deleted", async |env: TestEnv| {
         clips_of_nobody(&env, 3).await?;
         edit(&env, clips_go()).await?;

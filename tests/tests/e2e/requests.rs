@@ -11,7 +11,7 @@ use videofactory_tests::e2e::kubectl::kubectl;
 use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 
 #[tokio::test]
-async fn a_retry_goes_on_at_the_step_that_failed() {
+async fn a_retry_continues_at_the_step_that_failed() {
     in_test_env("a_retry", async |env: TestEnv| {
         let film = env.create_film(NewFilm::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;
         let failed = film.phase(Phase::Failed).await?;
@@ -55,7 +55,7 @@ async fn a_restart_begins_the_next_run_and_leaves_the_last_ones_files() {
 }
 
 #[tokio::test]
-async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
+async fn a_held_job_stops_survives_an_apply_and_continues_where_it_was() {
     in_test_env("a_held_job", async |env: TestEnv| {
         let manifest = NewFilm::of(SCENES).manifest().to_string();
         env.faults(vec![few_pictures()]).await?;
@@ -84,7 +84,7 @@ async fn a_held_job_stops_survives_an_apply_and_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_suspended_job_goes_on_from_its_checkpoint() {
+async fn a_suspended_job_continues_from_its_checkpoint() {
     in_test_env("a_suspended_job", async |env: TestEnv| {
         let (film, before) = half_drawn(&env).await?;
         film.edit(json!({"suspend": true})).await?;

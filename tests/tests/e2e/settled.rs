@@ -38,7 +38,7 @@ async fn has_reconciled(at_least: f64) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn serial_local_another_look_at_a_settled_object_writes_nothing() {
+async fn serial_local_another_reconcile_of_a_settled_object_writes_nothing() {
     in_test_env("a_settled_object", async |env: TestEnv| {
         let done = env.create_film(NewFilm::of(1)).await?;
         let waiting = env

@@ -126,7 +126,7 @@ async fn the_files_of_a_deleted_job_go_first_where_it_says_so_and_nobody_elses()
 }
 
 #[tokio::test]
-async fn new_jobs_wait_while_the_bucket_is_full_and_go_on_by_themselves() {
+async fn new_jobs_wait_while_the_bucket_is_full_and_continue_automatically() {
     in_test_env("a_full_bucket", async |env: TestEnv| {
         let film = env.create_film(NewFilm::of(1)).await?;
         film.succeeded().await?;

@@ -27,7 +27,7 @@ fn drawing(event: &str, data: &Value) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_stream_tells_of_a_job_from_when_it_is_made_until_it_is_gone() {
+async fn a_stream_reports_a_job_from_when_it_is_made_until_it_is_gone() {
     in_test_env("a_stream_tells", async |env: TestEnv| {
         let viewer = Caller::with_role(&env, "viewer", "view").await?;
         for path in ["/stream".to_owned(), format!("/stream?namespace={}", site::SYSTEM)] {

@@ -122,7 +122,7 @@ async fn finds_no_node(film: &Film) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_pod_that_finds_no_node_is_told_and_starts_when_there_is_one() {
+async fn a_pod_that_finds_no_node_is_reported_and_starts_when_there_is_one() {
     in_test_env("finds_no_node", async |env: TestEnv| {
         let label = format!("videofactory.dev/{}", env.namespace);
         let film = env
@@ -172,7 +172,7 @@ async fn settings_too_large_for_a_pod_template_go_beside_it() {
 }
 
 #[tokio::test]
-async fn serial_a_worker_image_that_cannot_be_pulled_is_told() {
+async fn serial_a_worker_image_that_cannot_be_pulled_is_reported() {
     in_test_env("image_cannot_be_pulled", async |env: TestEnv| {
         let deployment = "deployment/videofactory-operator";
         let image = ask(&["-n", site::SYSTEM, "set", "env", deployment, "--list"]).await?;

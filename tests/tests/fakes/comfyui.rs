@@ -67,7 +67,7 @@ async fn the_history_is_empty_for_what_waits_and_for_what_is_unknown() {
 }
 
 #[tokio::test]
-async fn workflows_that_cannot_run_are_refused_and_failures_told() {
+async fn workflows_that_cannot_run_are_refused_and_failures_reported() {
     let site = Site::start().await;
     let mut bare = workflow("SaveImage");
     bare["prompt"]["9"] = json!({"inputs": {}});

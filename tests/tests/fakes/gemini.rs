@@ -151,7 +151,7 @@ async fn refusals_come_with_200() {
 }
 
 #[tokio::test]
-async fn quota_is_told_with_details_or_without() {
+async fn quota_is_reported_with_details_or_without() {
     let site = Site::start().await;
     let detail = |answer: &Value, kind: &str| {
         let all = answer["error"]["details"].as_array().cloned().unwrap_or_default();

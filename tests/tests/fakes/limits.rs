@@ -27,7 +27,7 @@ async fn above_the_limit_is_429_and_counted_as_avoidable() {
 }
 
 #[tokio::test]
-async fn without_retry_after_nothing_tells_when() {
+async fn without_retry_after_nothing_says_when() {
     let site = Site::start().await;
     site.limit(Limit::rolling(Service::Xai, 0, TWO_HOURS)).await;
     let answer = site.posted(Service::Xai, SUBMIT, &clip("one")).await;

@@ -46,7 +46,7 @@ async fn quotas_come_in_three_shapes() {
 }
 
 #[tokio::test]
-async fn uploads_above_the_limit_are_told_as_such_and_parts_do_not_count() {
+async fn uploads_above_the_limit_are_reported_as_such_and_parts_do_not_count() {
     let channel = Channel::open().await;
     let a_day = Limit::rolling(Service::YouTube, 1, Duration::from_hours(24)).on(Operation::Session);
     channel.site.limit(a_day.of_kind(Kind::Fixed)).await;

@@ -129,7 +129,7 @@ async fn a_server_without_batch_deletes_is_served_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_listing_in_another_order_or_with_keys_told_twice_changes_nothing() {
+async fn a_listing_in_another_order_or_with_keys_listed_twice_changes_nothing() {
     for effects in [
         vec![Effect::ReverseListings],
         vec![Effect::RepeatKeys],
@@ -176,7 +176,7 @@ async fn a_full_bucket_is_pruned_although_its_plan_cannot_be_written_first() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_a_missing_bucket_are_told_and_no_job_is_asked() {
+async fn wrong_credentials_and_a_missing_bucket_are_reported_and_no_job_is_asked() {
     let site = Site::start().await;
     let spoilt: [fn(&mut BucketConfig); 2] =
         [|config| config.secret_key = "wrong".into(), |config| config.bucket = "nowhere".into()];

@@ -168,7 +168,7 @@ async fn without_an_answer_about_the_jobs_nothing_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_edited_while_its_files_are_looked_at_keeps_them() {
+async fn a_job_that_is_edited_while_its_files_are_inspected_keeps_them() {
     let site = Site::with_rules(serde_json::json!([{"kinds": ["clips"], "olderThan": "1h"}])).await;
     site.jobs.add("done", finished());
     site.put(&clip("done", 0), 10, HOUR + 60);

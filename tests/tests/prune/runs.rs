@@ -119,7 +119,7 @@ async fn usage_after_a_run_is_what_a_listing_would_measure() {
 }
 
 #[tokio::test]
-async fn jobs_that_are_there_are_told_before_their_files_go() {
+async fn jobs_that_are_there_are_informed_before_their_files_go() {
     let site = Site::start().await;
     site.jobs.add("done", finished());
     site.put_clips("done", 3);
@@ -168,7 +168,7 @@ async fn only_the_last_plans_are_kept() {
 }
 
 #[tokio::test]
-async fn a_file_near_the_end_of_grace_is_looked_at_once_more() {
+async fn a_file_near_the_end_of_grace_is_inspected_once_more() {
     let site = Site::with_rules(json!([{"kinds": ["clips"], "olderThan": "1h"}])).await;
     site.put(&clip("gone", 0), 10, HOUR + 60);
     site.put(&clip("gone", 1), 10, 3 * HOUR);

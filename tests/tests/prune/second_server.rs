@@ -32,7 +32,7 @@ async fn a_dry_run_predicts_the_next_run_where_preconditions_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_written_anew_stays_where_preconditions_are_ignored() {
+async fn a_file_that_is_written_again_stays_where_preconditions_are_ignored() {
     let site = clips_only("1h").await;
     site.proxy.set_faults(vec![Fault::always(Effect::IgnorePreconditions)]).unwrap();
     site.put(&clip("gone", 0), 10, HOUR + 60);
@@ -70,7 +70,7 @@ async fn many_pages_and_batches_are_listed_and_deleted_on_another_server() {
 }
 
 #[tokio::test]
-async fn faults_of_another_server_are_told_too() {
+async fn faults_of_another_server_are_reported_too() {
     let site = clips_only("7d").await;
     site.put_clips("gone", 30);
     site.proxy
@@ -88,7 +88,7 @@ async fn faults_of_another_server_are_told_too() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_a_missing_bucket_are_told_by_another_server_too() {
+async fn wrong_credentials_and_a_missing_bucket_are_reported_by_another_server_too() {
     let site = clips_only("7d").await;
     site.put_clips("gone", 3);
     let spoilt: [fn(&mut BucketConfig); 2] =

@@ -30,7 +30,7 @@ async fn what_is_put_comes_back_with_all_that_was_said_about_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_apart_from_what_cannot_be_read() {
+async fn what_is_not_there_is_distinguished_from_what_cannot_be_read() {
     let site = Site::start().await;
     let bucket = site.bucket();
     assert_eq!(bucket.head("nothing").await, Ok(None));

@@ -62,7 +62,7 @@ async fn a_second_write_of_a_key_waits_for_r2s_second() {
 }
 
 #[tokio::test]
-async fn a_full_server_is_told_at_once() {
+async fn a_full_server_is_reported_at_once() {
     let site = Site::start().await;
     let bucket = site.bucket();
     // It would take a second request: none is made.

@@ -11,7 +11,7 @@ async fn json_of(url: String) -> Value {
 }
 
 #[tokio::test]
-async fn counters_tell_classes_apart_and_reset_forgets() {
+async fn counters_distinguish_classes_and_reset_forgets() {
     let site = Site::start().await;
     let bucket = site.bucket();
     bucket.put("a", "x", &text()).await.unwrap();

@@ -52,7 +52,7 @@ async fn exactly_one_writer_wins_every_race_under_r2s_limit_of_rate() {
 }
 
 #[tokio::test]
-async fn an_object_that_exists_is_told_and_kept() {
+async fn an_object_that_exists_is_reported_and_kept() {
     let site = Site::start().await;
     let bucket = site.bucket();
     bucket.put("a", "first", &text()).await.unwrap();

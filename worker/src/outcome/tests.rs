@@ -88,7 +88,7 @@ fn each_kind_of_trouble_has_its_exit_code() {
 }
 
 #[test]
-fn credit_is_told_from_other_credentials_only_where_nothing_else_is_missing() {
+fn credit_is_distinguished_from_other_credentials_only_where_nothing_else_is_missing() {
     let (provider, message) = ("A service", String::from("m"));
     let poor = || StepError::from(ProviderError::CreditsUsedUp { provider, message: message.clone() });
     let wrong = || StepError::from(ProviderError::Credentials { provider, message: message.clone() });
@@ -117,7 +117,7 @@ fn a_stopped_attempt_never_says_that_it_is_done() {
 }
 
 #[test]
-fn what_a_person_must_mend_is_told_even_when_stopped() {
+fn what_a_person_must_fix_is_reported_even_when_stopped() {
     let outcome = ends(Err(scenes(vec![refused(), bad_settings(), StepError::Stop])), CutShort::Interrupted);
     assert_eq!((outcome.exit, outcome.interrupted), (ExitCode::Configuration, false));
     assert_eq!(outcome.message, "2 of 6 scenes failed; scene s2: failed to speak; choose a voice");
@@ -134,7 +134,7 @@ fn a_refusal_waits_until_nothing_else_is_left_to_do() {
 }
 
 #[test]
-fn a_grant_that_is_used_up_is_told_with_what_is_left_and_hides_no_other_reason_to_wait() {
+fn a_grant_that_is_used_up_is_reported_with_what_is_left_and_hides_no_other_reason_to_wait() {
     let left = ends(Err(scenes(vec![StepError::AwaitQuota, refused(), StepError::AwaitQuota])), CutShort::No);
     assert_eq!((left.exit, left.interrupted), (ExitCode::TryLater, false));
     assert_eq!(left.message, "2 of 6 scenes are still to be submitted; the next grant continues with them");
@@ -160,7 +160,7 @@ fn question(name: &str) -> StepError {
 }
 
 #[test]
-fn what_a_person_is_asked_is_told_with_its_number_and_its_price() {
+fn what_a_person_is_asked_is_reported_with_its_number_and_its_price() {
     let asked = ends(Err(scenes(vec![question("a"), question("b"), question("a")])), CutShort::No);
     assert_eq!(asked.unresolved.len(), 2, "two scenes are made from the same");
     assert!(asked.unresolved.iter().all(|asked| asked.submissions == 2));
@@ -206,7 +206,7 @@ fn a_person_is_asked_about_a_lost_answer_only_when_nothing_else_is_left_to_do() 
 }
 
 #[test]
-fn a_full_bucket_is_told_unless_something_else_is_to_be_mended_first() {
+fn a_full_bucket_is_reported_unless_something_else_is_to_be_fixed_first() {
     let full = || StepError::from(StorageError::Full { tried: "put a".to_owned(), code: "507".to_owned() });
     let away =
         || StepError::from(StorageError::Unreachable { tried: "put b".to_owned(), reason: "r".to_owned() });

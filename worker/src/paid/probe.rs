@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_asks_whether_a_service_is_back_and_all_go_on_once_it_has_answered() {
+    async fn one_asks_whether_a_service_is_back_and_all_continue_once_it_has_answered() {
         let probe = Probe::new();
         assert!(probe.pass().await.is_none(), "nothing went wrong");
         assert_eq!(probe.away(), Duration::ZERO);

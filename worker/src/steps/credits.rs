@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn credits_stand_below_the_description() {
+    fn credits_are_below_the_description() {
         let thanks = ["Video by Ada".to_owned(), "Photo by Bo".to_owned()];
         assert_eq!(
             below("About whales.\n".to_owned(), &thanks),

@@ -55,7 +55,7 @@ async fn a_service_that_cannot_do_what_is_asked_is_named() {
 }
 
 #[tokio::test]
-async fn a_link_that_leads_into_the_cluster_is_told_of() {
+async fn a_link_that_leads_into_the_cluster_is_reported() {
     let (studio, site) = (Studio::open().await, Site::default());
     let targets = json!({"publish": {"targets": [
         {"name": "social", "type": "Webhook", "accountRef": {"name": ACCOUNT}},

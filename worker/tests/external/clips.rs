@@ -93,7 +93,7 @@ async fn scenes_without_a_submission_left_move_as_pictures_if_they_may_not_wait(
 }
 
 #[tokio::test]
-async fn a_clip_under_way_that_an_edit_has_made_unwanted_is_taken_back_and_made_anew_if_it_is_wanted_again() {
+async fn a_clip_under_way_that_an_edit_has_made_unwanted_is_cancelled_and_made_again_if_it_is_wanted_again() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     service.recorded().cancels = true;
     let mut film = ready(&studio, &service).await;

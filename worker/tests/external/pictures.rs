@@ -18,7 +18,7 @@ fn account_settings() -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_refused_scene_keeps_no_other_and_only_it_is_drawn_anew_once_it_is_changed() {
+async fn a_refused_scene_keeps_no_other_and_only_it_is_drawn_again_once_it_is_changed() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     let mut film = Film::new(&studio, Arc::new(service.clone()), &account_settings());
     film.make(StepName::WriteScript).await;

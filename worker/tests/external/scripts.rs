@@ -48,7 +48,7 @@ fn told(service: &FakeService) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_script_of_the_wrong_length_is_asked_for_anew_with_what_is_wrong() {
+async fn a_script_of_the_wrong_length_is_asked_for_again_with_what_is_wrong() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     service.recorded().written.extend([Ok(written("Too short", 1)), Ok(written("Too long", 12))]);
     let mut film = film_of(&studio, &service);
@@ -65,7 +65,7 @@ async fn a_script_of_the_wrong_length_is_asked_for_anew_with_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn after_two_more_versions_the_best_is_taken_and_what_is_wrong_with_it_told() {
+async fn after_two_more_versions_the_best_is_taken_and_what_is_wrong_with_it_reported() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     let versions =
         [("first", 12), ("second", 2), ("third", 1)].map(|(title, times)| Ok(written(title, times)));

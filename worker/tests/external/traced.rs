@@ -36,7 +36,7 @@ async fn traced(film: &mut Film<'_>, step: StepName, receiver: &Receiver) -> Vec
 }
 
 #[tokio::test]
-async fn the_calls_of_a_service_are_told_by_what_they_were_and_how_they_ended() {
+async fn the_calls_of_a_service_are_traced_by_what_they_were_and_how_they_ended() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     let receiver = Receiver::start().await.unwrap();
     let settings = json!({"providers": {"animation": {"accountRef": {"name": ACCOUNT}}}});
@@ -65,7 +65,7 @@ async fn the_calls_of_a_service_are_told_by_what_they_were_and_how_they_ended() 
 }
 
 #[tokio::test]
-async fn who_is_not_told_of_a_trace_keeps_no_span() {
+async fn who_is_given_no_trace_keeps_no_span() {
     let receiver = Receiver::start().await.unwrap();
     let (studio, service) = (Studio::open().await, FakeService::default());
     let mut film = Film::new(&studio, Arc::new(service), &json!({}));

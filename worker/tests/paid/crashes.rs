@@ -37,7 +37,7 @@ async fn cut_off_at(kind: Kind, wait: u32) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wherever_an_attempt_dies_nothing_is_paid_for_twice_unless_nobody_can_tell() {
+async fn wherever_an_attempt_dies_nothing_is_paid_for_twice_unless_it_cannot_be_known() {
     for kind in [Kind::AtOnce, Kind::Later, Kind::UnderOurId] {
         let mut waits = 0;
         while cut_off_at(kind, waits).await {

@@ -16,7 +16,7 @@ fn waits(ended: &Ended) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_is_submitted_than_was_allowed_and_what_is_left_is_told() {
+async fn no_more_is_submitted_than_was_allowed_and_what_is_left_is_reported() {
     let (harness, requests) = (Harness::new(Kind::Later), digests(8));
     let allowance = Allowance { submissions: 3, ..Allowance::default() };
     let first = Attempt { allowance: allowance.clone(), ..Attempt::new(1, &requests) };

@@ -63,7 +63,7 @@ async fn nothing_more_is_submitted_while_there_is_no_room_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_told_to_stop_stores_what_it_holds_before_it_ends() {
+async fn an_attempt_that_is_asked_to_stop_stores_what_it_holds_before_it_ends() {
     for kind in [Kind::AtOnce, Kind::Later] {
         let (harness, requests) = (Harness::new(kind), digests(1));
         *harness.outage.lock().unwrap() = Some(Outage::of(Moment::Store, Duration::from_secs(90)));

@@ -85,7 +85,7 @@ async fn what_is_taken_and_comes_to_nothing_is_asked_about_after_two_with_the_co
 }
 
 #[tokio::test(start_paused = true)]
-async fn leave_for_one_scene_buys_no_other() {
+async fn permission_for_one_scene_submits_no_other() {
     let (harness, requests) = (Harness::new(Kind::Later), digests(3));
     for number in [1, 2] {
         harness.service().faults.push_back(Fault::LoseAnswer);
@@ -109,7 +109,7 @@ async fn leave_for_one_scene_buys_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn leave_to_make_what_is_gone_ends_with_what_was_delivered_before_it() {
+async fn permission_to_make_what_is_gone_ends_with_what_was_delivered_before_it() {
     let (harness, requests) = (Harness::new(Kind::Later), digests(1));
     assert!(harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap().is_done());
     harness.lose(&requests[0]);
@@ -175,7 +175,7 @@ async fn clips_of_another_attempt_say_nothing_of_one_that_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_leave_a_clip_that_is_still_not_found_is_given_up_and_bought_once_more() {
+async fn with_permission_a_clip_that_is_still_not_found_is_given_up_and_submitted_once_more() {
     let (harness, requests) = (Harness::new(Kind::Later), digests(1));
     harness.service().faults.push_back(Fault::Mislay);
     let asks = harness.attempt(&Attempt::new(1, &requests), &CrashPoint::none()).await.unwrap();

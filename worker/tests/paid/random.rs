@@ -111,7 +111,7 @@ async fn live_through(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
-    fn submissions_stay_within_what_is_allowed_for_what_nobody_can_tell(
+    fn submissions_stay_within_what_is_allowed_for_what_is_unknown(
         at_once: bool,
         scenes in 1usize..4,
         allowed_submissions in 0u32..2,

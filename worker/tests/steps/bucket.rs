@@ -69,7 +69,7 @@ async fn two_hundred_scenes_fit_in_a_termination_message() {
 }
 
 #[tokio::test]
-async fn a_full_bucket_ends_the_attempt_as_full_and_the_next_goes_on_from_there() {
+async fn a_full_bucket_ends_the_attempt_as_full_and_the_next_continues_from_there() {
     let studio = Studio::open().await;
     let mut film = Production::new(&studio);
     film.make(StepName::WriteScript).await;
@@ -84,7 +84,7 @@ async fn a_full_bucket_ends_the_attempt_as_full_and_the_next_goes_on_from_there(
 }
 
 #[tokio::test]
-async fn an_attempt_tells_what_it_has_added_to_the_bucket() {
+async fn an_attempt_reports_what_it_has_added_to_the_bucket() {
     let studio = Studio::open().await;
     let mut film = Production::new(&studio);
     film.make_up_to(StepName::GenerateImages).await;

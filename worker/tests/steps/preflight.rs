@@ -109,7 +109,7 @@ async fn a_draft_of_a_film_with_large_letters_passes_its_checks() {
 }
 
 #[tokio::test]
-async fn letters_that_were_made_smaller_are_told_of_with_the_film() {
+async fn letters_that_were_made_smaller_are_reported_with_the_film() {
     let studio = Studio::open().await;
     let captions = json!({"mode": "Burned", "style": {"size": 250}});
     let narration = "The deep sea is dark and cold and full of life.";

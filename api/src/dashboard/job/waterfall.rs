@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_says_how_long_it_stood_in_line_waited_and_worked() {
+    fn each_step_shows_how_long_it_was_queued_waited_and_worked() {
         let shown = whole(&job(), "2026-12-24T18:10:00Z");
         let words: Vec<&str> = shown.bars.iter().map(|step| step.words.as_str()).collect();
         assert_eq!(

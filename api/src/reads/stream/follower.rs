@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn first_all_jobs_are_told_in_order_and_then_only_what_changes() {
+    fn first_all_jobs_are_sent_in_order_and_then_only_what_changes() {
         let mut cluster = Cluster::of(&[film("b", "Running"), film("a", "Failed")]);
         let mut follower = Follower::new(JobFilter::default(), &cluster.0);
         assert_eq!(
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_leaves_the_filter_is_told_as_deleted_and_comes_again() {
+    fn a_job_that_leaves_the_filter_is_sent_as_deleted_and_comes_again() {
         let mut cluster = Cluster::of(&[film("a", "Running"), film("b", "Failed")]);
         let filter = JobFilter { phase: Some(videofactory_crds::Phase::Running), ..JobFilter::default() };
         let mut follower = Follower::new(filter, &cluster.0);
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_other_namespaces_is_not_even_looked_at() {
+    fn what_is_in_other_namespaces_is_not_even_read() {
         let cluster = Cluster::of(&[job("news", "a", &Value::Null)]);
         let filter = JobFilter { namespace: Some("films".to_owned()), ..JobFilter::default() };
         let mut follower = Follower::new(filter, &cluster.0);

@@ -40,7 +40,7 @@ async fn a_film_that_is_named_is_asked_at_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_is_said_beside_what_can() {
+async fn what_cannot_be_asked_is_reported_beside_what_can() {
     let fake = with_jobs();
     let ended = run(&fake, "retry ocean sea moon", None).await;
     assert_eq!((ended.exit, ended.out.as_str()), (Exit::NotAll, "videojob.videofactory.dev/ocean retried\n"));
@@ -95,7 +95,7 @@ fn versions(fake: &Fake) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn what_has_changed_since_it_was_listed_is_looked_at_again() {
+async fn what_has_changed_since_it_was_listed_is_read_again() {
     let list = |job: &Value| {
         Fake::default()
             .on(&format!("GET {}", path("films", "videojobs", "")), list_of(std::slice::from_ref(job)))

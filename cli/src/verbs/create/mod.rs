@@ -290,7 +290,7 @@ spec:
     }
 
     #[tokio::test]
-    async fn a_dry_run_on_the_server_tells_what_films_would_cost() {
+    async fn a_dry_run_on_the_server_shows_what_films_would_cost() {
         let spec = json!({
             "topic": "Rivers", "sceneCount": 3, "length": {"target": "15s"},
             "providers": {"animation": {"accountRef": {"name": "grok"}}, "images": {"accountRef": {"name": "gone"}}},
@@ -398,7 +398,7 @@ spec:
     }
 
     #[tokio::test(start_paused = true)]
-    async fn ctrl_c_while_films_are_waited_for_says_that_they_go_on() {
+    async fn ctrl_c_while_films_are_waited_for_says_that_they_continue() {
         let list = format!("GET {}", path("films", "videojobs", ""));
         let fake = Fake::default().on(&creates(), job("rivers", json!({}))).hangs(&list);
         let after = Some(Duration::from_secs(1));

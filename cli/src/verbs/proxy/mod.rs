@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_the_usual_port_clients_do_not_tell_the_number() {
+    async fn clients_do_not_name_the_usual_port() {
         for (host, origin) in [("localhost", "http://localhost"), ("[::1]:80", "http://[::1]:80")] {
             let headers = [("host", host), ("origin", origin), ("authorization", "Bearer s3ss10n")];
             let (status, ..) = at_port(80, &fake(), "GET", "/health", &headers).await;

@@ -127,7 +127,7 @@ fn queued(queue: &mut UnboundedReceiver<ObjectRef<Guarded<VideoJob>>>) -> BTreeS
 }
 
 #[test]
-fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_goes_on() {
+fn what_a_job_refers_to_wakes_it_unless_it_has_ended_and_again_once_it_continues() {
     let (caches, mut writer) = with_jobs();
     let mut queue = caches.videojob_queue.open(&caches.videojobs);
     let mut on_job = on_videojob(Arc::clone(&caches));
@@ -195,7 +195,7 @@ fn an_account_that_is_made_or_edited_wakes_jobs_at_work_too_and_none_that_wait_f
 
 #[test]
 #[expect(clippy::large_stack_arrays, reason = "objects of a test, seen once")]
-fn who_follows_the_jobs_hears_of_each_that_comes_changes_or_goes() {
+fn who_follows_the_jobs_learns_of_each_that_comes_changes_or_goes() {
     let caches = caches();
     let mut follow = on_videojob(Arc::clone(&caches));
     let mut changes = caches.changes.subscribe();

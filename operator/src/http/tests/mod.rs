@@ -294,7 +294,7 @@ async fn a_leader_that_is_away_shows_nothing_and_the_next_one_is_asked_at_once()
 }
 
 #[tokio::test]
-async fn who_follows_the_jobs_on_another_replica_hears_of_progress_and_nobody_else_costs_a_call() {
+async fn who_follows_the_jobs_on_another_replica_learns_of_progress_and_nobody_else_costs_a_call() {
     let server = ApiServer::start().await.unwrap();
     let film = json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "VideoJob",

@@ -19,7 +19,7 @@ use super::{OPERATOR, Replica, STRANGER, WAITS_FOR_THE_BODY, WORKER, served, sta
 use crate::videojob::build::PROGRESS_PATH;
 
 #[tokio::test]
-async fn only_replicas_of_the_operator_are_told_what_workers_say() {
+async fn only_replicas_of_the_operator_receive_what_workers_report() {
     let leader = Replica::leading().await;
     for (token, status) in [
         (OPERATOR, StatusCode::OK),
@@ -37,7 +37,7 @@ async fn only_replicas_of_the_operator_are_told_what_workers_say() {
 }
 
 #[tokio::test]
-async fn a_method_that_there_is_not_is_told_to_nobody_who_is_not_known() {
+async fn an_unknown_method_is_reported_only_to_known_callers() {
     let replica = Replica::start().await;
     for (token, status) in [
         ("", StatusCode::UNAUTHORIZED),
@@ -76,7 +76,7 @@ async fn a_pod_that_sends_halves_of_reports_takes_its_share_alone() {
 }
 
 #[tokio::test]
-async fn a_pod_that_reports_too_often_is_told_so() {
+async fn a_pod_that_reports_too_often_is_refused_as_such() {
     let replica = Replica::leading().await;
     for _ in 0..2000 {
         let (status, answer) = replica.ask("POST", WORKER, &json!({})).await;

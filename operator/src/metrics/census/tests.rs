@@ -77,7 +77,7 @@ fn a_failed_job_waits_for_nothing() {
 }
 
 #[test]
-fn the_job_that_has_stood_still_for_longest_is_the_one_whose_time_is_told() {
+fn the_job_without_progress_for_longest_is_the_one_whose_time_is_reported() {
     let census = Census::default();
     let runs = |name: &str, steps: &Value| {
         let conditions = json!([ready("Unknown", "Progressing", "1970-01-01T00:02:00Z")]);
@@ -105,7 +105,7 @@ fn the_job_that_has_stood_still_for_longest_is_the_one_whose_time_is_told() {
 }
 
 #[test]
-fn an_account_tells_its_health_and_what_its_quotas_count() {
+fn an_account_reports_its_health_and_what_its_quotas_count() {
     let account = |status: &str| -> ProviderAccount {
         serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
@@ -138,7 +138,7 @@ fn an_account_tells_its_health_and_what_its_quotas_count() {
 }
 
 #[test]
-fn a_policy_tells_whether_it_can_be_used_and_what_it_owes() {
+fn a_policy_reports_whether_it_can_be_used_and_what_it_owes() {
     let policy: StoragePolicy = serde_json::from_value(json!({
         "apiVersion": "videofactory.dev/v1alpha1", "kind": "StoragePolicy",
         "metadata": {"name": "default", "namespace": "films", "creationTimestamp": "1970-01-01T00:00:00Z"},

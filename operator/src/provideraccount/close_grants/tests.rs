@@ -219,7 +219,7 @@ fn closed(opened: i64, holder_state: HolderState) -> ClosedGrants {
 }
 
 #[test]
-fn closing_a_grant_tells_what_was_asked_of_the_service_and_what_it_cost() {
+fn closing_a_grant_reports_what_was_asked_of_the_service_and_what_it_cost() {
     let reported = Settlement {
         spent: vec![spent(40, 2, None, Some(300_000)), spent(60, 1, None, None)],
         refusals: 1,
@@ -243,7 +243,7 @@ fn closing_a_grant_tells_what_was_asked_of_the_service_and_what_it_cost() {
 }
 
 #[test]
-fn only_what_was_waited_for_tells_how_long_it_lay_unused() {
+fn only_what_was_waited_for_shows_how_long_it_was_unused() {
     let reported = |moment: i64| {
         let spent = vec![spent(moment + 9, 1, None, None), spent(moment, 1, None, None)];
         settled(Settlement { spent, ..Settlement::default() })

@@ -71,7 +71,7 @@ fn an_account_with_its_keys_grants_before_its_service_was_asked() {
 }
 
 #[test]
-fn another_look_at_what_was_written_changes_nothing() {
+fn another_reconcile_of_what_was_written_changes_nothing() {
     let claims = (0..80).map(|n| asks(demand(&format!("j{n}"), 1))).collect();
     let first = observed(account(json!({"spend": {"limit": "100", "period": "30d"}})), claims);
     let first = Observed { health: Health::Found(fine(50, 20)), ..first };
@@ -253,7 +253,7 @@ fn a_finding_is_written_when_it_says_something_new_and_else_once_an_hour() {
 }
 
 #[test]
-fn who_waits_for_what_it_can_never_get_is_told_once() {
+fn who_waits_for_what_it_can_never_get_is_informed_once() {
     let dear = Demand { price_each: videofactory_crds::Money::from_micros(2_000_000), ..demand("dear", 1) };
     let first = observed(account(json!({"spend": {"limit": "1", "period": "30d"}})), vec![asks(dear)]);
     let decision = decide(&first, at(0));

@@ -94,7 +94,7 @@ fn seven_thousand_jobs_of_an_account_without_limits_fit_into_its_object() {
 }
 
 #[test]
-fn an_account_that_is_full_in_every_part_fits_into_its_object_and_goes_on() {
+fn an_account_that_is_full_in_every_part_fits_into_its_object_and_continues() {
     for (window, limit) in
         [("Anchored", 60), ("Rolling", 60), ("Rolling", 1_000_000_000), ("Anchored", 1_000_000_000)]
     {

@@ -104,7 +104,7 @@ fn a_job_that_has_failed_is_held_or_goes_leaves_its_grant_to_the_next_at_once() 
 }
 
 #[test]
-fn who_does_not_begin_in_time_loses_the_grant_and_gets_none_before_it_asks_anew() {
+fn who_does_not_begin_in_time_loses_the_grant_and_gets_none_before_it_asks_again() {
     let mut grok = account(json!({}));
     let (first, next) = (job("a", 1, json!({})), job("b", 1, json!({})));
     reconcile_once(&mut grok, &[&first], 0);

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_may_begin_anew_at_any_moment_is_live() {
+    fn a_job_that_may_begin_again_at_any_moment_is_live() {
         assert_eq!(standing_of(|job| job["metadata"]["generation"] = json!(3)), JobLifecycle::Live);
         assert_eq!(standing_of(|job| job["status"] = json!({"observedGeneration": -1})), JobLifecycle::Live);
         let annotate =

@@ -29,7 +29,7 @@ fn pending(registry: &TaskRegistry) -> i64 {
 }
 
 #[test]
-fn what_is_told_is_taken_off_and_what_came_meanwhile_stays() {
+fn what_is_reported_is_subtracted_and_what_came_meanwhile_stays() {
     let registry = TaskRegistry::default();
     let now = at("2026-01-01T00:00:00Z");
     registry.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
@@ -178,7 +178,7 @@ fn who_waits_for_a_listing_that_nobody_ends_lists_by_itself() {
 }
 
 #[test]
-fn what_was_found_in_the_place_before_is_not_told_of_the_new_one() {
+fn what_was_found_in_the_location_before_is_not_reported_of_the_new_one() {
     let registry = TaskRegistry::default();
     let now = at("2026-01-01T00:00:00Z");
     let moved = |prefix: &str| registry.snapshot(P, under(prefix));

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_look_ends_in_time_and_the_next_goes_on() {
+    async fn one_reconcile_ends_in_time_and_the_next_continues() {
         let server = S3Server::start().await.unwrap();
         server.create_bucket("films").unwrap();
         let bucket = Bucket::connect(&server.config(&server.url(), "films", "")).unwrap();

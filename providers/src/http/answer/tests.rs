@@ -133,7 +133,7 @@ fn an_answer_is_shown_in_a_line() {
 }
 
 #[test]
-fn json_that_is_cut_or_none_is_told_apart() {
+fn json_that_is_cut_and_what_is_none_are_distinguished() {
     assert_eq!(answer(200, r#"{"a":1}"#).json(PROVIDER, false).unwrap()["a"], 1);
     let error = |body: &str, pays| answer(200, body).json(PROVIDER, pays).unwrap_err();
     assert!(matches!(error("{\"a\":", false), ProviderError::Unavailable { .. }));

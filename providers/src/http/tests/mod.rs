@@ -195,7 +195,7 @@ async fn an_answer_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_download_that_stands_still_is_given_up() {
+async fn a_download_without_progress_is_given_up() {
     let base = serve_raw(move |mut stream| async move {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 50\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
@@ -230,7 +230,7 @@ fn futures_stream() -> impl futures::Stream<Item = Result<Bytes, std::convert::I
 }
 
 #[tokio::test]
-async fn a_file_of_another_kind_or_none_is_told() {
+async fn a_file_of_another_kind_or_none_is_reported() {
     let page = || async { axum::response::Html("<!doctype html><title>Sign in</title>") };
     let gone =
         || async { (axum::http::StatusCode::FORBIDDEN, "<html><title>Expired</title>").into_response() };
@@ -316,7 +316,7 @@ fn nothing_prints_the_key() {
 }
 
 #[test]
-fn a_key_with_odd_characters_is_told() {
+fn a_key_with_odd_characters_is_reported() {
     let http = Http::new("A service", &connection(""), &["https://service.example"]).unwrap();
     let error = http.with_bearer(&Secret::from("a\nb")).unwrap_err();
     assert!(matches!(error, ProviderError::Credentials { .. }), "{error}");

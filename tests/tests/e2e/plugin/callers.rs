@@ -14,7 +14,7 @@ use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
 use videofactory_tests::http;
 
 #[tokio::test]
-async fn what_cannot_be_done_is_told_with_the_next_step() {
+async fn what_cannot_be_done_is_reported_with_the_next_step() {
     in_test_env("plugin_refused", async |env: TestEnv| {
         let admin = Plugin::with_certificate(&env).await?;
         let viewer = Plugin::with_token(&env, "viewer", "view").await?;

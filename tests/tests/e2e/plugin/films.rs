@@ -16,7 +16,7 @@ use videofactory_tests::e2e::wait;
 const STEPS: [StepName; 6] = StepName::ALL;
 
 #[tokio::test]
-async fn a_storyboard_becomes_a_film_that_is_here_and_all_verbs_tell_of_it() {
+async fn a_storyboard_becomes_a_film_that_is_here_and_all_verbs_show_it() {
     in_test_env("plugin_films", async |env: TestEnv| {
         let people = Plugin::of_both_kinds(&env).await?;
         made(&env, &people[1]).await?;

@@ -14,7 +14,7 @@ use videofactory_tests::e2e::{site, wait};
 use super::NOBODY_AGREES;
 
 #[tokio::test]
-async fn an_installation_is_looked_at_pruned_and_backed_up_from_the_command_line() {
+async fn an_installation_is_inspected_pruned_and_backed_up_from_the_command_line() {
     in_test_env("plugin_operating", async |env: TestEnv| {
         let plugin = Plugin::with_certificate(&env).await?;
         roomy(&env)

@@ -115,7 +115,7 @@ fn what_the_slots_say_decides_what_is_done() {
 }
 
 #[test]
-fn leave_to_buy_again_speaks_of_what_was_delivered_before_it_was_given() {
+fn permission_to_submit_again_is_for_what_was_delivered_before_it_was_given() {
     let given = |second| ResubmitPolicy { again_before: Some(at(second)), ..ResubmitPolicy::default() };
     // Slots of these tests end at the fifth second.
     assert_eq!(history("d").state(&given(6)), SubmissionState::Open(2));

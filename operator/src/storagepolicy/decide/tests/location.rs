@@ -50,7 +50,7 @@ fn goes_on(harness: &mut Harness) -> bool {
 }
 
 #[test]
-fn a_clean_up_that_suspend_interrupted_does_not_go_on() {
+fn a_clean_up_that_suspend_interrupted_does_not_continue() {
     for dies in [false, true] {
         let mut harness = cleaning(&json!({}));
         harness.edit("suspend", json!(true));
@@ -71,7 +71,7 @@ fn a_clean_up_that_suspend_interrupted_does_not_go_on() {
 }
 
 #[test]
-fn what_was_interrupted_long_ago_does_not_go_on_however_rare_its_schedule() {
+fn what_was_interrupted_long_ago_does_not_continue_however_rare_its_schedule() {
     let mut harness = cleaning(&json!({"schedule": "0 0 1 1 *"}));
     harness.pass(2 * 86_400);
     harness.restart();
@@ -81,7 +81,7 @@ fn what_was_interrupted_long_ago_does_not_go_on_however_rare_its_schedule() {
 }
 
 #[test]
-fn a_clean_up_of_one_place_does_not_go_on_in_another() {
+fn a_clean_up_of_one_location_does_not_continue_in_another() {
     let mut harness = cleaning(&json!({}));
     moves(&mut harness);
     assert!(harness.reconcile().cancel);
@@ -111,7 +111,7 @@ fn who_moves_brings_nothing_along() {
 }
 
 #[test]
-fn nothing_is_deleted_in_the_look_in_which_a_policy_comes_to_a_place() {
+fn nothing_is_deleted_in_the_reconcile_in_which_a_policy_comes_to_a_location() {
     let mut harness = Harness::new(&json!({}));
     harness.annotate("cleanup-requested", CLEAN_UP);
     assert_eq!(harness.reconcile().action, Some(Action::Measure));
@@ -190,7 +190,7 @@ fn files_of_jobs_that_are_not_restored_yet_are_as_young_as_their_policys_restora
 }
 
 #[test]
-fn what_was_under_way_when_a_policy_was_backed_up_does_not_go_on_where_it_is_restored() {
+fn what_was_under_way_when_a_policy_was_backed_up_does_not_continue_where_it_is_restored() {
     let mut harness = cleaning(&json!({}));
     restored(&mut harness);
     assert!(!goes_on(&mut harness));

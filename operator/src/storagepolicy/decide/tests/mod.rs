@@ -140,7 +140,7 @@ fn a_slot_waits_a_little_for_a_bucket_that_is_away() {
 }
 
 #[test]
-fn a_run_that_was_broken_off_goes_on_at_once_and_only_once_more() {
+fn a_run_that_was_broken_off_continues_at_once_and_only_once_more() {
     let mut harness = Harness::holding(&json!({}), GB);
     harness.now = at("2026-01-01T03:00:00Z");
     harness.reconcile();
@@ -312,7 +312,7 @@ fn dry_run_makes_every_run_dry() {
 }
 
 #[test]
-fn an_edit_stops_the_run_under_way_which_goes_on_by_the_new_spec() {
+fn an_edit_stops_the_run_under_way_which_continues_by_the_new_spec() {
     let mut harness = Harness::holding(&json!({}), 9 * GB);
     assert!(!harness.reconcile().cancel);
     harness.edit("grace", json!("2h"));
@@ -328,7 +328,7 @@ fn an_edit_stops_the_run_under_way_which_goes_on_by_the_new_spec() {
 }
 
 #[test]
-fn a_few_files_more_are_told_every_half_minute_and_a_new_level_at_once() {
+fn a_few_files_more_are_reported_every_half_minute_and_a_new_level_at_once() {
     let mut harness = Harness::holding(&json!({}), GB);
     harness.pass(31);
     harness.reconcile();
@@ -349,7 +349,7 @@ fn a_few_files_more_are_told_every_half_minute_and_a_new_level_at_once() {
 }
 
 #[test]
-fn what_is_not_told_yet_is_told_when_its_time_comes() {
+fn what_is_not_reported_yet_is_reported_when_its_time_comes() {
     let mut harness = Harness::holding(&json!({}), GB);
     harness.write_files(1_000);
     harness.pass(10);

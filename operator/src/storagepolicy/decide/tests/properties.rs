@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_are_counted_once_whatever_is_told_when(
+    fn bytes_are_counted_once_whatever_is_reported_when(
         writes in prop::collection::vec((0_i64..50_000_000, 1_i64..40), 1..60),
     ) {
         let mut harness = Harness::holding(&json!({"rules": []}), 0);

@@ -94,7 +94,7 @@ fn a_rule_for_unfinished_jobs_reaches_failed_ones_and_earlier_runs_alone() {
 }
 
 #[test]
-fn protection_by_pattern_and_by_label_stands_above_every_rule() {
+fn protection_by_pattern_and_by_label_goes_before_every_rule() {
     let label = |job: &mut JobReference| {
         job.facts.labels.insert("keep".into(), "true".into());
     };
@@ -372,7 +372,7 @@ fn a_policy_without_rules_deletes_nothing() {
 }
 
 #[test]
-fn the_reason_of_the_rule_by_which_a_file_came_furthest_is_told() {
+fn the_reason_of_the_rule_by_which_a_file_came_furthest_is_reported() {
     let rules = json!([
         {"kinds": ["clips"], "olderThan": "30d", "whenAbove": "target"},
         {"kinds": ["clips"], "olderThan": "3d", "keepLast": 1},

@@ -80,7 +80,7 @@ fn each_target_is_judged_alone_and_named() {
 }
 
 #[test]
-fn a_run_that_has_begun_to_buy_goes_on_and_only_the_step_without_its_account_waits() {
+fn a_run_that_has_begun_to_buy_continues_and_only_the_step_without_its_account_waits() {
     let mut harness = published();
     use_account(&mut harness, "YouTube");
     until_animation(&mut harness);
@@ -170,7 +170,7 @@ fn a_service_that_does_something_else_is_given_no_pod() {
 
 /// Its own condition and alert report its health, and of what its own step waits for.
 #[test]
-fn an_account_that_may_be_well_by_then_keeps_nobody_and_is_not_told_of() {
+fn an_account_that_may_be_healthy_by_then_keeps_nobody_and_is_not_reported() {
     let condition = json!({
         "type": "Healthy", "status": "False", "reason": "ProviderUnavailable", "message": "no answer",
         "lastTransitionTime": "2026-01-01T00:00:00Z",

@@ -17,7 +17,7 @@ use super::quota_request::{
 const STEP: StepName = StepName::AnimateScenes;
 
 #[test]
-fn a_budget_that_does_not_suffice_is_told_before_anything_is_spent() {
+fn a_budget_that_does_not_suffice_is_reported_before_anything_is_spent() {
     let mut harness = film(&json!({"budget": {"limit": "1.00"}}));
     grok(&mut harness).spec.prices = serde_json::from_value(json!({"videoSecond": "0.07"})).unwrap();
     until_animation(&mut harness);
@@ -34,7 +34,7 @@ fn estimated(harness: &Harness) -> Option<String> {
 }
 
 #[test]
-fn what_the_whole_film_will_cost_is_told_before_anything_is_spent() {
+fn what_the_whole_film_will_cost_is_shown_before_anything_is_spent() {
     let account_ref = |name: &str| json!({"accountRef": {"name": name}});
     let mut harness = film(&json!({
         "sceneCount": 3, "length": {"target": "15s"},
@@ -105,7 +105,7 @@ fn scenes_that_are_spoken_one_by_one_cost_as_much_as_the_film() {
 }
 
 #[test]
-fn a_submission_dearer_than_the_accounts_limit_says_which_and_goes_on_when_it_is_raised() {
+fn a_submission_dearer_than_the_accounts_limit_says_which_and_continues_when_it_is_raised() {
     let mut harness = film(&json!({}));
     let limit = |limit: &str| serde_json::from_value(json!({"limit": limit, "period": "30d"})).unwrap();
     grok(&mut harness).spec.spend = limit("0.10");
@@ -172,7 +172,7 @@ fn paid(harness: &Harness) -> [Option<String>; 2] {
 }
 
 #[test]
-fn what_an_attempt_of_the_run_before_tells_of_is_no_cost_of_the_new_one() {
+fn what_an_attempt_of_the_run_before_reports_is_no_cost_of_the_new_one() {
     let mut harness = restarted_at_work(&json!({"budget": {"limit": "1.50"}}));
     let spent = spends(&harness, 3);
     harness.spent.insert((STEP, 1), spent);

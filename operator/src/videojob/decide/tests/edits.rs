@@ -136,7 +136,7 @@ fn restart_in_the_middle_stops_what_is_at_work_first() {
 }
 
 #[test]
-fn regenerate_raises_the_take_once_and_an_unreadable_one_is_told_once() {
+fn regenerate_raises_the_take_once_and_an_unreadable_one_is_reported_once() {
     let mut harness = Harness::topic();
     harness.run_to_rest();
     let request = r#"{"at":"2026-01-01T00:00:00Z","scenes":["s2"],"what":"clip"}"#;
@@ -201,7 +201,7 @@ fn an_older_request_that_is_put_back_asks_for_nothing() {
 }
 
 #[test]
-fn hold_stops_the_work_and_its_end_goes_on_from_there() {
+fn hold_stops_the_work_and_its_end_continues_from_there() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.end(SCRIPT, ExitCode::Done);

@@ -39,7 +39,7 @@ fn a_job_that_fails_in_a_parallel_step_asks_for_nothing_more() {
 }
 
 #[test]
-fn a_job_that_has_failed_still_tells_what_it_has_spent() {
+fn a_job_that_has_failed_still_reports_what_it_has_spent() {
     let mut harness =
         film(&json!({"retry": {"limit": 0}, "providers": {"images": {"accountRef": {"name": "grok"}}}}));
     harness.converge();
@@ -95,7 +95,7 @@ fn what_was_begun_and_never_made_is_not_held_while_the_job_cannot_begin() {
 }
 
 #[test]
-fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_for_anew() {
+fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_for_again() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     let words = "failed to create Job films/ocean: exceeded quota: small; fix it";
@@ -133,7 +133,7 @@ fn what_was_granted_to_an_attempt_whose_job_is_refused_goes_back_and_is_asked_fo
 }
 
 #[test]
-fn an_edit_that_may_mend_what_refuses_a_job_is_tried_at_once() {
+fn an_edit_that_may_fix_what_refuses_a_job_is_tried_at_once() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 3);
@@ -238,7 +238,7 @@ fn a_grant_of_an_account_that_is_gone_counts_as_spent() {
 }
 
 #[test]
-fn who_has_lost_a_grant_asks_anew_as_the_next_attempt() {
+fn who_has_lost_a_grant_asks_again_as_the_next_attempt() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     let uid = harness.observed.job.metadata.uid.clone().unwrap();
@@ -251,7 +251,7 @@ fn who_has_lost_a_grant_asks_anew_as_the_next_attempt() {
 }
 
 #[test]
-fn a_hold_while_the_service_refuses_leaves_nothing_to_mend() {
+fn a_hold_while_the_service_refuses_leaves_nothing_to_fix() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 3);

@@ -32,7 +32,7 @@ fn jobs(harness: &Harness) -> Vec<(JobOutcome, u64)> {
 }
 
 #[test]
-fn each_attempt_and_the_whole_job_are_told_once() {
+fn each_attempt_and_the_whole_job_are_measured_once() {
     let mut harness = published();
     harness.converge();
     harness.pass(7);
@@ -49,7 +49,7 @@ fn each_attempt_and_the_whole_job_are_told_once() {
 }
 
 #[test]
-fn how_long_a_pod_took_to_start_is_told_with_the_end_of_its_attempt() {
+fn how_long_a_pod_took_to_start_is_measured_with_the_end_of_its_attempt() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.pass(3);
@@ -63,7 +63,7 @@ fn how_long_a_pod_took_to_start_is_told_with_the_end_of_its_attempt() {
 }
 
 #[test]
-fn who_crashes_after_the_write_tells_nothing_later() {
+fn who_crashes_after_the_write_measures_nothing_later() {
     let mut harness = published();
     harness.run_to_rest();
     let reported = harness.measured.len();

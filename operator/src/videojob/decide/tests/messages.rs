@@ -41,7 +41,7 @@ fn a_step_that_waits_for_its_turn_never_says_its_name_alone() {
 }
 
 #[test]
-fn who_ends_without_a_word_is_told_of_all_the_same() {
+fn who_ends_without_a_message_is_reported_all_the_same() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.end_reported(StepName::WriteScript, ExitCode::ContentRefused, |outcome| outcome.message.clear());
@@ -52,7 +52,7 @@ fn who_ends_without_a_word_is_told_of_all_the_same() {
 }
 
 #[test]
-fn what_a_step_left_out_is_told_once() {
+fn what_a_step_left_out_is_reported_once() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.end_reported(StepName::WriteScript, ExitCode::Done, |outcome| {
@@ -63,7 +63,7 @@ fn what_a_step_left_out_is_told_once() {
 }
 
 #[test]
-fn a_script_that_says_nothing_of_its_topic_is_told_of_with_the_film() {
+fn a_script_that_says_nothing_of_its_topic_is_reported_with_the_film() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.end_reported(StepName::WriteScript, ExitCode::Done, |outcome| {

@@ -136,7 +136,7 @@ fn without_the_script_every_edit_waits_and_a_retry_begins_with_it() {
 }
 
 #[test]
-fn a_scene_that_is_to_be_made_anew_waits_when_the_others_are_gone() {
+fn a_scene_that_is_to_be_made_again_waits_when_the_others_are_gone() {
     let mut harness = finished_without(&["clips"]);
     animate_otherwise(&mut harness);
     harness.end(SCRIPT, ExitCode::Done);

@@ -145,7 +145,7 @@ fn a_kill_for_memory_is_a_failure_and_waits_its_turn() {
 }
 
 #[test]
-fn faults_of_ours_end_in_retries_exhausted_and_a_retry_goes_on_there() {
+fn faults_of_ours_end_in_retries_exhausted_and_a_retry_continues_there() {
     let mut harness = Harness::new(json!({"topic": "x", "retry": {"limit": 2}}));
     harness.converge();
     harness.end(SCRIPT, ExitCode::Done);
@@ -189,7 +189,7 @@ fn a_service_that_is_down_is_asked_for_ever_and_ever_more_rarely() {
 }
 
 #[test]
-fn what_a_person_must_mend_waits_stalled_until_the_input_changes() {
+fn what_a_person_must_fix_waits_stalled_until_the_input_changes() {
     let cases = [
         (ExitCode::ContentRefused, "ContentRefused"),
         (ExitCode::Credentials, "CredentialsInvalid"),
@@ -347,7 +347,7 @@ fn a_bucket_out_of_reach_delays_and_loses_nothing() {
 }
 
 #[test]
-fn a_pod_that_cannot_start_says_why_and_goes_on_when_it_can() {
+fn a_pod_that_cannot_start_says_why_and_continues_when_it_can() {
     let cases = [
         (PodProblem::Image("pull denied".to_owned()), "ConfigurationInvalid", true),
         (PodProblem::Configuration("secret gone".to_owned()), "ConfigurationInvalid", true),
@@ -391,7 +391,7 @@ fn a_pod_that_cannot_start_gives_way_to_an_edit_and_to_a_retry() {
 }
 
 #[test]
-fn settings_of_any_size_begin_and_each_step_is_told_its_own() {
+fn settings_of_any_size_begin_and_each_step_is_given_its_own() {
     let character = |n: usize| json!({"name": format!("c{n}"), "description": "海".repeat(1000)});
     let characters: Vec<_> = (0..20).map(character).collect();
     let target =

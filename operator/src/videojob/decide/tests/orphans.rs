@@ -237,7 +237,7 @@ fn what_runs_on_beside_an_ended_worker_is_stopped_once_the_end_is_recorded() {
 }
 
 #[test]
-fn a_pod_whose_end_cannot_be_told_yet_keeps_what_it_says() {
+fn a_pod_whose_end_cannot_be_reported_yet_keeps_what_it_says() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.end_silently(SCRIPT, 70, false);
@@ -252,7 +252,7 @@ fn a_pod_whose_end_cannot_be_told_yet_keeps_what_it_says() {
 }
 
 #[test]
-fn a_job_that_no_record_names_is_stopped_and_the_recorded_one_goes_on() {
+fn a_job_that_no_record_names_is_stopped_and_the_recorded_one_continues() {
     let mut harness = Harness::topic();
     harness.converge();
     stray(&mut harness, 7);

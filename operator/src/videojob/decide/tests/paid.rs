@@ -41,7 +41,7 @@ fn an_attempt_that_had_begun_and_is_gone_without_a_trace_is_surveyed_and_never_l
 }
 
 #[test]
-fn an_attempt_that_never_began_is_launched_again_and_told_so() {
+fn an_attempt_that_never_began_is_launched_again_and_knows_it() {
     let mut harness = buying();
     harness.fencing_tokens.clear();
     harness.lose_without_a_trace(STEP);
@@ -130,7 +130,7 @@ fn a_restart_forgets_what_was_allowed() {
 }
 
 #[test]
-fn what_is_kept_of_permits_is_bounded() {
+fn what_is_kept_of_allowed_submissions_is_bounded() {
     let mut harness = buying();
     for round in 0..5 {
         let names: Vec<String> = (0..16).map(|place| format!("{round}-{place}")).collect();
@@ -148,7 +148,7 @@ fn what_is_kept_of_permits_is_bounded() {
 
 /// An outcome in the bucket may name each submission, and is as large as it is.
 #[test]
-fn whatever_an_outcome_tells_the_status_keeps_to_its_bounds_and_counts_all() {
+fn whatever_an_outcome_reports_the_status_keeps_to_its_bounds_and_counts_all() {
     let mut harness = buying();
     let (first, each) = (harness.now, spends(&harness, 1));
     let after = |seconds: i64| first + jiff::SignedDuration::from_secs(seconds);

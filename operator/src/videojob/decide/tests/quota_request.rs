@@ -267,7 +267,7 @@ fn an_edit_or_a_hold_takes_back_what_was_asked_for() {
 }
 
 #[test]
-fn a_refusal_of_the_service_is_told_to_the_account() {
+fn a_refusal_of_the_service_is_reported_to_the_account() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 3);
@@ -315,7 +315,7 @@ fn a_film_that_may_not_wait_moves_its_pictures() {
 }
 
 #[test]
-fn new_credentials_mend_what_the_old_ones_broke() {
+fn new_credentials_fix_what_the_old_ones_broke() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 3);
@@ -351,7 +351,7 @@ fn what_was_spent_waits_for_an_account_that_is_made_again_to_open_its_ledger() {
 }
 
 #[test]
-fn used_up_credits_need_a_person_who_need_not_tell_us() {
+fn used_up_credits_need_a_person_who_need_not_inform_us() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     for attempt in 1..=3 {
@@ -424,7 +424,7 @@ fn a_step_that_was_edited_while_it_only_waited_is_not_surveyed() {
 
 /// Of ten thousand who wait for the same moment only the first are notified, and look again by themselves.
 #[test]
-fn who_waits_behind_the_first_is_told_nothing_and_wakes_at_no_time() {
+fn who_waits_behind_the_first_is_shown_nothing_and_wakes_at_no_time() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     let until = harness.now + jiff::SignedDuration::from_secs(7200);

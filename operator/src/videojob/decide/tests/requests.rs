@@ -75,7 +75,7 @@ fn a_rejected_script_stops_what_is_made_from_it() {
 }
 
 #[test]
-fn a_decision_that_cannot_be_read_is_told() {
+fn a_decision_that_cannot_be_read_is_reported() {
     for annotation in [requests::APPROVED, requests::REJECTED] {
         let (mut harness, _) = being_published();
         harness.annotate(annotation, "yes");
@@ -162,7 +162,7 @@ fn a_long_text_is_cut_before_it_enters_the_status() {
 }
 
 #[test]
-fn what_a_done_step_said_stays_beside_it() {
+fn what_a_done_step_reported_stays_with_it() {
     let mut harness = Harness::topic();
     harness.run_to_rest();
     let film = harness.step(FILM);
@@ -170,7 +170,7 @@ fn what_a_done_step_said_stays_beside_it() {
 }
 
 #[test]
-fn a_request_that_is_not_followed_is_told() {
+fn a_request_that_is_not_followed_is_reported() {
     let mut harness = Harness::new(json!({"scenes": [{"id": "s1", "narration": "x", "imagePrompt": "y"}]}));
     harness.run_to_rest();
     let reported = |harness: &Harness, part: &str| harness.events.iter().any(|note| note.contains(part));
@@ -194,7 +194,7 @@ fn a_request_that_is_not_followed_is_told() {
 }
 
 #[test]
-fn an_approval_of_an_earlier_film_is_told() {
+fn an_approval_of_an_earlier_film_is_reported() {
     let mut harness = Harness::new(json!({"topic": "x", "review": {"after": ["assemble-video"]}}));
     harness.run_to_rest();
     harness.annotate(requests::APPROVED, "assemble-video@0000");

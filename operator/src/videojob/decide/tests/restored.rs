@@ -110,7 +110,7 @@ fn a_job_that_waits_for_a_person_is_not_edited_by_its_restoration() {
 }
 
 #[test]
-fn a_half_done_job_goes_on_where_it_was() {
+fn a_half_done_job_continues_where_it_was() {
     for reports in [true, false] {
         let mut harness = Harness::topic();
         harness.converge();
@@ -164,7 +164,7 @@ fn a_job_whose_status_did_not_follow_waits_for_a_person_if_its_name_has_files() 
 }
 
 #[test]
-fn its_status_may_follow_later_or_a_person_has_the_film_made_anew() {
+fn its_status_may_follow_later_or_a_person_has_the_film_made_again() {
     let mut harness = bare();
     harness.observed.namesake = Namesake::HasFiles;
     harness.annotate(requests::RETRY, "1970-01-01T00:00:00Z");
@@ -184,7 +184,7 @@ fn its_status_may_follow_later_or_a_person_has_the_film_made_anew() {
 }
 
 #[test]
-fn a_job_whose_name_has_no_files_goes_on_as_a_new_one() {
+fn a_job_whose_name_has_no_files_continues_as_a_new_one() {
     let mut harness = bare();
     harness.converge();
     assert_eq!(

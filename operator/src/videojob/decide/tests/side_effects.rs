@@ -15,7 +15,7 @@ fn suspend(harness: &mut Harness) {
 }
 
 #[test]
-fn free_steps_go_on_and_a_publication_waits() {
+fn free_steps_continue_and_a_publication_waits() {
     let mut harness = published();
     suspend(&mut harness);
     harness.run_to_rest();
@@ -30,7 +30,7 @@ fn free_steps_go_on_and_a_publication_waits() {
 }
 
 #[test]
-fn no_account_is_asked_and_what_runs_beside_is_told_first() {
+fn no_account_is_asked_and_what_runs_beside_is_reported_first() {
     let mut harness = film(&json!({"providers": {
         "animation": {"accountRef": {"name": "grok"}}, "images": {"accountRef": {"name": "grok"}},
     }}));
@@ -46,7 +46,7 @@ fn no_account_is_asked_and_what_runs_beside_is_told_first() {
 }
 
 #[test]
-fn a_paid_attempt_at_work_is_stopped_and_goes_on_afterwards() {
+fn a_paid_attempt_at_work_is_stopped_and_continues_afterwards() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     grant(&mut harness, 3);

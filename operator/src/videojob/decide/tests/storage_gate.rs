@@ -56,7 +56,7 @@ fn at_stop_a_new_video_waits_and_begins_by_itself_when_there_is_room() {
 }
 
 #[test]
-fn at_stop_what_has_begun_goes_on_to_its_end() {
+fn at_stop_what_has_begun_continues_to_its_end() {
     for done in [SCRIPT, IMAGES, CLIPS, FILM] {
         let mut harness = done_up_to(done);
         fill(&mut harness, StorageLevel::Stopped, 96);

@@ -84,7 +84,7 @@ fn opens_in(harness: &mut Harness, seconds: i64) {
 }
 
 #[test]
-fn the_waits_of_an_attempt_are_told_apart_from_its_work() {
+fn the_waits_of_an_attempt_are_distinguished_from_its_work() {
     let mut harness = film(&json!({}));
     until_animation(&mut harness);
     let zero = harness.now;
@@ -185,7 +185,7 @@ fn a_retry_is_an_attempt_of_its_own() {
 }
 
 #[test]
-fn an_interrupted_attempt_is_told_as_far_as_anybody_knows() {
+fn an_interrupted_attempt_is_traced_as_far_as_it_is_known() {
     for lose in [Harness::interrupt_pod as fn(&mut Harness, StepName), Harness::lose_pod] {
         let mut harness = Harness::topic();
         harness.converge();
@@ -260,7 +260,7 @@ fn whole_film() -> (Harness, Timestamp) {
 }
 
 #[test]
-fn a_run_is_told_from_the_jobs_creation_to_its_publication() {
+fn a_run_is_traced_from_the_jobs_creation_to_its_publication() {
     let (harness, zero) = whole_film();
     let runs = runs(&harness);
     assert_eq!(reported(&runs, zero), ["video films/ocean run 1  0..162 succeeded"]);
@@ -275,7 +275,7 @@ fn a_run_is_told_from_the_jobs_creation_to_its_publication() {
 }
 
 #[test]
-fn no_text_of_a_film_is_told() {
+fn no_text_of_a_film_is_traced() {
     let (harness, _) = whole_film();
     let all = format!("{:?}", harness.traced);
     for text in ["the deep", "as the test says", "videos/film.mp4"] {
@@ -284,7 +284,7 @@ fn no_text_of_a_film_is_told() {
 }
 
 #[test]
-fn what_is_told_again_after_a_crash_is_the_same_span() {
+fn what_is_reported_again_after_a_crash_is_the_same_span() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.pass(10);
@@ -329,7 +329,7 @@ fn a_restart_ends_a_run_and_what_was_at_work_belongs_to_it() {
 }
 
 #[test]
-fn a_run_that_failed_and_goes_on_is_told_again_as_the_same_span() {
+fn a_run_that_failed_and_continues_is_reported_again_as_the_same_span() {
     let mut harness = Harness::new(json!({"topic": "x", "retry": {"limit": 0}}));
     harness.converge();
     harness.pass(10);
@@ -355,7 +355,7 @@ fn a_context_from_outside_is_taken_over() {
 }
 
 #[test]
-fn a_context_that_is_not_sampled_is_told_to_nobody() {
+fn a_context_that_is_not_sampled_is_not_exported() {
     let mut harness = Harness::topic();
     harness.annotate(requests::TRACEPARENT, &OUTSIDE.replace("-01", "-00"));
     harness.run_to_rest();
@@ -363,7 +363,7 @@ fn a_context_that_is_not_sampled_is_told_to_nobody() {
 }
 
 #[test]
-fn a_context_that_cannot_be_read_is_ignored_and_told() {
+fn a_context_that_cannot_be_read_is_ignored_and_reported() {
     let mut harness = Harness::topic();
     harness.annotate(requests::TRACEPARENT, "0af7651916cd43dd8448eb211c80319c");
     harness.run_to_rest();

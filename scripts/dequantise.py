@@ -1,4 +1,4 @@
-"""Writes a model anew whose products of matrices and convolutions are made of whole numbers of 8 bits, with the same products
+"""Writes a model again whose products of matrices and convolutions are made of whole numbers of 8 bits, with the same products
 of floating-point numbers: dequantise.py MODEL RESULT. The weights stay 8 bits in the file and are turned when it is loaded.
 
 Processors without VNNI cannot add such products without an overflow, which is heard; and nothing is rounded on the way any

@@ -81,7 +81,7 @@ impl Context {
         self.commands.complete(&printable(text))
     }
 
-    /// Tells something, as a line.
+    /// Writes something, as a line.
     pub fn notify(&mut self, line: impl AsRef<str>) -> Result<(), Error> {
         let line = self.reported(line.as_ref());
         writeln!(self.streams.err, "{line}")?;

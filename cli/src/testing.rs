@@ -47,7 +47,7 @@ struct Recorded {
 pub struct Fake(Arc<Mutex<Recorded>>);
 
 impl Fake {
-    /// Answers a call, such as `GET /apis/…`, with this object. Told several times, it says one after the other, and the
+    /// Answers a call, such as `GET /apis/…`, with this object. Given several times, it answers with one after the other, and the
     /// last one for ever. A watch is asked for as `WATCH /apis/…`; where no answer is given for that, as the list.
     #[must_use]
     pub fn on(self, what: &str, answer: impl Into<Value>) -> Self {

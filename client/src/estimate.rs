@@ -58,7 +58,7 @@ impl Estimate {
 /// An object, or why it is not known.
 type Known<K> = Result<K, String>;
 
-/// Tells what jobs of one namespace would cost, as far as whoever the client is may read the objects that they name. Each
+/// What jobs of one namespace would cost, as far as whoever the client is may read the objects that they name. Each
 /// of these is read once.
 pub struct Estimator<'a> {
     client: &'a Client,

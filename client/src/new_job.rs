@@ -26,7 +26,7 @@ pub struct NewJobs {
     pub spec: Map<String, Value>,
     /// Each job.
     pub jobs: Vec<NewJob>,
-    /// Tells the jobs of this request from all others: an annotation of each. Empty: they have none, and are only tried.
+    /// Distinguishes the jobs of this request from all others: an annotation of each. Empty: they have none, and are only tried.
     pub request: String,
     /// Whether the same request may come again: what it has made is not made twice then.
     pub is_repeatable: bool,

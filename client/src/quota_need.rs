@@ -1,4 +1,4 @@
-//! How many units of accounts' quotas films need, and when the last of these is free, by what an account tells of its
+//! How many units of accounts' quotas films need, and when the last of these is free, by what an account reports of its
 //! windows. Pure.
 //!
 //! It is no promise: whoever waits already is taken to come first, and somebody else may ask later. Where it is not known

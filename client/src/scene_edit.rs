@@ -1,5 +1,5 @@
 //! What people ask of single scenes: another text, another take, a file of their own. As the patch that asks it, and with
-//! what it would make anew. Pure.
+//! what it would make again. Pure.
 
 use std::collections::BTreeSet;
 

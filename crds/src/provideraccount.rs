@@ -102,7 +102,7 @@ pub struct ProviderAccountSpec {
     /// The ConfigMap with the workflows of a ComfyUI. Each is two files: NAME.json, as the editor exports it for the API, and
     /// NAME.bindings.json, which says where the inputs go: {"prompt": "6.text", "seed": "3.seed", "size": "5"} for pictures,
     /// with image and frames for clips. A job's model is the NAME; changed workflows take another, so that what was made
-    /// by the old one is made anew.
+    /// by the old one is made again.
     pub workflows_ref: Option<LocalRef>,
 
     /// A ConfigMap or Secret with the certificates, in PEM, of the authority that signed the endpoint's own, where it is not

@@ -20,7 +20,7 @@ const LAST_LINES: usize = 6;
 /// Whatever a file says, no other is opened for it, and nothing is fetched.
 const ALONE: [&str; 2] = ["-protocol_whitelist", "file"];
 /// What a program that decodes knows of the pod: nothing of what the step works with.
-const TOLD: [&str; 6] =
+const PASSED_ON: [&str; 6] =
     ["PATH", "LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH", "XDG_CACHE_HOME", "TZ"];
 
 /// How programs that decode are started; set once, before the first.
@@ -44,7 +44,7 @@ pub fn command(program: &str) -> Command {
         _ => Command::new(program),
     };
     command.env_clear().env("HOME", "/tmp").env("LC_ALL", "C.UTF-8");
-    command.envs(TOLD.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command.envs(PASSED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
 }
 

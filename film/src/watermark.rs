@@ -254,11 +254,11 @@ mod tests {
                         let rows = from..(from + (area.bottom - area.top) * 0.2);
                         let place = place(frame, look(corner, 40), size, Some(rows.clone()));
                         let (top, end) = (f64::from(place.top), f64::from(place.top + place.height));
-                        let told = format!("{corner:?} of {width}x{height}, {size:?}: {place:?}, {rows:?}");
-                        assert!(top >= area.top - 2.0 && end <= area.bottom, "{told}");
-                        assert!(end <= rows.start || top + 2.0 >= rows.end, "{told}");
-                        assert!(f64::from(place.left + place.width) <= area.right, "{told}");
-                        assert!(f64::from(place.left) >= area.left - 2.0, "{told}");
+                        let case = format!("{corner:?} of {width}x{height}, {size:?}: {place:?}, {rows:?}");
+                        assert!(top >= area.top - 2.0 && end <= area.bottom, "{case}");
+                        assert!(end <= rows.start || top + 2.0 >= rows.end, "{case}");
+                        assert!(f64::from(place.left + place.width) <= area.right, "{case}");
+                        assert!(f64::from(place.left) >= area.left - 2.0, "{case}");
                     }
                 }
             }

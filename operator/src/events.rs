@@ -154,7 +154,7 @@ impl Publisher {
         (Self { queue: sender }, write_all(client, instance, metrics, receiver))
     }
 
-    /// Tells people about an object. When too many wait, it is left out.
+    /// Informs people about an object. When too many wait, it is left out.
     pub fn publish(&self, about: ObjectReference, event: Event) {
         if let Err(error) = self.queue.try_send((about, event)) {
             tracing::warn!(%error, "an Event is left out");

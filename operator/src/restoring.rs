@@ -141,7 +141,7 @@ fn later(from: Timestamp, wait: SignedDuration) -> Timestamp {
     from.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-/// Tells people of an object upon which nothing acts; when to look at it again. None: it may be acted upon.
+/// Informs people of an object upon which nothing acts; when to look at it again. None: it may be acted upon.
 pub fn wait<K: Restorable>(object: &K, events: &Publisher, now: Timestamp) -> Option<Requeue> {
     let Held { event, wake_at, .. } = held(object, now)?;
     if let Some(event) = event {

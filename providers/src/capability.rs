@@ -130,7 +130,7 @@ pub trait Animator: Send + Sync {
         None
     }
 
-    /// Tells what the film has already, by the ids of its submissions: who chooses from what there is takes nothing twice.
+    /// Names what the film has already, by the ids of its submissions: who chooses from what there is takes nothing twice.
     fn avoid(&self, ids: &[String]) {
         let _ = ids;
     }
@@ -244,11 +244,11 @@ pub struct ScriptRequest {
     pub style: String,
     /// Who may appear.
     pub characters: Vec<Character>,
-    /// What was written before, if it is to be written anew.
+    /// What was written before, if it is to be written again.
     pub revision: Option<Revision>,
 }
 
-/// A script that is to be written anew.
+/// A script that is to be written again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Revision {
     /// What the writer gave.

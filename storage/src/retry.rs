@@ -63,7 +63,7 @@ pub(crate) fn stalled_streams() -> StalledStreamProtectionConfig {
         .build()
 }
 
-/// Tells the SDK which of R2's and S3's answers are worth another attempt.
+/// Shows the SDK which of R2's and S3's answers are worth another attempt.
 #[derive(Debug, Default)]
 pub(crate) struct R2Codes {
     jitter: RandomState,

@@ -21,7 +21,7 @@ def test_they_are_those_that_are_generated_of_the_types(chart):
 
 
 @pytest.mark.parametrize(("chart", "wrap"), [(CHART, lambda values: {"crds": values}), (CRD_CHART, lambda values: values)])
-def test_they_stay_on_uninstall_unless_told_otherwise(chart, wrap):
+def test_they_stay_on_uninstall_unless_configured_otherwise(chart, wrap):
     def kept(values):
         found = definitions(wrap(values), chart=chart, crds=True).values()
         assert found

@@ -20,18 +20,18 @@ def commands(text):
         ({"test": {"namespace": "demo", "storagePolicy": "default"}}, "helm test videofactory -n videofactory-system "),
     ],
 )
-def test_the_next_three_things_to_do_are_told(values, second):
+def test_the_next_three_things_to_do_are_named(values, second):
     wait, then, ask = commands(notes(values))
     assert wait[0].startswith("kubectl -n videofactory-system rollout status ")
     assert then[0].startswith(second)
     assert ask == [f"kubectl videofactory doctor -n {values.get('watchNamespaces', ['demo'])[0]}"]
 
 
-def test_missing_definitions_are_told_of():
+def test_missing_definitions_are_reported():
     missing = "install the chart video-factory-crds"
     assert missing in notes({"crds": {"enabled": False}})
     assert missing not in notes()
 
 
-def test_the_plugin_is_told_another_namespace():
+def test_the_plugin_is_given_another_namespace():
     assert "--operator-namespace films" in notes(namespace="films")

@@ -58,7 +58,7 @@ def test_speech_is_a_file(client, account):
     assert account.accepted() == ["speech"]
 
 
-def test_errors_are_told_apart(client, account):
+def test_errors_are_distinguished(client, account):
     for effect, error in [
         ("wrong-key", openai.AuthenticationError),
         ("credits-used-up", openai.RateLimitError),

@@ -30,7 +30,7 @@ def test_a_picture_comes_as_bytes(client, account):
     assert account.accepted() == ["image"]
 
 
-def test_errors_are_told_apart(client, account):
+def test_errors_are_distinguished(client, account):
     for effect, error in [
         ("wrong-key", openai.BadRequestError),
         ("credits-used-up", openai.RateLimitError),

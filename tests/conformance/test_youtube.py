@@ -62,7 +62,7 @@ def test_an_upload_in_parts_becomes_one_video(youtube, account):
     assert account.ledger()["requests"]["youtube/chunk"] == 3
 
 
-def test_an_upload_goes_on_after_an_error_and_a_cut(youtube, account):
+def test_an_upload_continues_after_an_error_and_a_cut(youtube, account):
     request = insert(youtube)
     request.next_chunk()
     account.faults({"effect": {"status": {"code": 503}}, "operation": "chunk", "times": 1})

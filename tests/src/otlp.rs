@@ -82,7 +82,7 @@ struct Shared {
     /// What every request is answered with, if not with success.
     refusal: Arc<Mutex<Option<StatusCode>>>,
     refused: Arc<Mutex<usize>>,
-    /// Told of each request, once it is answered for.
+    /// Notified of each request, once it is answered for.
     asked: Arc<Notify>,
 }
 

@@ -136,7 +136,7 @@ pub enum StepError {
         /// It, or one after it.
         latest: i32,
     },
-    /// Told to stop, with work left.
+    /// Asked to stop, with work left.
     #[error("stopped from outside before the step was done; the next attempt continues from here")]
     Stop,
     /// Time is up.

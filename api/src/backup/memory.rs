@@ -25,7 +25,7 @@ pub struct MemoryBudget {
     mib: u32,
     /// A permit is a MiB.
     semaphore: Semaphore,
-    /// Told when a part is given back.
+    /// Notified when a part is given back.
     freed: Notify,
 }
 

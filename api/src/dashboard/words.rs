@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::{Money, Phase, StepName, StepState};
 use videofactory_pipeline::ExitCode;
 
-/// A time: for programs, and for people. A script writes it anew in the reader's own time zone.
+/// A time: for programs, and for people. A script writes it again in the reader's own time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub iso: String,

@@ -1,4 +1,4 @@
-//! Earlier attempts of a job's steps: when each began and ended, and how. The status tells of each step's last one alone;
+//! Earlier attempts of a job's steps: when each began and ended, and how. The status shows each step's last one alone;
 //! the others have left their outcomes and logs in the bucket.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::path::JobPath;
 use crate::problem::Problem;
 use crate::state::State;
 
-/// Most earlier attempts of a step that are told of: the last ones.
+/// Most earlier attempts of a step that are shown: the last ones.
 const MAX_EARLIER: i32 = 6;
 
 /// The earlier attempts of each step in the present run, in order.
@@ -86,7 +86,7 @@ async fn read(
     let key = keys.outcome(step, attempt);
     let Some(ended_at) = bucket.head(&key).await?.and_then(|info| info.modified) else { return Ok(None) };
     let outcome = match bucket.get_json::<StepOutcome>(&key).await {
-        // One of another release: nothing of it can be told.
+        // One of another release: nothing of it can be shown.
         Err(StorageError::Corrupt { .. }) => None,
         read => read?.filter(|outcome| outcome.version == VERSION),
     };

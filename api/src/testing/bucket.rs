@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 #[derive(Clone, Default)]
 pub struct Files(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
 
-/// When each file was written, as far as HEAD tells.
+/// When each file was written, as HEAD reports it.
 const WRITTEN: &str = "Thu, 24 Dec 2026 18:20:00 GMT";
 
 impl Files {

@@ -243,7 +243,7 @@ async fn events_are_those_of_the_job_and_its_attempts_newest_last() {
     let harness = harness().await;
     let event = |kind: &str, name: &str, uid: &str, at: &str| {
         json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": format!("{name}-{at}")},
-               "involvedObject": {"kind": kind, "name": name, "uid": uid}, "reason": "Told", "message": at,
+               "involvedObject": {"kind": kind, "name": name, "uid": uid}, "reason": "Reported", "message": at,
                "type": "Normal", "lastTimestamp": format!("2026-12-24T18:{at}:00Z")})
     };
     harness.cluster.events.lock().extend([

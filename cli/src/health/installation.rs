@@ -201,7 +201,7 @@ mod tests {
     fn what_the_operator_finds_unhealthy_is_reported() {
         let body = json!({"checks": [
             {"name": "kubernetes_api", "healthy": false, "message": "no answer"},
-            {"name": "r2_storage", "healthy": false, "message": "told elsewhere"},
+            {"name": "r2_storage", "healthy": false, "message": "reported elsewhere"},
         ]});
         let found = health(StatusCode::SERVICE_UNAVAILABLE, &body);
         assert_eq!(found.len(), 1);

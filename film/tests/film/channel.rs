@@ -58,15 +58,15 @@ fn logo(set: &Set) -> PathBuf {
 fn request_of_channel(set: &Set) -> FilmRequest {
     let ground = set.make(&["-f", "lavfi", "-i", "color=0x787878:s=216x384", "-frames:v", "1", "grey.png"]);
     let sound = set.babble("voice.wav", 0.2, 1.8, 2.0);
-    let told = |id: &str| Scene {
+    let spoken = |id: &str| Scene {
         voice: voice(sound.clone()),
         caption: "Far down it is dark.".to_owned(),
         ..scene(id, still(ground.clone(), Motion::still()))
     };
     let scenes = vec![
         Scene::of_channel(Part::Intro, intro(set)),
-        told("s1"),
-        told("s2"),
+        spoken("s1"),
+        spoken("s2"),
         Scene::of_channel(Part::Outro, outro(set)),
     ];
     let mut request = request(scenes);
@@ -174,9 +174,9 @@ async fn an_intro_shorter_than_a_crossfade_is_shown_too() {
 async fn another_outro_renders_its_section_alone() {
     let set = Set::new();
     let mut request = request_of_channel(&set);
-    let told = request.scenes[1].clone();
+    let spoken = request.scenes[1].clone();
     for n in 0..12 {
-        request.scenes.insert(2, Scene { id: format!("t{n}"), ..told.clone() });
+        request.scenes.insert(2, Scene { id: format!("t{n}"), ..spoken.clone() });
     }
     request.section_cache = Some(set.path("sections"));
     set.film(&request).await;

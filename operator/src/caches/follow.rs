@@ -159,7 +159,7 @@ fn on_videojob(caches: Arc<Caches>) -> impl FnMut(Event<Guarded<VideoJob>>) {
     }
 }
 
-/// Tells those who follow the jobs that this one changed.
+/// Notifies those who follow the jobs that this one changed.
 fn notify(caches: &Caches, job: &Guarded<VideoJob>) {
     let named = || JobRef { namespace: job.namespace().unwrap_or_default(), name: job.name_any() };
     caches.changes.publish(|| Change::Job(named()));

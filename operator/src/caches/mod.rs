@@ -211,7 +211,7 @@ fn uids<K: Resource<DynamicType = ()> + Clone + 'static>(store: &Store<K>) -> Ha
     store.state().iter().filter_map(|object| object.uid()).collect()
 }
 
-/// Objects to look at. Closed until somebody leads: what comes before is dropped, and all is looked at then.
+/// Objects to reconcile. Disabled until this replica leads; enabling it enqueues every object.
 #[derive(Debug)]
 pub struct Queue<K: Resource<DynamicType = ()> + 'static> {
     sender: Mutex<Option<UnboundedSender<ObjectRef<K>>>>,

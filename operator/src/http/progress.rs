@@ -123,7 +123,7 @@ async fn read(request: Request) -> Result<Progress, Problem> {
     Ok(progress)
 }
 
-/// Tells another replica what workers of steps at work said last.
+/// Sends another replica what workers of steps at work reported last.
 pub async fn serve_progress(
     State(reports): State<Reports>,
     Extension(caller): Extension<Caller>,

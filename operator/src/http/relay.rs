@@ -145,7 +145,7 @@ impl Relay {
             .with_context(|| format!("it gave no answer within {} s", TAKES.as_secs()))?
     }
 
-    /// Tells those who follow the jobs of what the leader hears from workers. Never ends; asks nobody while nobody follows.
+    /// Notifies those who follow the jobs of what workers report to the leader. Never ends; asks nobody while nobody follows.
     pub async fn watch(&self, caches: &Caches) {
         let mut before: Arc<Said> = Arc::default();
         let mut beat = interval(TTL);

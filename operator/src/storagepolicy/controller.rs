@@ -271,7 +271,7 @@ impl Controller {
         }
     }
 
-    /// Tells the other policies with files in this place: their jobs may wait for the room that was made.
+    /// Notifies the other policies with files in this place: their jobs may wait for the room that was made.
     fn announce_free_space(&self, policy: &StoragePolicy) {
         let (uid, now) = (policy.uid().unwrap_or_default(), clock::now());
         for other in touching(&self.context.caches.policies.state(), policy) {

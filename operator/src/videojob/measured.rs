@@ -12,7 +12,7 @@ use super::verdict::Verdict;
 use crate::metrics::{FilmMetrics, JobOutcome};
 
 impl Measured {
-    /// Tells the metrics.
+    /// Adds it to the metrics.
     pub fn record(&self, metrics: &FilmMetrics, trace: Option<&str>) {
         match self {
             Self::Attempt { step, outcome, took, queued } => {

@@ -309,9 +309,9 @@ pub enum Action {
     },
     /// Count what an attempt has added to the bucket, once its end is recorded.
     Count(Changes),
-    /// Tell the policy that the bucket's server had no room then for what an attempt wanted to write.
+    /// Report to the policy that the bucket's server had no room then for what an attempt wanted to write.
     ReportFull(Timestamp),
-    /// Tell people.
+    /// Inform people.
     Event(Event),
 }
 

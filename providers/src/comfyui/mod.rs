@@ -102,7 +102,7 @@ impl ComfyUi {
         }
     }
 
-    /// Cancels a request that waits; one that is being made, only where the server can be told which one is meant. An
+    /// Cancels a request that waits; one that is being made, only where a call can name which one is meant. An
     /// interruption interrupts whatever is being made, for whomever, on servers that do not read the id in it: those do
     /// not answer for a request by its id either.
     async fn cancel_request(&self, id: &str) -> Result<bool, ProviderError> {

@@ -15,7 +15,7 @@ const SPEEDS: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 /// Speeds nearer to 1 than this are not worth asking for.
 const SPEED_TOLERANCE: f64 = 0.01;
 
-/// The body of a request. One request speaks all texts: a voice that begins anew for each of them sounds like several
+/// The body of a request. One request speaks all texts: a voice that begins again for each of them sounds like several
 /// people.
 pub(super) fn body(model: &str, request: &NarrationRequest) -> Result<Value, ProviderError> {
     if !request.texts.iter().any(|text| text.chars().any(char::is_alphanumeric)) {

@@ -1,5 +1,5 @@
-//! What a writer is told: the film's length, how it is to be told, what the parts of a script are, and, if it writes
-//! anew, what was wrong before.
+//! What a writer is asked for: the film's length, how it is to be told, what the parts of a script are, and, if it writes
+//! again, what was wrong before.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ const WORDS_A_SECOND: f64 = 2.4;
 const USUAL_SENTENCE: &str =
     "A sentence of the usual length has a comma, and after it some more of its words.";
 
-/// What the writer is told.
+/// What the writer is asked for.
 pub(crate) fn prompt(request: &ScriptRequest) -> String {
     let mut prompt = format!(
         "Write the script of a short video about the topic between the lines.\n---\n{}\n---\n",
@@ -32,7 +32,7 @@ pub(crate) fn prompt(request: &ScriptRequest) -> String {
     );
     parts(&mut prompt, request);
     if let Some(revision) = &request.revision {
-        anew(&mut prompt, revision);
+        rewrite(&mut prompt, revision);
     }
     prompt
 }
@@ -98,13 +98,13 @@ fn parts(prompt: &mut String, request: &ScriptRequest) {
     }
 }
 
-fn anew(prompt: &mut String, revision: &Revision) {
+fn rewrite(prompt: &mut String, revision: &Revision) {
     let script = serde_json::to_string(&revision.script).unwrap_or_default();
     let _ = write!(prompt, "You have written this before:\n{script}\nIt cannot be used as it is:\n");
     for fault in &revision.faults {
         let _ = writeln!(prompt, "- {fault}");
     }
-    prompt.push_str("Write the whole script anew so that this is right, and keep what was good.\n");
+    prompt.push_str("Write the whole script again so that this is right, and keep what was good.\n");
 }
 
 fn format_character(name: &str, description: &str) -> String {
@@ -150,15 +150,15 @@ mod tests {
 
     #[test]
     fn the_length_is_given_in_what_can_be_counted_in_the_language() {
-        let told = |language: &str, seconds: u64| {
+        let asked = |language: &str, seconds: u64| {
             let target = Duration::from_secs(seconds);
             length(&ScriptRequest { language: language.to_owned(), target, ..request() })
         };
-        assert!(told("en-GB", 45).contains("that is about 108 words in all"), "{}", told("en-GB", 45));
-        assert!(told("tlh", 45).contains("in English that is about 108 words"), "{}", told("tlh", 45));
+        assert!(asked("en-GB", 45).contains("that is about 108 words in all"), "{}", asked("en-GB", 45));
+        assert!(asked("tlh", 45).contains("in English that is about 108 words"), "{}", asked("tlh", 45));
         let letters = |language: &str, seconds: u64| -> f64 {
-            let told = told(language, seconds);
-            told.rsplit("about ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
+            let asked = asked(language, seconds);
+            asked.rsplit("about ").next().unwrap().split(' ').next().unwrap().parse().unwrap()
         };
         // A film that lasts twice as long has a little more than twice the letters: its scenes are as many.
         let (short, long) = (letters("de", 45), letters("de", 90));
@@ -188,7 +188,9 @@ mod tests {
         };
         let revision = Revision { script, faults: vec!["It takes 90 s, not 45.".to_owned()] };
         let prompt = prompt(&ScriptRequest { revision: Some(revision), ..request() });
-        for part in ["\"narration\":\"It is dark.\"", "\n- It takes 90 s, not 45.\n", "anew"] {
+        for part in
+            ["\"narration\":\"It is dark.\"", "\n- It takes 90 s, not 45.\n", "Write the whole script again"]
+        {
             assert!(prompt.contains(part), "{part} is not in {prompt}");
         }
     }

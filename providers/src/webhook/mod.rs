@@ -92,7 +92,7 @@ impl Webhook {
         Ok(Self { http: Http::of_secret(PROVIDER, connection, &url)?, url, key, clock })
     }
 
-    /// Tells of the film. May be repeated with the same `idempotency_key` until it succeeds.
+    /// Announces the film. May be repeated with the same `idempotency_key` until it succeeds.
     pub async fn publish(
         &self,
         announcement: &Announcement,

@@ -81,17 +81,17 @@ class Server:
 def timed(*args, environment):
     """Wall and CPU seconds of a program, and what it wrote."""
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = output(*args, env={**os.environ, **environment})
+    printed = output(*args, env={**os.environ, **environment})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.monotonic() - began, cpu, told
+    return time.monotonic() - began, cpu, printed
 
 
 def ours(program, url, bucket):
-    wall, cpu, told = timed(
+    wall, cpu, printed = timed(
         program, url, bucket, environment={"ACCESS_KEY": KEYS["access"], "SECRET_KEY": KEYS["secret"]}
     )
-    return json.loads(told) | {"seconds": wall, "cpu": cpu}
+    return json.loads(printed) | {"seconds": wall, "cpu": cpu}
 
 
 def s5cmd(program, url, bucket):

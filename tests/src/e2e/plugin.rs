@@ -205,7 +205,7 @@ impl Plugin {
         }
     }
 
-    /// Tells something that is not as it should be.
+    /// Reports something that is not as it should be.
     pub fn differs(&self, what: String) {
         self.differences.lock().push(what);
     }

@@ -115,7 +115,7 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(crate) struct FaultBox {
     armed: Mutex<Vec<Armed>>,
-    /// Told of every replacement, for the requests that are held.
+    /// Notified of every replacement, for the requests that are held.
     replaced: watch::Sender<()>,
     /// The keys of the requests that are held now.
     held: Mutex<Vec<String>>,

@@ -13,7 +13,7 @@ use super::support::{
 /// Jobs that wait.
 const MANY: usize = 10_000;
 /// Waiters that are shown what they wait for.
-const TOLD: u64 = 50;
+const REPORTED: u64 = 50;
 /// Longest that one test may take, on a machine that others use too.
 const TIMEOUT: Duration = Duration::from_mins(10);
 
@@ -82,15 +82,15 @@ async fn until_begun(harness: &ManyJobs, attempts: u64) {
 fn assert_is_cheap(calls: &Calls, granted: u64) {
     println!("opening {granted} unit(s) before {MANY} waiters: {calls:?}");
     // The markers are edited twice each.
-    assert!(times(calls, "update", "videojobs") <= TOLD + 4 * granted + 4, "{calls:?}");
+    assert!(times(calls, "update", "videojobs") <= REPORTED + 4 * granted + 4, "{calls:?}");
     assert!(times(calls, "get", "videojobs") <= 4 * granted, "{calls:?}");
     // Who was overtaken asks once more.
     assert!(times(calls, "get", "provideraccounts") <= 4 * granted + 4, "{calls:?}");
     assert!(times(calls, "update", "provideraccounts") <= 6 * granted + 4, "{calls:?}");
-    assert!(times(calls, "create", "events") <= TOLD + 4 * granted + 4, "{calls:?}");
+    assert!(times(calls, "create", "events") <= REPORTED + 4 * granted + 4, "{calls:?}");
     assert!(times(calls, "create", "jobs") == granted, "{calls:?}");
     let others: u64 = calls.iter().filter(|((verb, _), _)| *verb != "watch").map(|(_, times)| times).sum();
-    assert!(others <= 3 * TOLD + 40 * granted, "{calls:?}");
+    assert!(others <= 3 * REPORTED + 40 * granted, "{calls:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,7 +99,7 @@ async fn a_unit_that_opens_costs_what_is_granted_and_fifty_more() {
         let harness = waiting(&json!({"quotas": quota(1)}), &spent(1, clock::now())).await;
         let calls = harness.server.calls();
         println!("an operator that begins before {MANY} waiters: {calls:?}");
-        assert!(times(&calls, "update", "videojobs") <= TOLD + 4, "{calls:?}");
+        assert!(times(&calls, "update", "videojobs") <= REPORTED + 4, "{calls:?}");
         assert_eq!(times(&calls, "get", "provideraccounts"), 0, "{calls:?}");
 
         harness.edit("provideraccounts", ACCOUNT, |spec| spec["quotas"] = quota(2));

@@ -112,18 +112,18 @@ async fn behind_a_proxy_that_logs_people_in_pages_media_and_the_stream_work_as_w
     .await;
 }
 
-/// Whether the film played, its player moved to another place of it, a price was told, and the held job's page followed it.
+/// Whether the film played, its player moved to another place of it, a price was shown, and the held job's page followed it.
 fn works(report: &Value) -> anyhow::Result<()> {
     let seen = &report["film"];
     let (at, length) = (seen["at"].as_f64().unwrap_or_default(), seen["of"].as_f64().unwrap_or_default());
     ensure!(at > length / 2.0 && length > 0.0, "the film does not play from its middle: {seen}");
     let estimate = report["estimate"].as_str().unwrap_or_default();
-    for told in [
+    for shown in [
         "The 2 films would cost about $",
         "12 of the quota clips of grok, which has 3 left",
         "if nobody else asks",
     ] {
-        ensure!(estimate.contains(told), "it does not tell {told:?}: {estimate}");
+        ensure!(estimate.contains(shown), "it does not show {shown:?}: {estimate}");
     }
     let resumed = &report["resumed"];
     let reported = (&resumed["before"], &resumed["same_page"], &resumed["faults"]);

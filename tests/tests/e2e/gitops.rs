@@ -23,7 +23,7 @@ use videofactory_tests::e2e::{site, wait};
 use videofactory_tests::fakes::{Effect, Fault, Service};
 use videofactory_tests::{r2_proxy, root};
 
-/// Fails unless the object stands as the one of this name that is known of its kind; or writes that one again.
+/// Fails unless the object has the state of the one of this name that is known of its kind; or writes that one again.
 async fn is_known(env: &TestEnv, kind: &str, name: &str, known: &str) -> anyhow::Result<()> {
     let text = ask(&["-n", &env.namespace, "get", kind, name, "-o", "yaml"]).await?;
     let text = text.replace(&env.namespace, "films");

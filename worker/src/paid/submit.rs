@@ -430,7 +430,7 @@ impl Account {
     }
 }
 
-/// Whether what was looked up under an id of ours is not with the service, so that it is submitted anew if it may be.
+/// Whether what was looked up under an id of ours is not with the service, so that it is submitted again if it may be.
 fn never_arrived(ended: &Result<(), StepError>) -> bool {
     matches!(ended, Err(StepError::AskProvider(ProviderError::NotFound { .. })))
 }

@@ -57,7 +57,7 @@ pub trait VideoSite: Send + Sync {
 /// Somebody who is informed of finished films.
 #[async_trait]
 pub trait Announcer: Send + Sync {
-    /// Tells of a film; may be repeated with the same key.
+    /// Announces a film; may be repeated with the same key.
     async fn announce(&self, announcement: &Announcement, key: &str) -> Result<(), ProviderError>;
 }
 

@@ -89,7 +89,7 @@ pub(super) async fn to_site(
     record::keep(context, &target.name, &film.sha256, publication).await
 }
 
-/// Tells somebody of the film.
+/// Announces the film to somebody.
 pub(super) async fn to_announcer(
     context: &Context,
     target: &PublishTarget,

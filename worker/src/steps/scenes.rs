@@ -27,7 +27,7 @@ pub trait SceneWork: Sync {
     /// The scene's entry, if its artifacts are there.
     fn find(&self, scene: &Scene) -> impl Future<Output = Result<Option<Self::Entry>, StepError>> + Send;
 
-    /// Told of the scenes that are missing, before any of them is made.
+    /// Notified of the scenes that are missing, before any of them is made.
     fn begin(&self, missing: &[&Scene]) -> impl Future<Output = Result<(), StepError>> + Send {
         let _ = missing;
         std::future::ready(Ok(()))

@@ -145,12 +145,12 @@ mod tests {
         for seconds in [12, 13, 14, 15] {
             assert!(judged(&[SPOKEN], "en", seconds).is_empty(), "{seconds} s");
         }
-        for (seconds, told) in [(10, "too long"), (20, "too short")] {
+        for (seconds, wanted) in [(10, "too long"), (20, "too short")] {
             let found = judged(&[SPOKEN], "en-US", seconds);
             assert!(matches!(found[..], [Fault::Length { .. }]), "{found:?}");
             let message = found[0].to_string();
             assert!(
-                message.contains(told) && message.contains(&format!("{seconds} s are asked for")),
+                message.contains(wanted) && message.contains(&format!("{seconds} s are asked for")),
                 "{message}"
             );
         }

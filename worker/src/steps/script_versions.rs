@@ -1,4 +1,4 @@
-//! A script that is bought. What comes is judged as it would be spoken, and asked for anew, at most twice, with what is
+//! A script that is bought. What comes is judged as it would be spoken, and asked for again, at most twice, with what is
 //! wrong with it: each version is a paid request of its own, with its slots and its unit of the account's quota. The best
 //! version is the script.
 
@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::outcome::StepError;
 use crate::paid::{Answer, PaidRequest};
 
-/// How often what was written is asked for anew.
+/// How often what was written is asked for again.
 const MAX_REVISIONS: u32 = 2;
 
 /// Buys the script that this is the digest of. Versions that earlier attempts have bought are read, not bought again.
@@ -52,7 +52,7 @@ pub(super) async fn buy_best(
         revision = Some(Revision { script, faults });
     }
     best.map(|(_, script)| script)
-        .ok_or_else(|| StepError::Break("no script was bought, and no error told".to_owned()))
+        .ok_or_else(|| StepError::Break("no script was bought, and no error reported".to_owned()))
 }
 
 /// What is wrong with a script as it would be spoken.
@@ -125,7 +125,7 @@ impl<'a> Version<'a> {
         let progress = &self.context.progress;
         if self.number > 0 {
             progress.say(0.5, "asking for a better script");
-            // With a scene to count, the operator is told that one more submission is needed.
+            // With a scene to count, the operator learns that one more submission is needed.
             progress.begin_scenes(1);
         }
         let submitted = self.external.account.submit(self).await;

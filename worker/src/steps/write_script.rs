@@ -126,12 +126,12 @@ async fn remark(
     let narrations: Vec<&str> = storyboard.scenes.iter().map(|scene| scene.narration.as_str()).collect();
     let faults = script_review::faults(&narrations, language, script_request(context).await?.target);
     // A scene may be silent because somebody wants it so.
-    let told: Vec<String> = faults
+    let reported: Vec<String> = faults
         .iter()
         .filter(|fault| !matches!(fault, Fault::Silent { .. }))
         .map(ToString::to_string)
         .collect();
-    Ok((!told.is_empty()).then(|| told.join(", ")))
+    Ok((!reported.is_empty()).then(|| reported.join(", ")))
 }
 
 async fn script_request(context: &Context) -> Result<ScriptRequest, StepError> {

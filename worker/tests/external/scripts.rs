@@ -1,4 +1,4 @@
-//! Scripts that are bought: judged as they would be spoken, and asked for anew with what is wrong.
+//! Scripts that are bought: judged as they would be spoken, and asked for again with what is wrong.
 
 use std::sync::Arc;
 
@@ -40,8 +40,8 @@ fn film_of<'a>(studio: &'a Studio, service: &FakeService) -> Film<'a> {
     film
 }
 
-/// What is wrong, as the writer was told with each request.
-fn told(service: &FakeService) -> Vec<Vec<String>> {
+/// What is wrong, as the writer was shown with each request.
+fn faults_shown(service: &FakeService) -> Vec<Vec<String>> {
     let faults = |revision: &videofactory_providers::Revision| revision.faults.clone();
     let recorded = service.recorded();
     recorded.scripts.iter().map(|request| request.revision.as_ref().map(faults).unwrap_or_default()).collect()
@@ -54,9 +54,9 @@ async fn a_script_of_the_wrong_length_is_asked_for_again_with_what_is_wrong() {
     let mut film = film_of(&studio, &service);
     let made = film.make(StepName::WriteScript).await;
     assert_eq!((spent(&made), made.message.as_str()), (3, "the storyboard has 3 scenes"));
-    let told = told(&service);
-    assert_eq!((told.len(), told[0].len(), told[1].len(), told[2].len()), (3, 0, 1, 1), "{told:?}");
-    assert!(told[1][0].contains("too short") && told[2][0].contains("too long"), "{told:?}");
+    let shown = faults_shown(&service);
+    assert_eq!((shown.len(), shown[0].len(), shown[1].len(), shown[2].len()), (3, 0, 1, 1), "{shown:?}");
+    assert!(shown[1][0].contains("too short") && shown[2][0].contains("too long"), "{shown:?}");
     let storyboard: Storyboard = film.document(StepName::WriteScript).await;
     assert!(!storyboard.title.starts_with("Too "), "{}", storyboard.title);
 
@@ -90,10 +90,10 @@ async fn another_version_waits_for_quota_of_its_own_and_what_was_bought_is_not_b
     film.allowance.submissions = 1;
     let first = film.run(StepName::WriteScript).await;
     assert_eq!((first.exit, spent(&first)), (ExitCode::TryLater, 1), "{}", first.message);
-    assert_eq!(first.scenes.unwrap().left, Some(1), "the operator is not told that one more is needed");
+    assert_eq!(first.scenes.unwrap().left, Some(1), "the operator does not learn that one more is needed");
     let second = film.make(StepName::WriteScript).await;
     assert_eq!((spent(&second), service.recorded().scripts.len()), (1, 2));
-    assert!(told(&service)[1][0].contains("too short"), "{:?}", told(&service));
+    assert!(faults_shown(&service)[1][0].contains("too short"), "{:?}", faults_shown(&service));
     assert_eq!(second.scenes.unwrap().left, None, "another script would be taken for bought");
 }
 

@@ -111,7 +111,7 @@ impl Guard {
         pairs.any(|(name, value)| name == self.cookie && self.is_session(value))
     }
 
-    /// Tells a page of its own the token, which it shows to change something: another page cannot ask.
+    /// Gives a page of its own the token, which it shows to change something: another page cannot ask.
     fn session_token(&self) -> Response {
         ([(CACHE_CONTROL, "no-store")], Json(json!({"token": self.session}))).into_response()
     }

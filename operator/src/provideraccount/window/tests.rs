@@ -293,7 +293,7 @@ enum Press {
     Passes(i64),
     QuotaUse(i64),
     Spends(usize, i64),
-    Tells(usize),
+    Reports(usize),
     GivesBack(usize),
 }
 
@@ -302,7 +302,7 @@ fn press() -> impl Strategy<Value = Press> {
         4 => prop::sample::select(vec![1, 2, 3, 5, 8, 13, 30, 37, 40]).prop_map(Press::Passes),
         6 => (0_i64..11).prop_map(Press::QuotaUse),
         8 => (0_usize..4, 0_i64..5).prop_map(|(which, later)| Press::Spends(which, later)),
-        6 => (0_usize..4).prop_map(Press::Tells),
+        6 => (0_usize..4).prop_map(Press::Reports),
         1 => (0_usize..4).prop_map(Press::GivesBack),
     ]
 }
@@ -355,7 +355,7 @@ impl Pressed {
                     self.service.count(now)?;
                 }
             }
-            Press::Tells(which) => {
+            Press::Reports(which) => {
                 let reported =
                     |taken: &Taken| taken.reported_at.is_some_and(|reported_at| reported_at <= self.now + 1);
                 let ready: Vec<usize> =

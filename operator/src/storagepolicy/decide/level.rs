@@ -85,7 +85,7 @@ impl Draft<'_> {
         AFTER_FAILURE.saturating_mul(1 << doublings)
     }
 
-    /// Tells of a level that was reached.
+    /// Reports a level that was reached.
     pub(super) fn report_level(&mut self) {
         let before = self.before.level.unwrap_or_default();
         let Some(level) = self.status.level.filter(|level| *level > before) else { return };

@@ -179,7 +179,7 @@ pub(super) fn written(object: &ObjectInfo) -> u32 {
     seconds.unwrap_or(u32::MAX)
 }
 
-/// Tells keys that come again. As long as they come in order none can: no key is looked up.
+/// Recognises keys that come again. As long as they come in order none can: no key is looked up.
 #[derive(Default)]
 struct Once {
     last: String,

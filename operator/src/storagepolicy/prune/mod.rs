@@ -105,7 +105,7 @@ pub async fn measure(bucket: &Bucket) -> Result<Measured, StorageError> {
 enum End {
     /// It was asked to stop.
     Stopped,
-    /// Going on would have failed too, or could not be answered for.
+    /// To continue would have failed too, or could not be answered for.
     Failed(String),
 }
 

@@ -49,7 +49,7 @@ fn a_listing_takes_in_what_was_counted_before_it_and_not_what_came_during_it() {
     registry.count(P, &bytes(10), at("2026-01-01T00:00:00Z"));
     registry.begin(P, RunningTask::Measuring, CancellationToken::new(), &[]);
     registry.count(P, &bytes(3), at("2026-01-01T00:00:00Z"));
-    // Told in the middle: the listing's own figure replaces it all the same.
+    // Reported in the middle: the listing's own figure replaces it all the same.
     let seen = snapshot(&registry);
     registry.acknowledge(P, &seen, true, true, now);
     registry.count(P, &bytes(4), at("2026-01-01T00:00:00Z"));

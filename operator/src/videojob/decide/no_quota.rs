@@ -33,7 +33,7 @@ pub(super) fn without_quota(draft: &Draft<'_>, name: StepName, outcome: &StepOut
     })
 }
 
-/// Tells a person of a service that refuses again after each wait that it asked for, while nothing comes of it.
+/// Informs a person of a service that refuses again after each wait that it asked for, while nothing comes of it.
 pub(super) fn report(draft: &mut Draft<'_>, name: StepName, outcome: &StepOutcome) {
     let Some(limit) = &outcome.rate_limit else { return };
     let hits = draft.step(name).and_then(|step| step.rate_limit.as_ref()?.hits).unwrap_or_default();

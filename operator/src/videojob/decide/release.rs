@@ -31,7 +31,7 @@ pub(super) fn release(draft: &mut Draft<'_>) {
     }
 }
 
-/// Tells what the run has cost.
+/// Writes down what the run has cost.
 pub(super) fn report_paid(draft: &mut Draft<'_>) {
     let paid = paid(&draft.status);
     if paid != Money::ZERO {

@@ -90,7 +90,7 @@ fn is_new(
     true
 }
 
-/// Tells once of each request that cannot be read.
+/// Reports each request that cannot be read, once.
 fn refuse(draft: &mut Draft<'_>) {
     for error in draft.unreadable.clone() {
         let (ReadRequestError::ReadTime { annotation, .. }

@@ -81,7 +81,7 @@ fn every_uid_gives_an_id_that_keys_take() {
 
 /// A letter that a language model misspelt, a byte order mark, an override of the direction, and the start of a colour.
 const GIVEN: &str = "caf\0e9\u{feff},\n\tb\u{202e}a\u{1b}r";
-const TOLD: &str = "café,\n\tbar";
+const CLEANED: &str = "café,\n\tbar";
 
 #[test]
 fn characters_that_are_no_text_reach_no_step() {
@@ -97,8 +97,8 @@ fn characters_that_are_no_text_reach_no_step() {
     });
     harness.observed.channel = Found::Here(Box::new(serde_json::from_value(channel).unwrap()));
     let given = given_to_the_writer(&mut harness);
-    assert_eq!(given.overrides[0].narration.as_deref(), Some(TOLD));
-    assert_eq!(given.overrides[0].image_prompt.as_deref(), Some(TOLD));
+    assert_eq!(given.overrides[0].narration.as_deref(), Some(CLEANED));
+    assert_eq!(given.overrides[0].image_prompt.as_deref(), Some(CLEANED));
     harness.run_to_rest();
     assert_eq!((harness.phase(), harness.inputs.len()), (Phase::Succeeded, 6));
     let reported: Vec<(StepName, Value)> = harness
@@ -112,7 +112,7 @@ fn characters_that_are_no_text_reach_no_step() {
     let all = |path: &str| -> Vec<StepName> {
         let holds = reported
             .iter()
-            .filter(|(_, reported)| reported.pointer(path).and_then(Value::as_str) == Some(TOLD));
+            .filter(|(_, reported)| reported.pointer(path).and_then(Value::as_str) == Some(CLEANED));
         holds.map(|(step, _)| *step).collect()
     };
     assert_eq!(all("/topic"), [SCRIPT, StepName::PublishVideo]);
@@ -128,7 +128,7 @@ fn a_storyboard_of_ones_own_is_rid_of_characters_that_are_no_text() {
     let given = given_to_the_writer(&mut Harness::new(json!({"scenes": [scene]})));
     let scene = &given.scenes[0];
     for text in [&scene.narration, &scene.image_prompt, &scene.camera] {
-        assert_eq!(text.as_deref(), Some(TOLD));
+        assert_eq!(text.as_deref(), Some(CLEANED));
     }
 }
 

@@ -13,6 +13,7 @@ use super::{ExitCode, MAX_OUTCOME_BYTES, StepInput, VERSION, is_zero};
 use crate::digest::Digest;
 use crate::files_written::FilesWrittenByKind;
 use crate::scenes::SceneSet;
+use crate::text::shorten;
 
 /// Most characters of an outcome's message.
 const MAX_MESSAGE_CHARACTERS: usize = 600;
@@ -246,13 +247,6 @@ impl StepOutcome {
     pub fn from_message(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().filter(|outcome: &Self| outcome.version == VERSION)
     }
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// Which scenes an attempt has, by place in the storyboard.

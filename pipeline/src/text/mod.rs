@@ -63,6 +63,15 @@ pub fn line(text: &str) -> String {
     clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// At most so many characters of the text; the last of one that was cut shows it.
+#[must_use]
+pub fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// Every text within a value, cleaned; names of fields stay.
 #[must_use]
 pub fn clean_value(value: Value) -> Value {

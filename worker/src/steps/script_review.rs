@@ -79,7 +79,7 @@ pub(super) fn faults(narrations: &[&str], language: &str, target: Duration) -> V
             let letters: String =
                 sentence.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
             if letters.chars().count() >= SHORT_SENTENCE && !said.insert(letters) {
-                faults.push(Fault::Repeated(shortened(&sentence)));
+                faults.push(Fault::Repeated(text::shorten(&sentence, MAX_NAMED)));
             }
         }
     }
@@ -119,13 +119,6 @@ fn sentences(narration: &str) -> Vec<String> {
         all.push(open);
     }
     all
-}
-
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= MAX_NAMED {
-        return text.to_owned();
-    }
-    text.chars().take(MAX_NAMED - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ fn from_script(context: &Context, script: Script, omitted: &mut Omitted) -> Stor
         scenes.push(from_written(id.unwrap_or_else(|| default_id(place)), &names, written));
     }
     Storyboard {
-        title: shorten(&script.title),
+        title: text::shorten(&script.title, MAX_TITLE_CHARACTERS),
         description: script.description,
         tags: script.tags,
         language: context.input.settings.language.clone(),
@@ -219,19 +219,12 @@ fn from_spec(context: &Context, given: &GivenScenes) -> Storyboard {
         scene.image_prompt.clone_from(subject);
     }
     Storyboard {
-        title: shorten(&title),
+        title: text::shorten(&title, MAX_TITLE_CHARACTERS),
         description: topic.to_owned(),
         tags: Vec::new(),
         language: context.input.settings.language.clone(),
         scenes,
     }
-}
-
-fn shorten(title: &str) -> String {
-    if title.chars().count() <= MAX_TITLE_CHARACTERS {
-        return title.to_owned();
-    }
-    title.chars().take(MAX_TITLE_CHARACTERS - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod http;
 pub mod huggingface;
 pub mod image;
 mod json;
+pub mod language;
 pub mod openai_compatible;
 pub mod pace;
 pub mod prices;

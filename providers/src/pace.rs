@@ -1,6 +1,8 @@
 //! How long a text takes to say, by language: what writers aim at, and what their scripts are judged by. Measured on the
 //! embedded voices at normal speed; real voices are near it.
 
+use crate::language;
+
 /// The time at a sentence's end, in seconds.
 const SENTENCE_PAUSE: f64 = 0.42;
 /// The time at a comma, in seconds.
@@ -32,7 +34,7 @@ impl Pace {
     /// The pace of a language with this BCP-47 tag; `None` where it was not measured.
     #[must_use]
     pub fn of(language: &str) -> Option<Self> {
-        let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+        let primary = language::primary(language);
         let known = LETTER_SECONDS.iter().find(|(name, _)| *name == primary)?;
         Some(Self { letter_seconds: known.1 })
     }

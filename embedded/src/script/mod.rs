@@ -12,6 +12,7 @@ mod topic;
 
 use videofactory_providers::capability::{Script, ScriptRequest, ScriptScene};
 use videofactory_providers::error::ProviderError;
+use videofactory_providers::language;
 use videofactory_providers::pace::{Pace, SCENE_PAUSE};
 
 use self::facts::{BANKS, Fact};
@@ -112,7 +113,7 @@ pub(super) fn languages() -> impl Iterator<Item = &'static str> {
 }
 
 fn phrases_for(language: &str) -> Result<(&'static Phrases, Pace), ProviderError> {
-    let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let primary = language::primary(language);
     let phrases = languages::LANGUAGES.iter().find(|(name, _)| *name == primary).map(|(_, phrases)| *phrases);
     phrases.zip(Pace::of(language)).ok_or_else(|| {
         let known: Vec<&str> = self::languages().collect();

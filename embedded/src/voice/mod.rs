@@ -14,6 +14,7 @@ mod reading;
 
 use videofactory_providers::capability::{NarrationRequest, Speech, TimingLevel, WordTiming};
 use videofactory_providers::error::ProviderError;
+use videofactory_providers::language;
 use videofactory_providers::wav::Sound;
 use videofactory_providers::words::{self, Word};
 
@@ -137,7 +138,7 @@ async fn choose(language: &str, wanted: &str) -> Result<Voice, ProviderError> {
 
 /// One of the voices that need no model.
 async fn choose_quick(language: &str, wanted: &str) -> Result<Voice, ProviderError> {
-    let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let primary = language::primary(language);
     let is_variant = espeak::VARIANTS.contains(&wanted);
     let is_default = wanted.is_empty() || wanted == ESPEAK_VOICE;
     if primary == "en" && wanted != ESPEAK_VOICE && !is_variant {

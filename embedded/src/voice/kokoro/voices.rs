@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use videofactory_providers::language;
+
 /// Where the worker's image has the model.
 const FOLDER: &str = "/usr/share/videofactory/kokoro";
 /// Names another folder.
@@ -135,8 +137,9 @@ pub(in crate::voice) fn names(language: &str) -> Vec<String> {
     names
 }
 
+/// Mandarin has two primary subtags.
 fn primary(language: &str) -> String {
-    let primary = language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let primary = language::primary(language);
     if primary == "cmn" { "zh".to_owned() } else { primary }
 }
 

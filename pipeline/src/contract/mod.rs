@@ -6,6 +6,7 @@ mod exit;
 mod grace;
 mod input;
 mod outcome;
+mod remark;
 mod trace;
 
 pub use carry::{Carried, MAX_PART_BYTES, ReadInput, in_parts, part_name};
@@ -17,6 +18,7 @@ pub use input::{
 pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
 };
+pub use remark::{remark_of, with_remark};
 pub use trace::{ParseTraceparentError, Part, RunTrace, SpanId, TRACEPARENT_VARIABLE, TraceId, Traceparent};
 
 /// The version of this contract.
@@ -55,9 +57,6 @@ pub const REFERRED_FILE: &str = "/var/run/videofactory/given/input.json";
 pub const WORK_DIR: &str = "/work";
 /// Where the outcome is written for Kubernetes to keep.
 pub const TERMINATION_FILE: &str = "/dev/termination-log";
-
-/// Stands in a step's message between what was done and what a person should know of it.
-pub const REMARK: &str = "; ";
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(value: &u32) -> bool {

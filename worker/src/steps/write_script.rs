@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use videofactory_embedded::Embedded;
-use videofactory_pipeline::contract::{self, GivenScenes};
+use videofactory_pipeline::contract::{GivenScenes, with_remark};
 use videofactory_pipeline::inputs::{FilmInputs, script_digest};
 use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
 use videofactory_pipeline::{documents, text};
@@ -49,11 +49,10 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     // That no submission is left for this script must not be taken for what another one needs.
     context.progress.begin_scenes(u32::try_from(scenes).unwrap_or(u32::MAX));
     let remark = remark(context, external.is_some(), &storyboard).await?;
-    let said = [Some(format!("the storyboard has {scenes} scenes")), remark];
     Ok(Made {
         output: Some(output),
         model,
-        message: said.into_iter().flatten().collect::<Vec<_>>().join(contract::REMARK),
+        message: with_remark(&format!("the storyboard has {scenes} scenes"), remark.as_deref()),
         note: omitted.sentence(),
         ..Made::default()
     })

@@ -4,7 +4,7 @@ use videofactory_client::price::Price;
 use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::videojob::Demand;
 use videofactory_crds::{StepName, VideoJob, requests};
-use videofactory_pipeline::contract::{REMARK, StepOutcome};
+use videofactory_pipeline::contract::{StepOutcome, remark_of, with_remark};
 
 use super::super::model::PodProblem;
 use super::super::verdict::Verdict;
@@ -96,15 +96,14 @@ pub(super) fn annotate_command(job: &VideoJob, annotation: &str, value: &str) ->
 pub(super) fn finished_message(draft: &Draft<'_>) -> String {
     let film = draft.status.artifacts.as_ref().and_then(|artifacts| artifacts.video.as_ref());
     let made = film.map_or_else(|| "done".to_owned(), |film| format!("the film is {}", film.key));
-    made + &script_remark(draft)
+    with_remark(&made, script_remark(draft))
 }
 
-/// What a person should know of the script, if anything, as the end of a sentence: whoever looks at the film alone would
-/// not see that its text says nothing.
-pub(super) fn script_remark(draft: &Draft<'_>) -> String {
-    let step = draft.step(StepName::WriteScript).filter(|step| step.state.is_some_and(StepState::is_done));
-    let message = step.and_then(|step| step.message.as_deref()).unwrap_or_default();
-    message.split_once(REMARK).map(|(_, remark)| format!("{REMARK}{remark}")).unwrap_or_default()
+/// What a person should know of the script, if anything: whoever looks at the film alone would not see that its text says
+/// nothing.
+pub(super) fn script_remark<'a>(draft: &'a Draft<'_>) -> Option<&'a str> {
+    let step = draft.step(StepName::WriteScript).filter(|step| step.state.is_some_and(StepState::is_done))?;
+    step.message.as_deref().and_then(remark_of)
 }
 
 /// What is gone, what it costs to make it again, how a person says so, and what else there is to do.

@@ -73,6 +73,7 @@ mod tests;
 use jiff::Timestamp;
 use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::{StepName, VideoJob, bounds};
+use videofactory_pipeline::contract::with_remark;
 
 use self::announce::announce;
 use self::draft::Draft;
@@ -147,6 +148,6 @@ fn published(draft: &Draft<'_>) -> Option<Verdict> {
     } else {
         ""
     };
-    let message = format!("published{note}{}", script_remark(draft));
+    let message = with_remark(&format!("published{note}"), script_remark(draft));
     Some(Verdict::Succeeded { reason: VideoJobReason::Completed, message })
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use videofactory_crds::condition::ConditionType;
 use videofactory_crds::{StepName, requests};
-use videofactory_pipeline::contract::{ExitCode, REMARK, RateLimit, SceneReport, StepOutcome};
+use videofactory_pipeline::contract::{ExitCode, RateLimit, SceneReport, StepOutcome, with_remark};
 
 use super::super::testing::Harness;
 use super::quota_request::{close_grants, demand, film, grant, grok, name_as_first, until_animation};
@@ -67,7 +67,7 @@ fn a_script_that_says_nothing_of_its_topic_is_reported_with_the_film() {
     let mut harness = Harness::topic();
     harness.converge();
     harness.end_reported(StepName::WriteScript, ExitCode::Done, |outcome| {
-        outcome.message = format!("the storyboard has 3 scenes{REMARK}it would fit any topic");
+        outcome.message = with_remark("the storyboard has 3 scenes", Some("it would fit any topic"));
     });
     harness.run_to_rest();
     assert!(harness.message().ends_with("; it would fit any topic"), "{}", harness.message());

@@ -30,12 +30,12 @@ use videofactory_pipeline::timeline::{Frames, SceneNeeds, Span, Timeline, srt, v
 use self::captions::{Captions, title};
 pub use self::error::FilmError;
 use self::request::{
-    AudioSource, CaptionMode, CheckResult, Format, Part, SectionFile, Sidecar, TransitionKind,
+    AudioSource, CaptionMode, CheckResult, Format, SceneRole, SectionFile, Sidecar, TransitionKind,
 };
 pub use self::request::{Film, FilmRequest};
 use self::sound::heard::Heard;
 use self::watch::Watch;
-use self::watermark::Mark;
+use self::watermark::PlacedWatermark;
 
 /// Seconds of a clip that opens or closes films, `what` in messages. Refuses what no film can have there.
 pub async fn clip_seconds(what: &str, path: &Path) -> Result<f64, FilmError> {
@@ -76,13 +76,14 @@ pub async fn assemble(
     let (sidecar, burned) = files.unwrap_or_default();
     stages.end("prepare");
     progress(0.03);
-    let (timeline, sources, mark) = (&prepared.timeline, &prepared.sources, prepared.mark.as_ref());
+    let (timeline, sources) = (&prepared.timeline, &prepared.sources);
+    let watermark = prepared.watermark.as_ref();
     let mut master = sound::mix_film(request, timeline, sources, &mut prepared.voices, work).await?;
     stages.end("sound");
     progress(0.08);
-    let studio = render::Studio { request, timeline, sources, mark, work, out: dir };
+    let studio = render::Studio { request, timeline, sources, watermark, work, out: dir };
     let share = |share| progress(0.08 + 0.80 * share);
-    let mut watch = Watch::new(request, mark.map(|mark| mark.place));
+    let mut watch = Watch::new(request, watermark.map(|watermark| watermark.place));
     let sections = studio.sections(captions, &mut watch, share, rendered).await?;
     stages.end("picture");
     let (path, heard) = loop {
@@ -142,7 +143,8 @@ pub async fn rehearse(
     for format in formats {
         let request = &FilmRequest { format: *format, ..request.clone() };
         prepared.captions = Captions::set(request, &prepared.timeline, &prepared.voices.speech)?;
-        prepared.mark = Mark::read(request, prepared.captions.as_ref(), &mut prepared.notes).await?;
+        let captions = prepared.captions.as_ref();
+        prepared.watermark = PlacedWatermark::read(request, captions, &mut prepared.notes).await?;
         checks.extend(checks::rehearsed(&prepared.plan(request, work), &heard).await?);
     }
     std::fs::remove_dir_all(work).map_err(FilmError::file("remove", work))?;
@@ -155,7 +157,7 @@ struct Prepared {
     voices: sound::Voices,
     timeline: Timeline,
     captions: Option<Captions>,
-    mark: Option<Mark>,
+    watermark: Option<PlacedWatermark>,
     notes: Vec<String>,
 }
 
@@ -168,8 +170,8 @@ impl Prepared {
         let timeline = lay_out(request, &sources, &voices)?;
         let captions = Captions::set(request, &timeline, &voices.speech)?;
         let mut notes = captions.as_ref().map(|set| set.notes.clone()).unwrap_or_default();
-        let mark = Mark::read(request, captions.as_ref(), &mut notes).await?;
-        Ok(Self { sources, voices, timeline, captions, mark, notes })
+        let watermark = PlacedWatermark::read(request, captions.as_ref(), &mut notes).await?;
+        Ok(Self { sources, voices, timeline, captions, watermark, notes })
     }
 
     fn plan<'a>(&'a self, request: &'a FilmRequest, work: &'a Path) -> checks::Plan<'a> {
@@ -179,7 +181,7 @@ impl Prepared {
             sources: &self.sources,
             speech: &self.voices.speech,
             captions: self.captions.as_ref(),
-            mark: self.mark.as_ref().map(|mark| mark.place),
+            watermark: self.watermark.as_ref().map(|watermark| watermark.place),
             work,
         }
     }
@@ -213,7 +215,9 @@ fn validate(request: &FilmRequest) -> Result<(), FilmError> {
         );
     }
     let story = &request.scenes[request.story()];
-    if story.iter().any(|scene| scene.part != Part::Story) || story.is_empty() != request.scenes.is_empty() {
+    if story.iter().any(|scene| scene.role != SceneRole::Story)
+        || story.is_empty() != request.scenes.is_empty()
+    {
         return refuse(
             "an intro must come first, an outro last, and scenes between them".to_owned(),
             "put the intro first, the outro last, and scenes between them",
@@ -267,10 +271,12 @@ fn lay_out(
         .enumerate()
         .map(|(place, scene)| {
             // A clip whose own sound is heard is shown whole.
-            let own = match (scene.part, request.audio.source, sources.clips.get(place)) {
-                (Part::Story, AudioSource::Clips, Some(Some(clip))) => clip.seconds - crossfade,
+            let own = match (scene.role, request.audio.source, sources.clips.get(place)) {
+                (SceneRole::Story, AudioSource::Clips, Some(Some(clip))) => clip.seconds - crossfade,
                 // However short: without a length it would get that of a silent scene.
-                (Part::Intro | Part::Outro, _, Some(Some(clip))) => (clip.seconds - crossfade).max(SHORTEST),
+                (SceneRole::Intro | SceneRole::Outro, _, Some(Some(clip))) => {
+                    (clip.seconds - crossfade).max(SHORTEST)
+                }
                 _ => 0.0,
             };
             let least_seconds = if own > scene.min_seconds { own } else { scene.min_seconds };

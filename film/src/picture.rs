@@ -14,7 +14,7 @@ use super::probe::{Clip, RGB_TO_BT709};
 use super::request::{ClipFit, Format};
 use super::sniff;
 use super::watch::Size;
-use super::watermark::Laid;
+use super::watermark::Overlay;
 
 /// x264's preset. Three generations at medium look like one at this; it costs half.
 pub const PRESET: &str = "veryfast";
@@ -98,7 +98,7 @@ pub struct SectionPlan {
     pub shots: Vec<Shot>,
     /// What lies over them, below the captions.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub watermark: Option<Laid>,
+    pub watermark: Option<Overlay>,
     /// The ASS file burned in; empty for none.
     pub captions: String,
 }
@@ -126,8 +126,8 @@ impl SectionPlan {
         for shot in &self.shots {
             ffmpeg = ffmpeg.input(&["-threads", "1", "-an", "-sn"], shot.format, &shot.path);
         }
-        if let Some(mark) = &self.watermark {
-            ffmpeg = ffmpeg.input(&["-threads", "1", "-an", "-sn"], mark.format, &mark.path);
+        if let Some(overlay) = &self.watermark {
+            ffmpeg = ffmpeg.input(&["-threads", "1", "-an", "-sn"], overlay.format, &overlay.path);
         }
         let rate = self.format.fps.per_second();
         ffmpeg
@@ -169,12 +169,13 @@ impl SectionPlan {
             let _ = write!(graph, "[{place}:v:0]{filters}[p{place}];");
         }
         let mut joined = self.join(&mut graph);
-        if let Some(mark) = &self.watermark {
-            let filters = mark.filters(self.format.fps, self.frames);
-            let (place, left, top) = (self.shots.len(), mark.place.left, mark.place.top);
-            let _ = write!(graph, "[{place}:v:0]{filters}[mark];");
-            let _ = write!(graph, "[{joined}][mark]overlay=x={left}:y={top}:format=yuv420[marked];");
-            "marked".clone_into(&mut joined);
+        if let Some(overlay) = &self.watermark {
+            let filters = overlay.filters(self.format.fps, self.frames);
+            let (place, left, top) = (self.shots.len(), overlay.place.left, overlay.place.top);
+            let _ = write!(graph, "[{place}:v:0]{filters}[watermark];");
+            let _ =
+                write!(graph, "[{joined}][watermark]overlay=x={left}:y={top}:format=yuv420[watermarked];");
+            "watermarked".clone_into(&mut joined);
         }
         let captions = if self.captions.is_empty() { "" } else { "ass=section.ass:shaping=complex," };
         let _ = write!(graph, "[{joined}]{captions}format=yuv420p,split[out][look];");

@@ -16,11 +16,11 @@ use super::ffmpeg::{Ffmpeg, probe};
 use super::file_digest::digest_of;
 use super::picture::{PRESET, SectionPlan, Shot, Shown, fit_clip, link, timescale};
 use super::probe;
-use super::request::{CaptionMode, FilmRequest, Part, Picture, SectionFile, ThumbnailSource};
+use super::request::{CaptionMode, FilmRequest, Picture, SceneRole, SectionFile, ThumbnailSource};
 use super::sniff;
 use super::sound::pcm::Pcm;
 use super::watch::Watch;
-use super::watermark::{Laid, Mark};
+use super::watermark::{Overlay, PlacedWatermark};
 
 /// Raised when the same plan is rendered differently.
 const RENDERER: u32 = 3;
@@ -51,7 +51,7 @@ impl Sources {
             let what = scene.picture_name();
             let (Picture::Still { path, .. } | Picture::Clip { path }) = &scene.picture;
             let format = sniff::of(&what, path)?;
-            if scene.part != Part::Story && format.kind == sniff::Kind::Picture {
+            if scene.role != SceneRole::Story && format.kind == sniff::Kind::Picture {
                 let why = "it is a picture, and no clip".to_owned();
                 return Err(FilmError::ReadInput { what, path: path.clone(), why });
             }
@@ -80,7 +80,7 @@ pub struct Studio<'a> {
     /// What is in the pictures.
     pub sources: &'a Sources,
     /// What lies over the picture, if anything.
-    pub mark: Option<&'a Mark>,
+    pub watermark: Option<&'a PlacedWatermark>,
     /// For what is needed on the way.
     pub work: &'a Path,
     /// For what stays.
@@ -192,12 +192,12 @@ impl Studio<'_> {
     }
 
     /// The watermark in a section, if it is seen there.
-    fn laid(&self, within: Span) -> Option<Laid> {
+    fn overlay(&self, within: Span) -> Option<Overlay> {
         let story = self.request.story();
         let start = |scene: usize| self.timeline.scenes[scene].start;
         let appears = (story.start > 0).then(|| start(story.start));
         let leaves = (story.end < self.request.scenes.len()).then(|| start(story.end));
-        self.mark?.laid(within, self.timeline.crossfade, (appears, leaves))
+        self.watermark?.overlay(within, self.timeline.crossfade, (appears, leaves))
     }
 
     fn plan(&self, captions: Option<&Captions>, section: &Section) -> SectionPlan {
@@ -208,7 +208,7 @@ impl Studio<'_> {
             crossfade: self.timeline.crossfade,
             frames: section.frames,
             shots: section.parts.iter().map(|part| self.shot(part)).collect(),
-            watermark: self.laid(within),
+            watermark: self.overlay(within),
             captions: captions.map(|captions| captions.ass(within)).unwrap_or_default(),
         }
     }

@@ -68,7 +68,7 @@ pub struct Scene {
     pub id: String,
     /// What it is to the film.
     #[serde(default)]
-    pub part: Part,
+    pub role: SceneRole,
     /// What is seen.
     pub picture: Picture,
     /// What is done with a clip that is shorter than the scene; one that cannot be bought again is slowed.
@@ -87,7 +87,7 @@ pub struct Scene {
 
 /// What a scene is to its film.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Part {
+pub enum SceneRole {
     /// It tells of what the film is about.
     #[default]
     Story,
@@ -272,20 +272,30 @@ impl FilmRequest {
     /// Places of the scenes between intro and outro.
     #[must_use]
     pub fn story(&self) -> Range<usize> {
-        let is = |scene: Option<&Scene>, part| scene.is_some_and(|scene| scene.part == part);
-        let from = usize::from(is(self.scenes.first(), Part::Intro));
-        let to = self.scenes.len() - usize::from(is(self.scenes.last(), Part::Outro));
+        let is = |scene: Option<&Scene>, role| scene.is_some_and(|scene| scene.role == role);
+        let from = usize::from(is(self.scenes.first(), SceneRole::Intro));
+        let to = self.scenes.len() - usize::from(is(self.scenes.last(), SceneRole::Outro));
         from..to
     }
 }
 
 impl Scene {
-    /// A clip that opens or closes the film.
+    /// The clip that opens the film.
     #[must_use]
-    pub fn of_channel(part: Part, path: PathBuf) -> Self {
+    pub fn intro(path: PathBuf) -> Self {
+        Self::whole_clip("intro", SceneRole::Intro, path)
+    }
+
+    /// The clip that closes the film.
+    #[must_use]
+    pub fn outro(path: PathBuf) -> Self {
+        Self::whole_clip("outro", SceneRole::Outro, path)
+    }
+
+    fn whole_clip(id: &str, role: SceneRole, path: PathBuf) -> Self {
         Self {
-            id: if part == Part::Intro { "intro" } else { "outro" }.to_owned(),
-            part,
+            id: id.to_owned(),
+            role,
             picture: Picture::Clip { path },
             fit: ClipFit::Hold,
             voice: None,
@@ -297,10 +307,10 @@ impl Scene {
     /// What its picture is called in messages.
     #[must_use]
     pub fn picture_name(&self) -> String {
-        match self.part {
-            Part::Story => format!("the picture of scene {}", self.id),
-            Part::Intro => "the intro".to_owned(),
-            Part::Outro => "the outro".to_owned(),
+        match self.role {
+            SceneRole::Story => format!("the picture of scene {}", self.id),
+            SceneRole::Intro => "the intro".to_owned(),
+            SceneRole::Outro => "the outro".to_owned(),
         }
     }
 }

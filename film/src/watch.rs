@@ -39,7 +39,7 @@ pub struct Watch {
     /// Words that light up are no movement of the picture.
     captions: Range<usize>,
     /// Blocks across and down that a watermark covers, which would hide that a frame is black.
-    mark: Option<(Range<usize>, Range<usize>)>,
+    watermark: Option<(Range<usize>, Range<usize>)>,
     anchor: Vec<u8>,
     since: u64,
     /// Black frames.
@@ -134,14 +134,14 @@ impl Size {
 }
 
 impl Watch {
-    /// Before the first frame; `mark` is where a watermark stands.
+    /// Before the first frame; `watermark` is where one is.
     #[must_use]
-    pub fn new(request: &FilmRequest, mark: Option<Place>) -> Self {
+    pub fn new(request: &FilmRequest, watermark: Option<Place>) -> Self {
         let size = Size::of(request.format);
         Self {
             size,
             captions: caption_band(request, size),
-            mark: mark.map(|place| size.covered(request.format, place)),
+            watermark: watermark.map(|place| size.covered(request.format, place)),
             anchor: Vec::new(),
             since: 0,
             black: Vec::new(),
@@ -159,8 +159,8 @@ impl Watch {
     /// The next frame.
     pub fn see(&mut self, luma: &[u8]) {
         let frame = self.gists.len() as u64;
-        let darkness = match &self.mark {
-            Some(mark) => Darkness::of(&self.size.without(luma, mark)),
+        let darkness = match &self.watermark {
+            Some(covered) => Darkness::of(&self.size.without(luma, covered)),
             None => Darkness::of(luma),
         };
         if darkness.within(BLACK) {
@@ -243,15 +243,15 @@ mod tests {
         };
         let size = Size::of(format);
         let place = Place { left: 44, top: 30, width: 20, height: 10 };
-        let mark = size.covered(format, place);
-        assert_eq!(mark, (5..8, 3..5));
+        let covered = size.covered(format, place);
+        assert_eq!(covered, (5..8, 3..5));
         let mut luma = vec![16; size.bytes()];
         for (x, y) in [(5, 3), (7, 4)] {
             luma[y * 10 + x] = 235;
         }
         assert!(!Darkness::of(&luma).within(BLACK));
-        assert!(Darkness::of(&size.without(&luma, &mark)).within(BLACK));
+        assert!(Darkness::of(&size.without(&luma, &covered)).within(BLACK));
         luma[3 * 10 + 4] = 235;
-        assert!(!Darkness::of(&size.without(&luma, &mark)).within(BLACK), "light beside it is not seen");
+        assert!(!Darkness::of(&size.without(&luma, &covered)).within(BLACK), "light beside it is not seen");
     }
 }

@@ -29,9 +29,9 @@ pub struct Place {
     pub height: u32,
 }
 
-/// The watermark of a film.
+/// The watermark of a film, in its place.
 #[derive(Clone, Debug)]
-pub struct Mark {
+pub struct PlacedWatermark {
     /// Where it stands.
     pub place: Place,
     content: String,
@@ -43,7 +43,7 @@ pub struct Mark {
 /// The watermark in one section, fully decided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Laid {
+pub struct Overlay {
     /// Digest of the file's bytes.
     content: String,
     /// Where it stands.
@@ -64,7 +64,7 @@ pub struct Laid {
     pub format: sniff::Format,
 }
 
-impl Mark {
+impl PlacedWatermark {
     /// Reads the request's watermark and gives it its place; `None` without one. `notes` takes what became of its size.
     pub async fn read(
         request: &FilmRequest,
@@ -92,12 +92,12 @@ impl Mark {
     /// The watermark in these frames of the film, if it is seen there. With `appears` and `leaves` it comes and goes with
     /// the crossfades that begin in those frames of the film.
     #[must_use]
-    pub fn laid(
+    pub fn overlay(
         &self,
         within: Span,
         crossfade: Frames,
         (appears, leaves): (Option<Frames>, Option<Frames>),
-    ) -> Option<Laid> {
+    ) -> Option<Overlay> {
         // At a hard cut it changes between two frames, of which the fade's first shows it as it was.
         let fade = crossfade.max(Frames(1));
         let begins = |at: Frames| if crossfade == Frames(0) { at.less(Frames(1)) } else { at };
@@ -106,7 +106,7 @@ impl Mark {
             appears.is_some_and(|at| at >= within.to) || leaves.is_some_and(|at| at + fade <= within.from);
         let here = |at: &Frames| *at + fade > within.from && *at < within.to;
         let from_here = |at: Frames| at.less(within.from);
-        (!never).then(|| Laid {
+        (!never).then(|| Overlay {
             content: self.content.clone(),
             place: self.place,
             opacity: self.opacity,
@@ -119,7 +119,7 @@ impl Mark {
     }
 }
 
-impl Laid {
+impl Overlay {
     /// The filters that make so many frames of it.
     #[must_use]
     pub fn filters(&self, rate: FrameRate, frames: Frames) -> String {
@@ -211,8 +211,8 @@ mod tests {
         WatermarkLook { corner, width, ..WatermarkLook::default() }
     }
 
-    fn mark() -> Mark {
-        Mark {
+    fn watermark() -> PlacedWatermark {
+        PlacedWatermark {
             place: Place { left: 0, top: 0, width: 2, height: 2 },
             content: "c".to_owned(),
             opacity: 80,
@@ -268,19 +268,20 @@ mod tests {
     #[test]
     fn it_comes_after_the_intro_and_goes_with_the_outro() {
         let (intro_ends, outro_begins) = (Frames(60), Frames(300));
-        let laid = |from, to, crossfade| {
+        let overlay = |from, to, crossfade| {
             let within = Span { from: Frames(from), to: Frames(to) };
-            let seen = mark().laid(within, Frames(crossfade), (Some(intro_ends), Some(outro_begins)));
-            seen.map(|laid| (laid.appears, laid.leaves, laid.fade))
+            let seen = watermark().overlay(within, Frames(crossfade), (Some(intro_ends), Some(outro_begins)));
+            seen.map(|overlay| (overlay.appears, overlay.leaves, overlay.fade))
         };
-        assert_eq!(laid(0, 400, 12), Some((Some(Frames(60)), Some(Frames(300)), Frames(12))));
-        assert_eq!(laid(100, 200, 12), Some((None, None, Frames(12))));
-        assert_eq!(laid(200, 400, 12), Some((None, Some(Frames(100)), Frames(12))));
-        assert_eq!(laid(0, 60, 12), None);
-        assert_eq!(laid(312, 400, 12), None);
+        assert_eq!(overlay(0, 400, 12), Some((Some(Frames(60)), Some(Frames(300)), Frames(12))));
+        assert_eq!(overlay(100, 200, 12), Some((None, None, Frames(12))));
+        assert_eq!(overlay(200, 400, 12), Some((None, Some(Frames(100)), Frames(12))));
+        assert_eq!(overlay(0, 60, 12), None);
+        assert_eq!(overlay(312, 400, 12), None);
         // At a cut the frame before still shows what was.
-        assert_eq!(laid(0, 400, 0), Some((Some(Frames(59)), Some(Frames(299)), Frames(1))));
-        let always = mark().laid(Span { from: Frames(0), to: Frames(9) }, Frames(12), (None, None)).unwrap();
+        assert_eq!(overlay(0, 400, 0), Some((Some(Frames(59)), Some(Frames(299)), Frames(1))));
+        let always =
+            watermark().overlay(Span { from: Frames(0), to: Frames(9) }, Frames(12), (None, None)).unwrap();
         assert!(!always.filters(FrameRate::new(30).unwrap(), Frames(9)).contains("fade"), "{always:?}");
     }
 

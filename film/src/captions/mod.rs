@@ -333,7 +333,7 @@ mod tests {
         request.captions.style.font = "No Such Sans".to_owned();
         request.scenes.push(Scene {
             id: "s1".to_owned(),
-            part: crate::request::Part::Story,
+            role: crate::request::SceneRole::Story,
             picture: Picture::Clip { path: "a.mp4".into() },
             fit: crate::request::ClipFit::Slow,
             voice: Some(Voice {

@@ -91,7 +91,7 @@ async fn misplaced(plan: &Plan<'_>, captions: &Captions) -> Result<Option<String
                     let Drawn { left, right, top, bottom } = drawn;
                     Some(format!("outside the safe area (x {left} to {right}, y {top} to {bottom})"))
                 }
-                Some(drawn) if plan.mark.is_some_and(|mark| drawn.meets(mark)) => {
+                Some(drawn) if plan.watermark.is_some_and(|watermark| drawn.meets(watermark)) => {
                     Some("over the watermark".to_owned())
                 }
                 Some(_) => None,
@@ -125,8 +125,8 @@ fn drawn(luma: &[u8], width: usize) -> Option<Drawn> {
 }
 
 impl Drawn {
-    fn meets(&self, mark: Place) -> bool {
-        mark.meets(&(self.left..=self.right), &(self.top..=self.bottom))
+    fn meets(&self, watermark: Place) -> bool {
+        watermark.meets(&(self.left..=self.right), &(self.top..=self.bottom))
     }
 
     fn within(&self, area: &Area) -> bool {

@@ -31,7 +31,7 @@ pub struct Plan<'a> {
     /// The captions, if any.
     pub captions: Option<&'a Captions>,
     /// Where a watermark stands, if there is one.
-    pub mark: Option<Place>,
+    pub watermark: Option<Place>,
     /// For files that a check needs.
     pub work: &'a Path,
 }

@@ -9,7 +9,7 @@ use super::{Finding, Plan};
 use crate::error::FilmError;
 use crate::ffmpeg::Ffmpeg;
 use crate::picture::ON_GROUND;
-use crate::request::{Part, Picture, Scene};
+use crate::request::{Picture, Scene, SceneRole};
 use crate::watch::{Darkness, Gist, Watch};
 
 /// A source this dark may come out black.
@@ -95,10 +95,10 @@ pub(super) async fn freeze(plan: &Plan<'_>, seen: &Watch) -> Result<Finding, Fil
     for (start, frames) in seen.stretches().filter(|(_, frames)| at_rest(*frames)) {
         let mut moves = false;
         for scene in scenes_at(plan, start + frames / 2) {
-            let Scene { picture, part, .. } = &plan.request.scenes[scene];
+            let Scene { picture, role, .. } = &plan.request.scenes[scene];
             let rests = match picture {
                 // A sign that stands still for a while is what its makers wanted.
-                _ if *part != Part::Story => true,
+                _ if *role != SceneRole::Story => true,
                 Picture::Still { motion, .. } => {
                     let shown = rate.seconds(plan.timeline.scenes[scene].picture);
                     motion.from == motion.to || rate.seconds(Frames(frames)) <= shown * SLOW_STILL

@@ -22,7 +22,7 @@ use self::pcm::{Pcm, PcmWriter, Source};
 use super::error::FilmError;
 use super::picture::fit_clip;
 use super::render::Sources;
-use super::request::{AudioSource, FilmRequest, Music, Part, Picture};
+use super::request::{AudioSource, FilmRequest, Music, Picture, SceneRole};
 
 /// Every voice is brought to this loudness before it is mixed, in LUFS.
 pub const VOICE_LEVEL: f64 = -18.0;
@@ -141,31 +141,33 @@ async fn clip_stems(
     for ((scene, place), clip) in request.scenes.iter().zip(&timeline.scenes).zip(&sources.clips) {
         if let (Picture::Clip { path }, Some(clip)) = (&scene.picture, clip)
             && clip.sound
-            && (all || scene.part != Part::Story)
+            && (all || scene.role != SceneRole::Story)
         {
             let (stretch, _) = fit_clip(clip, scene.fit, place.picture, request.format);
             sounds.push(Source {
-                what: match scene.part {
-                    Part::Story => format!("the sound of scene {}", scene.id),
-                    Part::Intro | Part::Outro => format!("the sound of {}", scene.picture_name()),
+                what: match scene.role {
+                    SceneRole::Story => format!("the sound of scene {}", scene.id),
+                    SceneRole::Intro | SceneRole::Outro => format!("the sound of {}", scene.picture_name()),
                 },
                 path,
                 stretch,
                 most: None,
             });
-            owners.push((scene.part, place));
+            owners.push((scene.role, place));
         }
     }
     let crossfade = timeline.rate.samples(timeline.crossfade);
     let mut stems = Vec::new();
-    for ((part, place), sound) in owners.into_iter().zip(Pcm::decode(&sounds, dir, "clip").await?) {
-        let sound = match part {
-            Part::Story => sound,
-            Part::Intro | Part::Outro => without_spikes(sound, &dir.join(format!("even-{part:?}")))?,
+    for ((role, place), sound) in owners.into_iter().zip(Pcm::decode(&sounds, dir, "clip").await?) {
+        let sound = match role {
+            SceneRole::Story => sound,
+            SceneRole::Intro | SceneRole::Outro => {
+                without_spikes(sound, &dir.join(format!("even-{role:?}")))?
+            }
         };
         // A jingle begins with its first sound, not with a crossfade from nothing.
-        let fade_in = if part == Part::Intro { NO_CLICK } else { crossfade };
-        let fade_out = if part == Part::Outro { NO_CLICK } else { crossfade };
+        let fade_in = if role == SceneRole::Intro { NO_CLICK } else { crossfade };
+        let fade_out = if role == SceneRole::Outro { NO_CLICK } else { crossfade };
         let at = timeline.rate.samples(place.start);
         let length = sound.length.min(timeline.rate.samples(place.picture));
         let gain = factor(gain_to(VOICE_LEVEL, &sound)?);
@@ -177,13 +179,13 @@ async fn clip_stems(
 /// The frames in which music is heard: an intro or outro that brings sound has none under it.
 #[must_use]
 pub fn music_span(request: &FilmRequest, timeline: &Timeline, sources: &Sources) -> Span {
-    let sounds = |part: Part| {
-        let place = request.scenes.iter().position(|scene| scene.part == part)?;
+    let sounds = |role: SceneRole| {
+        let place = request.scenes.iter().position(|scene| scene.role == role)?;
         sources.clips[place].filter(|clip| clip.sound).map(|_| &timeline.scenes[place])
     };
     Span {
-        from: sounds(Part::Intro).map_or(Frames(0), |intro| intro.start + intro.length),
-        to: sounds(Part::Outro).map_or(timeline.frames(), |outro| outro.start + timeline.crossfade),
+        from: sounds(SceneRole::Intro).map_or(Frames(0), |intro| intro.start + intro.length),
+        to: sounds(SceneRole::Outro).map_or(timeline.frames(), |outro| outro.start + timeline.crossfade),
     }
 }
 

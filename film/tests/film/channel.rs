@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use png::{BitDepth, ColorType};
 use videofactory_film::FilmError;
 use videofactory_film::request::{
-    CaptionMode, Corner, FilmRequest, Format, Music, Part, Scene, Watermark, WatermarkLook,
+    CaptionMode, Corner, FilmRequest, Format, Music, Scene, Watermark, WatermarkLook,
 };
 use videofactory_pipeline::timeline::{FrameRate, Motion};
 
@@ -63,12 +63,7 @@ fn request_of_channel(set: &Set) -> FilmRequest {
         caption: "Far down it is dark.".to_owned(),
         ..scene(id, still(ground.clone(), Motion::still()))
     };
-    let scenes = vec![
-        Scene::of_channel(Part::Intro, intro(set)),
-        spoken("s1"),
-        spoken("s2"),
-        Scene::of_channel(Part::Outro, outro(set)),
-    ];
+    let scenes = vec![Scene::intro(intro(set)), spoken("s1"), spoken("s2"), Scene::outro(outro(set))];
     let mut request = request(scenes);
     request.format = Format { width: WIDTH as u32, height: HEIGHT as u32, fps: FrameRate::new(30).unwrap() };
     request.captions.mode = CaptionMode::Both;
@@ -164,7 +159,7 @@ async fn an_intro_shorter_than_a_crossfade_is_shown_too() {
     let mut request = request_of_channel(&set);
     let short =
         set.make(&["-f", "lavfi", "-i", "color=red:s=64x64:r=24:d=0.2", "-pix_fmt", "yuv420p", "short.mp4"]);
-    request.scenes[0] = Scene::of_channel(Part::Intro, short);
+    request.scenes[0] = Scene::intro(short);
     let film = set.film(&request).await;
     assert_passed(&film);
     assert!(near(pixel(&rgb_frames(&film, request.format)[2], 90, 160), [254, 0, 0]));
@@ -181,7 +176,7 @@ async fn another_outro_renders_its_section_alone() {
     request.section_cache = Some(set.path("sections"));
     set.film(&request).await;
     let last = request.scenes.len() - 1;
-    request.scenes[last] = Scene::of_channel(Part::Outro, intro(&set));
+    request.scenes[last] = Scene::outro(intro(&set));
     let film = set.film(&request).await;
     assert_passed(&film);
     let reused: Vec<bool> = film.sections.iter().map(|section| section.reused).collect();
@@ -199,7 +194,7 @@ async fn what_no_channel_can_have_is_refused_by_its_name() {
         set.try_film(&request).await.unwrap_err()
     };
     let cases: [(Change, &str); 4] = [
-        (|set, request| request.scenes[0] = Scene::of_channel(Part::Intro, logo(set)), "the intro"),
+        (|set, request| request.scenes[0] = Scene::intro(logo(set)), "the intro"),
         (|set, request| request.watermark.as_mut().unwrap().path = set.path("voice.wav"), "the watermark"),
         (|_, request| request.watermark.as_mut().unwrap().look.width = 90, "watermark.width"),
         (|_, request| request.scenes.swap(0, 1), "put the intro first"),

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 use videofactory_film::request::{
-    Audio, Captions, CheckName, CheckOutcome, Checks, ClipFit, Film, FilmRequest, Format, Music, Part,
-    Picture, Scene, Thumbnail, Transition, Voice, WordLevel,
+    Audio, Captions, CheckName, CheckOutcome, Checks, ClipFit, Film, FilmRequest, Format, Music, Picture,
+    Scene, SceneRole, Thumbnail, Transition, Voice, WordLevel,
 };
 use videofactory_film::{FilmError, assemble};
 use videofactory_pipeline::timeline::{FrameRate, Motion};
@@ -36,7 +36,7 @@ pub fn request(scenes: Vec<Scene>) -> FilmRequest {
 pub fn scene(id: &str, picture: Picture) -> Scene {
     Scene {
         id: id.to_owned(),
-        part: Part::Story,
+        role: SceneRole::Story,
         picture,
         fit: ClipFit::Slow,
         voice: None,

@@ -92,7 +92,7 @@ impl Files<'_> {
             };
             Ok(film::Scene {
                 id: scene.id.clone(),
-                part: film::Part::Story,
+                role: film::SceneRole::Story,
                 picture,
                 fit: fit(&self.context.input.settings),
                 voice: self.voice(scene, voice).await?,
@@ -109,11 +109,11 @@ impl Files<'_> {
         let brand = &self.context.input.brand;
         if !brand.intro.is_empty() {
             let path = self.asset("introKey of the Channel", &brand.intro).await?;
-            scenes.insert(0, film::Scene::of_channel(film::Part::Intro, path));
+            scenes.insert(0, film::Scene::intro(path));
         }
         if !brand.outro.is_empty() {
             let path = self.asset("outroKey of the Channel", &brand.outro).await?;
-            scenes.push(film::Scene::of_channel(film::Part::Outro, path));
+            scenes.push(film::Scene::outro(path));
         }
         Ok(scenes)
     }

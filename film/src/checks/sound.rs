@@ -1,11 +1,10 @@
 //! The film's sound as it was encoded: its loudness, and whether somebody is heard where somebody
 //! should speak.
 
-use videofactory_pipeline::timeline::Frames;
-
 use super::{Finding, Plan};
 use crate::request::{AudioSource, Music};
 use crate::sound::heard::Heard;
+use crate::sound::mix::FADE_OUT;
 use crate::sound::music_span;
 
 /// The film's loudness may miss its target by this, in LU.
@@ -15,8 +14,6 @@ const FAINT: f64 = 16.0;
 /// Music this quiet is not there, in dBFS; for longer than so many seconds it should be.
 const NO_MUSIC: f64 = -65.0;
 const PAUSE_SECONDS: f64 = 1.5;
-/// Music is on its way out.
-const FADE_OUT_SECONDS: f64 = 2.0;
 
 /// Loudness and true peak; `None` for a film that is to be silent.
 pub(super) fn loudness(plan: &Plan<'_>, heard: &Heard) -> Option<Finding> {
@@ -54,9 +51,8 @@ pub(super) fn silence(plan: &Plan<'_>, heard: &Heard) -> Option<Finding> {
     if plan.request.audio.music != Music::None {
         let span = music_span(plan.request, plan.timeline, plan.sources);
         let rate = plan.timeline.rate;
-        // It comes in with the crossfade that ends an intro.
-        let comes_in = if span.from > Frames(0) { plan.timeline.crossfade } else { Frames(0) };
-        let (from, until) = (rate.seconds(span.from + comes_in), rate.seconds(span.to) - FADE_OUT_SECONDS);
+        let (from, until) =
+            (rate.seconds(span.from + span.fade_in), rate.seconds(span.to) - FADE_OUT.seconds());
         let (start, length) = heard.longest_below(NO_MUSIC, from, until);
         if length > PAUSE_SECONDS {
             faults.push(format!("no sound for {length:.1} s from {start:.1} s"));

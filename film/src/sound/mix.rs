@@ -9,8 +9,8 @@ use crate::error::FilmError;
 
 /// Music loops with a crossfade of this many frames: 1 s.
 const LOOP_FADE: u64 = 48_000;
-/// Music fades out over the film's last 2 s.
-const FADE_OUT: u64 = 96_000;
+/// Music fades out over its last 2 s.
+pub const FADE_OUT: Samples = Samples(96_000);
 /// The music steps back in the 0.2 s before speech, and comes back in the 0.5 s after it.
 const STEP_BACK: u64 = 9_600;
 const COME_BACK: u64 = 24_000;
@@ -106,7 +106,7 @@ impl Underlay {
             let gain = self.gain
                 * factor(-self.duck * self.stepped_back(place))
                 * ramp(place - self.from.0, self.fade_in.0)
-                * ramp(self.to.0.saturating_sub(place), FADE_OUT);
+                * ramp(self.to.0.saturating_sub(place), FADE_OUT.0);
             out.iter_mut().zip(scratch).for_each(|(out, sample)| *out += sample * gain);
             place += GAIN_STEP as u64;
         }

@@ -12,7 +12,7 @@ pub mod speech;
 
 use std::path::Path;
 
-use videofactory_pipeline::timeline::{Frames, Interval, Samples, Span, Timeline};
+use videofactory_pipeline::timeline::{Frames, Interval, Samples, Timeline};
 
 use self::limiter::Limiter;
 use self::loudness::{factor, measure};
@@ -98,8 +98,8 @@ pub async fn mix_film(
         }
     };
     let speech = spoken(timeline, &voices.speech);
-    let heard = music_span(request, timeline, sources);
-    let music = music.map(|sound| underlay(request, timeline, sound, speech, heard)).transpose()?;
+    let span = music_span(request, timeline, sources);
+    let music = music.map(|sound| underlay(request, timeline, sound, speech, &span)).transpose()?;
     let mix = Mix { stems, music, length: timeline.samples() };
     let aim = Aim { loudness: request.audio.loudness, true_peak: request.audio.true_peak };
     let path = dir.join("sound.f32");
@@ -176,15 +176,28 @@ async fn clip_stems(
     Ok(stems)
 }
 
-/// The frames in which music is heard: an intro or outro that brings sound has none under it.
+/// Where in a film music is heard.
+pub struct MusicSpan {
+    /// Where it begins.
+    pub from: Frames,
+    /// How long it takes to come in.
+    pub fade_in: Frames,
+    /// Where it has faded out.
+    pub to: Frames,
+}
+
+/// Where music is heard: an intro or outro that brings sound has none under it. It comes in with the crossfade that ends
+/// such an intro.
 #[must_use]
-pub fn music_span(request: &FilmRequest, timeline: &Timeline, sources: &Sources) -> Span {
+pub fn music_span(request: &FilmRequest, timeline: &Timeline, sources: &Sources) -> MusicSpan {
     let sounds = |role: SceneRole| {
         let place = request.scenes.iter().position(|scene| scene.role == role)?;
         sources.clips[place].filter(|clip| clip.sound).map(|_| &timeline.scenes[place])
     };
-    Span {
-        from: sounds(SceneRole::Intro).map_or(Frames(0), |intro| intro.start + intro.length),
+    let intro = sounds(SceneRole::Intro);
+    MusicSpan {
+        from: intro.map_or(Frames(0), |intro| intro.start + intro.length),
+        fade_in: intro.map_or(Frames(0), |_| timeline.crossfade),
         to: sounds(SceneRole::Outro).map_or(timeline.frames(), |outro| outro.start + timeline.crossfade),
     }
 }
@@ -225,12 +238,11 @@ fn underlay(
     timeline: &Timeline,
     sound: Pcm,
     speech: Vec<(Samples, Samples)>,
-    heard: Span,
+    span: &MusicSpan,
 ) -> Result<Underlay, FilmError> {
     let gain = factor(gain_to(VOICE_LEVEL + request.audio.bed, &sound)?);
-    let (from, to) = (timeline.rate.samples(heard.from), timeline.rate.samples(heard.to));
-    let comes_in = if heard.from > Frames(0) { timeline.crossfade } else { Frames(0) };
-    let fade_in = timeline.rate.samples(comes_in);
+    let in_samples = |frames| timeline.rate.samples(frames);
+    let (from, fade_in, to) = (in_samples(span.from), in_samples(span.fade_in), in_samples(span.to));
     Ok(Underlay { sound, gain, duck: request.audio.duck, speech, from, fade_in, to })
 }
 

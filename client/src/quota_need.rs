@@ -88,8 +88,8 @@ pub fn sum(all: impl IntoIterator<Item = QuotaNeed>) -> Vec<QuotaNeed> {
 impl QuotaNeed {
     /// Units that are neither spent nor promised.
     #[must_use]
-    pub fn left(&self, now: Timestamp) -> i64 {
-        self.supply.left(now)
+    pub fn remaining(&self, now: Timestamp) -> i64 {
+        self.supply.remaining(now)
     }
 
     /// When the last of the units is free; nothing: all are now.
@@ -123,7 +123,7 @@ impl Supply {
         }
     }
 
-    fn left(&self, now: Timestamp) -> i64 {
+    fn remaining(&self, now: Timestamp) -> i64 {
         let used = self.returns(now).iter().fold(0, |sum: i64, (_, units)| sum.saturating_add(*units));
         self.limit.saturating_sub(used).max(0)
     }
@@ -131,19 +131,19 @@ impl Supply {
     /// When the last of so many units is free, counted from now; at least one is wanted.
     fn when(&self, wanted: i64, now: Timestamp) -> Timestamp {
         let start = self.blocked_until.map_or(now, |until| until.max(now));
-        let left = self.left(now);
-        if wanted <= left {
+        let remaining = self.remaining(now);
+        if wanted <= remaining {
             return start;
         }
         let returns = self.returns(now);
         if self.kind != Window::Rolling {
             // Everything comes back at once, and again one period later.
             let first = returns.last().map_or_else(|| later(now, self.period, 1), |(at, _)| *at);
-            return later(first.max(start), self.period, (wanted - left - 1) / self.limit);
+            return later(first.max(start), self.period, (wanted - remaining - 1) / self.limit);
         }
         // Each unit of the window is one that a film gets once in each period, in the order in which they come back.
         let (rounds, place) = ((wanted - 1) / self.limit, (wanted - 1) % self.limit + 1);
-        let mut free = left;
+        let mut free = remaining;
         let mut at = start;
         for (back, units) in returns {
             if free >= place {
@@ -264,7 +264,7 @@ mod tests {
             json!({"quotas": [{"name": "clips"}], "waiters": [{"name": "ocean", "units": {"clips": 3}}]});
         let needs = of_step("grok", &account(&quota, &status), StepName::AnimateScenes, "", 2, 6);
         let now = NOW.parse().unwrap();
-        assert_eq!(needs[0].left(now), 4);
+        assert_eq!(needs[0].remaining(now), 4);
         assert_eq!(needs[0].last_unit_at(now).unwrap().to_string(), "2026-12-24T20:00:00Z");
     }
 

@@ -59,7 +59,7 @@ impl CreateEstimate {
 impl QuotaEstimate {
     fn of(need: QuotaNeed, now: Timestamp) -> Self {
         Self {
-            remaining: need.left(now),
+            remaining: need.remaining(now),
             last_unit_at: need.last_unit_at(now),
             account: need.account,
             quota: need.quota,

@@ -51,7 +51,7 @@ fn of_quota(need: &QuotaNeed, now: Timestamp) -> String {
         QuotaUnit::Seconds => " s",
     };
     let QuotaNeed { account, quota, units, .. } = need;
-    format!("of account {account}, quota {quota}: {units}{unit}; {}{unit} are left", need.left(now))
+    format!("of account {account}, quota {quota}: {units}{unit}; {}{unit} are left", need.remaining(now))
 }
 
 #[cfg(test)]

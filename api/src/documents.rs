@@ -6,9 +6,16 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::Value;
+use videofactory_storage::Bucket;
 
 /// Most bytes of JSON that are kept; in memory they are some times as large.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// What the file of a bucket is kept under: other buckets may have a file with the same key.
+#[must_use]
+pub fn name_of(bucket: &Bucket, key: &str) -> String {
+    format!("{}/{}{key}", bucket.name(), bucket.prefix())
+}
 
 /// The documents, the one that was asked for last in front.
 #[derive(Debug, Default)]

@@ -64,21 +64,9 @@ function estimateWords({ cost, unknown, quotas, lastUnitAt }) {
   });
   const needs = units.length ? ` Needed: ${units.join("; ")}.` : "";
   const last = lastUnitAt
-    ? ` The accounts have room for all of it by ${clock.format(new Date(lastUnitAt))}, in ${span(new Date(lastUnitAt) - Date.now())}, if nobody else asks.`
+    ? ` The accounts have room for all of it by ${clock.format(new Date(lastUnitAt))}, if nobody else asks.`
     : "";
   return `about $${cost}.${missing}${needs}${last}`;
-}
-
-// Milliseconds in the two largest units, as the pages write spans.
-function span(milliseconds) {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
-  const first = units.findIndex(([unit]) => seconds >= unit);
-  if (first < 0) return "0 s";
-  const [unit, name] = units[first];
-  const [less, lesser] = units[first + 1] || [1, ""];
-  const rest = lesser ? Math.floor((seconds % unit) / less) : 0;
-  return `${Math.floor(seconds / unit)} ${name}${rest ? ` ${rest} ${lesser}` : ""}`;
 }
 
 function what(said) {

@@ -161,11 +161,10 @@ pub fn of_job(
             }
             None => continue,
         };
-        let model = price::provider_of(settings, name).map(|provider| provider.model.as_str());
+        let model = price::provider_of(settings, name).map_or("", |provider| provider.model.as_str());
         let submissions = price::submissions(&job.spec, settings, name, &known.spec, scenes);
         let seconds = price::seconds_each(settings, name, scenes);
-        let model_name = model.unwrap_or_default();
-        needs.extend(quota_need::of_step(account, known, name, model_name, submissions, seconds));
+        needs.extend(quota_need::of_step(account, known, name, model, submissions, seconds));
         match price::of_all(&job.spec, settings, name, &known.spec, scenes) {
             Price::Nothing => {}
             Price::About(cost) => estimate.cost = estimate.cost.plus(cost),
@@ -173,7 +172,7 @@ pub fn of_job(
                 let sold = price::sold(name).map(Sold::as_str).unwrap_or_default();
                 estimate.unknown.push(format!(
                     "{}; name it as {sold} in the prices of that ProviderAccount (\"0\" if it costs nothing)",
-                    price::nobody_knows(name, model, account)
+                    price::nobody_knows(name, Some(model), account)
                 ));
             }
         }

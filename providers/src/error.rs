@@ -95,6 +95,18 @@ pub enum ProviderError {
     },
 }
 
+impl ProviderError {
+    /// Where it is asked after a request that was taken, what goes wrong between us and the service says nothing of the
+    /// request: it is asked again.
+    #[must_use]
+    pub(crate) fn into_transient(self) -> Self {
+        match self {
+            Self::Unexpected { provider, message } => Self::Unavailable { provider, message },
+            error => error,
+        }
+    }
+}
+
 /// When a rate-limited service takes requests again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
@@ -104,4 +116,22 @@ pub enum Resume {
     At(Timestamp),
     /// It did not say: the caller's own limits and back-off decide.
     Unknown,
+}
+
+/// Its kind, as tables of tests name it.
+#[cfg(test)]
+pub(crate) fn kind(error: &ProviderError) -> &'static str {
+    use ProviderError as E;
+    match error {
+        E::Refused { .. } => "refused",
+        E::RateLimited { .. } => "limited",
+        E::Unavailable { .. } => "unavailable",
+        E::Credentials { .. } => "credentials",
+        E::CreditsUsedUp { .. } => "credits",
+        E::Configuration { .. } => "configuration",
+        E::OutcomeUnknown { .. } => "unknown",
+        E::NotFound { .. } => "not found",
+        E::Interrupted { .. } => "interrupted",
+        E::Unexpected { .. } => "unexpected",
+    }
 }

@@ -5,7 +5,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::{PROVIDER, fault, later, unexpected};
+use super::{PROVIDER, fault, unexpected};
 use crate::error::ProviderError;
 use crate::http::{Answer, shown};
 
@@ -17,7 +17,7 @@ pub(super) enum Place {
     /// It is not in the queue.
     Elsewhere,
     /// The server does not know this question.
-    NotTold,
+    NotSupported,
 }
 
 /// What the history has.
@@ -45,25 +45,25 @@ pub(super) fn of_jobs(answer: &Answer) -> Result<Place, ProviderError> {
         200..=299 => Ok(match value["status"].as_str() {
             Some("pending" | "in_progress" | "waiting_to_dispatch") => Place::Queued,
             Some(_) => Place::Elsewhere,
-            None => Place::NotTold,
+            None => Place::NotSupported,
         }),
         // Without words of its own, the path is what it does not know.
         404 if value["error"].is_string() => Ok(Place::Elsewhere),
-        400 | 404 | 405 | 501 => Ok(Place::NotTold),
-        _ => Err(later(fault::read(answer, false))),
+        400 | 404 | 405 | 501 => Ok(Place::NotSupported),
+        _ => Err(fault::read(answer, false).into_transient()),
     }
 }
 
 /// Whether the request waits or is being made.
 pub(super) fn is_in_queue(answer: &Answer, id: &str) -> Result<bool, ProviderError> {
     if !answer.is_success() {
-        return Err(later(fault::read(answer, false)));
+        return Err(fault::read(answer, false).into_transient());
     }
-    let value = answer.json(PROVIDER, false).map_err(later)?;
+    let value = answer.json(PROVIDER, false).map_err(ProviderError::into_transient)?;
     let (Some(running), Some(pending)) =
         (value["queue_running"].as_array(), value["queue_pending"].as_array())
     else {
-        return Err(later(unexpected("asked for its queue, it answered something else".to_owned())));
+        return Err(unexpected("asked for its queue, it answered something else".to_owned()).into_transient());
     };
     // Each is a list: a number, the id, the workflow.
     Ok(running.iter().chain(pending).any(|entry| entry[1] == id))
@@ -72,17 +72,17 @@ pub(super) fn is_in_queue(answer: &Answer, id: &str) -> Result<bool, ProviderErr
 /// Whether the history has the request.
 pub(super) fn is_in_history(answer: &Answer, id: &str) -> Result<bool, ProviderError> {
     if !answer.is_success() {
-        return Err(later(fault::read(answer, false)));
+        return Err(fault::read(answer, false).into_transient());
     }
-    Ok(answer.json(PROVIDER, false).map_err(later)?.get(id).is_some())
+    Ok(answer.json(PROVIDER, false).map_err(ProviderError::into_transient)?.get(id).is_some())
 }
 
 /// What the history says of the request.
 pub(super) fn of_history(answer: &Answer, id: &str, kinds: &[&str]) -> Result<Found, ProviderError> {
     if !answer.is_success() {
-        return Err(later(fault::read(answer, false)));
+        return Err(fault::read(answer, false).into_transient());
     }
-    let value = answer.json(PROVIDER, false).map_err(later)?;
+    let value = answer.json(PROVIDER, false).map_err(ProviderError::into_transient)?;
     let Some(entry) = value.get(id) else { return Ok(Found::Nothing) };
     if entry["status"]["status_str"] == "error" {
         return Err(unexpected(failure(answer, &entry["status"])));

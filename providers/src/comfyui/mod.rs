@@ -84,7 +84,7 @@ impl ComfyUi {
         let is_queued = match job::of_jobs(&self.get(format!("/api/jobs/{segment}")).await?)? {
             Place::Queued => true,
             Place::Elsewhere => false,
-            Place::NotTold => job::is_in_queue(&self.get("/queue".to_owned()).await?, id)?,
+            Place::NotSupported => job::is_in_queue(&self.get("/queue".to_owned()).await?, id)?,
         };
         if is_queued {
             return Ok(None);
@@ -96,7 +96,11 @@ impl ComfyUi {
                     .to_owned(),
             }),
             Found::File(file) => {
-                let (bytes, _) = self.http.download(&file, true, FILE_BYTES, kinds).await.map_err(later)?;
+                let (bytes, _) = self
+                    .http
+                    .download(&file, true, FILE_BYTES, kinds)
+                    .await
+                    .map_err(ProviderError::into_transient)?;
                 Ok(Some(bytes))
             }
         }
@@ -115,7 +119,7 @@ impl ComfyUi {
                 false
             }
             Place::Elsewhere => false,
-            Place::NotTold => job::is_in_queue(&self.get("/queue".to_owned()).await?, id)?,
+            Place::NotSupported => job::is_in_queue(&self.get("/queue".to_owned()).await?, id)?,
         };
         // What has a history was made, or has failed: that is for whoever looks after it to say.
         Ok(!is_queued && !job::is_in_history(&self.get(format!("/history/{segment}")).await?, id)?)
@@ -124,12 +128,15 @@ impl ComfyUi {
     /// Asks for something that costs nothing.
     async fn post(&self, path: &str, body: Value) -> Result<(), ProviderError> {
         let call = Call::post(path, Body::Json(body)).within(LOOK_TAKES, QUEUE_BYTES);
-        let answer = self.http.call(call).await.map_err(later)?;
-        if answer.is_success() { Ok(()) } else { Err(later(fault::read(&answer, false))) }
+        let answer = self.http.call(call).await.map_err(ProviderError::into_transient)?;
+        if answer.is_success() { Ok(()) } else { Err(fault::read(&answer, false).into_transient()) }
     }
 
     async fn get(&self, path: String) -> Result<Answer, ProviderError> {
-        self.http.call(Call::get(path).within(LOOK_TAKES, QUEUE_BYTES)).await.map_err(later)
+        self.http
+            .call(Call::get(path).within(LOOK_TAKES, QUEUE_BYTES))
+            .await
+            .map_err(ProviderError::into_transient)
     }
 }
 
@@ -231,14 +238,6 @@ impl Health for ComfyUi {
         Err(configuration(
             "what answers at the endpoint is no ComfyUI; correct the account's endpoint".to_owned(),
         ))
-    }
-}
-
-/// What went wrong between us and the server says nothing of the request: it is looked after again.
-fn later(error: ProviderError) -> ProviderError {
-    match error {
-        ProviderError::Unexpected { provider, message } => ProviderError::Unavailable { provider, message },
-        error => error,
     }
 }
 

@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
 use super::*;
+use crate::error::kind;
 use crate::http::any_body;
 
 const ID: &str = "8f60e01e-0000-8000-8000-0123456789ab";
@@ -14,17 +15,6 @@ const ID: &str = "8f60e01e-0000-8000-8000-0123456789ab";
 fn answer(status: u16, body: &Value) -> Answer {
     let status = StatusCode::from_u16(status).unwrap();
     Answer { status, headers: HeaderMap::new(), body: body.to_string().into_bytes(), is_foreign: false }
-}
-
-fn kind(error: &ProviderError) -> &'static str {
-    use ProviderError as E;
-    match error {
-        E::Unavailable { .. } => "unavailable",
-        E::Configuration { .. } => "configuration",
-        E::OutcomeUnknown { .. } => "unknown",
-        E::Unexpected { .. } => "over",
-        other => panic!("{other}"),
-    }
 }
 
 fn nodes() -> Value {
@@ -152,7 +142,7 @@ fn a_request_is_looked_for_where_the_server_keeps_it() {
     assert_eq!(jobs(200, &json!({"id": ID, "status": "in_progress"})), Place::Queued);
     assert_eq!(jobs(200, &json!({"id": ID, "status": "completed"})), Place::Elsewhere);
     assert_eq!(jobs(404, &json!({"error": "Job not found"})), Place::Elsewhere);
-    assert_eq!(jobs(404, &json!("404: Not Found")), Place::NotTold);
+    assert_eq!(jobs(404, &json!("404: Not Found")), Place::NotSupported);
     assert_eq!(kind(&job::of_jobs(&answer(502, &json!({}))).unwrap_err()), "unavailable");
 
     let queue = json!({"queue_running": [[1, "other", {}]], "queue_pending": [[2, ID, {}, {}, ["9"]]]});
@@ -190,7 +180,7 @@ fn what_was_made_is_the_saved_file_of_the_kind_that_is_wanted() {
         ),
     ] {
         let error = of(&entry, &["video/mp4"]).unwrap_err();
-        assert!(kind(&error) == "over" && error.to_string().contains(says), "{error}");
+        assert!(kind(&error) == "unexpected" && error.to_string().contains(says), "{error}");
     }
 }
 

@@ -117,7 +117,7 @@ impl Gemini {
             error @ ProviderError::Configuration { .. } => {
                 ProviderError::Unavailable { provider: PROVIDER, message: error.to_string() }
             }
-            error => later(error),
+            error => error.into_transient(),
         }
     }
 }
@@ -179,7 +179,7 @@ impl Animator for Gemini {
             return Err(unexpected("the id that was stored for the clip is no operation's name".to_owned()));
         }
         let call = Call::get(format!("/{id}")).within(POLL_TAKES, ANSWER_BYTES);
-        let answer = self.http.call(call).await.map_err(later)?;
+        let answer = self.http.call(call).await.map_err(ProviderError::into_transient)?;
         if !answer.is_success() {
             return Err(self.poll_fault(&answer));
         }
@@ -189,7 +189,7 @@ impl Animator for Gemini {
             Operation::Clip(_) => return Err(unexpected("the clip that came is no MP4 file".to_owned())),
             Operation::At(url) => {
                 let fetched = self.http.download(&url, true, CLIP_BYTES, &["video/mp4"]).await;
-                fetched.map_err(later)?.0
+                fetched.map_err(ProviderError::into_transient)?.0
             }
         };
         Ok(ClipState::Done(Clip { bytes, cost_micros: None }))
@@ -216,14 +216,6 @@ fn model<'a>(model: &'a Model, usual: &'static str) -> Result<&'a str, ProviderE
             provider: PROVIDER,
             message: format!("{other:?} is no model's name; write one such as {usual}"),
         }),
-    }
-}
-
-/// What went wrong between us and the service says nothing of the clip: it is looked after again.
-fn later(error: ProviderError) -> ProviderError {
-    match error {
-        ProviderError::Unexpected { provider, message } => ProviderError::Unavailable { provider, message },
-        error => error,
     }
 }
 

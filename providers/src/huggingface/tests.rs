@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::capability::{Character, Model};
-use crate::error::Resume;
+use crate::error::{Resume, kind};
 use crate::http::{File, any_body};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and so on";
@@ -26,22 +26,6 @@ fn picture(via: Via, status: u16, body: &str) -> Result<File, ProviderError> {
 
 fn at(link: &str) -> File {
     File::At(link.to_owned())
-}
-
-fn kind(error: &ProviderError) -> &'static str {
-    use ProviderError as E;
-    match error {
-        E::Refused { .. } => "refused",
-        E::RateLimited { .. } => "limited",
-        E::Unavailable { .. } => "unavailable",
-        E::Credentials { .. } => "credentials",
-        E::CreditsUsedUp { .. } => "credits",
-        E::Configuration { .. } => "configuration",
-        E::OutcomeUnknown { .. } => "unknown",
-        E::NotFound { .. } => "not found",
-        E::Interrupted { .. } => "interrupted",
-        E::Unexpected { .. } => "taken",
-    }
 }
 
 fn model(name: &str, parameters: &Value) -> Model {
@@ -237,12 +221,12 @@ fn what_was_taken_is_never_said_not_to_be() {
             r#"{"error":"odd"}"#,
             r#"{"images":[{"url":""}]}"#,
         ] {
-            assert_eq!(kind(&picture(via, 200, body).unwrap_err()), "taken", "{via:?} {body}");
+            assert_eq!(kind(&picture(via, 200, body).unwrap_err()), "unexpected", "{via:?} {body}");
         }
     }
     for (body, expected) in [
-        (r#"{"status":"starting","output":null}"#, "taken"),
-        (r#"{"status":"failed","output":null,"error":"CUDA out of memory"}"#, "taken"),
+        (r#"{"status":"starting","output":null}"#, "unexpected"),
+        (r#"{"status":"failed","output":null,"error":"CUDA out of memory"}"#, "unexpected"),
         (r#"{"status":"failed","output":null,"error":"NSFW content detected. Try again."}"#, "refused"),
     ] {
         assert_eq!(kind(&picture(Via::Replicate, 201, body).unwrap_err()), expected, "{body}");
@@ -310,7 +294,7 @@ fn sound_is_found_where_each_puts_it() {
         let found = read(Via::FalAi, "application/json", body.as_bytes()).unwrap();
         assert_eq!(found, at("https://v3.fal.media/a.wav"));
     }
-    assert_eq!(kind(&read(Via::FalAi, "application/json", b"{}").unwrap_err()), "taken");
+    assert_eq!(kind(&read(Via::FalAi, "application/json", b"{}").unwrap_err()), "unexpected");
     assert_eq!(kind(&read(Via::HfInference, "application/json", LOADING.as_bytes()).unwrap_err()), "limited");
 }
 

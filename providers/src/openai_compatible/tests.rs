@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::*;
 use crate::capability::{Character, TimingLevel};
-use crate::error::Resume;
+use crate::error::{Resume, kind};
 use crate::http::{File, any_body};
 
 fn answer(status: u16, body: &str) -> Answer {
@@ -14,22 +14,6 @@ fn answer(status: u16, body: &str) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let (status, body) = (StatusCode::from_u16(status).unwrap(), body.as_bytes().to_vec());
     Answer { status, headers, body, is_foreign: false }
-}
-
-fn kind(error: &ProviderError) -> &'static str {
-    use ProviderError as E;
-    match error {
-        E::Refused { .. } => "refused",
-        E::RateLimited { .. } => "limited",
-        E::Unavailable { .. } => "unavailable",
-        E::Credentials { .. } => "credentials",
-        E::CreditsUsedUp { .. } => "credits",
-        E::Configuration { .. } => "configuration",
-        E::OutcomeUnknown { .. } => "unknown",
-        E::NotFound { .. } => "not found",
-        E::Interrupted { .. } => "interrupted",
-        E::Unexpected { .. } => "taken",
-    }
 }
 
 fn with(parameters: &Value) -> Model {
@@ -113,12 +97,12 @@ fn the_text_of_an_answer_is_read_or_its_lack_reported() {
     for (body, expected, says) in [
         (r#"{"choices":[{"message":{"content":null,"refusal":"I can't help"}}]}"#, "refused", "can't"),
         (r#"{"choices":[{"message":{"content":""},"finish_reason":"content_filter"}]}"#, "refused", "filter"),
-        (r#"{"choices":[{"message":{"content":"{"},"finish_reason":"length"}]}"#, "taken", "max_tokens"),
-        (r#"{"choices":[]}"#, "taken", "no result"),
-        (r#"{"error":{"message":"CUDA out of memory","type":"server_error"}}"#, "taken", "CUDA"),
+        (r#"{"choices":[{"message":{"content":"{"},"finish_reason":"length"}]}"#, "unexpected", "max_tokens"),
+        (r#"{"choices":[]}"#, "unexpected", "no result"),
+        (r#"{"error":{"message":"CUDA out of memory","type":"server_error"}}"#, "unexpected", "CUDA"),
         (r#"{"error":"content_policy_violation"}"#, "refused", "content_policy"),
-        ("{\"choi", "taken", "JSON"),
-        ("", "taken", "JSON"),
+        ("{\"choi", "unexpected", "JSON"),
+        ("", "unexpected", "JSON"),
     ] {
         let error = read(body).unwrap_err();
         assert_eq!(kind(&error), expected, "{body}");
@@ -182,7 +166,7 @@ fn a_picture_comes_as_bytes_or_as_a_link_and_its_lack_is_reported() {
     for body in
         [r#"{"data":[]}"#, r#"{"data":[{"b64_json":"!"}]}"#, r#"{"error":"out of memory"}"#, "", "<html>"]
     {
-        assert_eq!(kind(&read(body).unwrap_err()), "taken", "{body}");
+        assert_eq!(kind(&read(body).unwrap_err()), "unexpected", "{body}");
     }
 }
 
@@ -204,7 +188,7 @@ fn speech_is_asked_for_as_a_wav_file() {
 
 #[test]
 fn an_error_in_place_of_speech_is_no_speech() {
-    assert_eq!(kind(&speech::check(&answer(200, r#"{"error":"no such voice"}"#)).unwrap_err()), "taken");
+    assert_eq!(kind(&speech::check(&answer(200, r#"{"error":"no such voice"}"#)).unwrap_err()), "unexpected");
     let mut sound = answer(200, "");
     sound.body = crate::wav::write(&[1, 2], 24_000);
     speech::check(&sound).unwrap();
@@ -227,7 +211,7 @@ fn captioned_speech_brings_the_words_times_if_they_fit() {
     let speech = captioned::read(&answer(200, &body), &texts).unwrap();
     assert_eq!((speech.level, speech.words.len()), (TimingLevel::Estimated, 0));
     for body in [r#"{"audio":"","timestamps":[]}"#, r#"{"detail":"boom"}"#, ""] {
-        assert_eq!(kind(&captioned::read(&answer(200, body), &texts).unwrap_err()), "taken", "{body}");
+        assert_eq!(kind(&captioned::read(&answer(200, body), &texts).unwrap_err()), "unexpected", "{body}");
     }
     let asked = captioned::body(&json!({"model": "kokoro", "input": "One."}));
     assert_eq!(

@@ -52,7 +52,7 @@ pub(super) fn read_poll(answer: &Answer, is_young: bool) -> Result<Polled, Provi
     if answer.body.trim_ascii().is_empty() {
         return Ok(Polled::Pending { percent: None });
     }
-    let value = answer.json(PROVIDER, false).map_err(super::later)?;
+    let value = answer.json(PROVIDER, false).map_err(ProviderError::into_transient)?;
     let state = value["status"].as_str().unwrap_or_default();
     let video = &value["video"];
     let url = video["url"].as_str();
@@ -161,7 +161,7 @@ fn poll_failure(answer: &Answer, is_young: bool) -> ProviderError {
             provider: PROVIDER,
             message: format!("asked for a clip, it answered {}", answer.reported()),
         },
-        error => super::later(error),
+        error => error.into_transient(),
     }
 }
 

@@ -101,13 +101,21 @@ impl Animator for Xai {
         let is_young = self.is_young(id);
         let call = Call::get(format!("/videos/{segment}"));
         let most_bytes = call.most_bytes;
-        let answer = self.http.call(call.within(POLL_TAKES, most_bytes)).await.map_err(later)?;
+        let answer = self
+            .http
+            .call(call.within(POLL_TAKES, most_bytes))
+            .await
+            .map_err(ProviderError::into_transient)?;
         let done = match answer::read_poll(&answer, is_young)? {
             Polled::Pending { percent } => return Ok(ClipState::Pending { percent }),
             Polled::Done(done) => done,
         };
         let kinds = ["video/mp4"];
-        let (bytes, _) = self.http.download(&done.url, false, CLIP_BYTES, &kinds).await.map_err(later)?;
+        let (bytes, _) = self
+            .http
+            .download(&done.url, false, CLIP_BYTES, &kinds)
+            .await
+            .map_err(ProviderError::into_transient)?;
         self.polled.lock().remove(id);
         Ok(ClipState::Done(Clip { bytes, cost_micros: done.cost_micros }))
     }
@@ -129,14 +137,6 @@ impl Artist for Xai {
 impl Health for Xai {
     async fn check(&self) -> Result<String, ProviderError> {
         answer::read_models(&self.http.call(Call::get("/models")).await?)
-    }
-}
-
-/// What went wrong between us and the service says nothing of the clip: it is looked after again.
-fn later(error: ProviderError) -> ProviderError {
-    match error {
-        ProviderError::Unexpected { provider, message } => ProviderError::Unavailable { provider, message },
-        error => error,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::answer::{Done, Polled, read_models, read_picture, read_poll, read_submission};
 use super::*;
 use crate::capability::Character;
-use crate::error::Resume;
+use crate::error::{Resume, kind};
 use crate::http::{Answer, File, any_body};
 
 const CONTENT_MODERATED: &str =
@@ -30,22 +30,6 @@ fn submission(status: u16, body: &str) -> ProviderError {
 
 fn poll(status: u16, body: &str) -> Result<Polled, ProviderError> {
     read_poll(&answer(status, body), false)
-}
-
-fn kind(error: &ProviderError) -> &'static str {
-    use ProviderError as E;
-    match error {
-        E::Refused { .. } => "refused",
-        E::RateLimited { .. } => "limited",
-        E::Unavailable { .. } => "unavailable",
-        E::Credentials { .. } => "credentials",
-        E::CreditsUsedUp { .. } => "credits",
-        E::Configuration { .. } => "configuration",
-        E::OutcomeUnknown { .. } => "unknown",
-        E::NotFound { .. } => "not found",
-        E::Interrupted { .. } => "interrupted",
-        E::Unexpected { .. } => "over",
-    }
 }
 
 fn picture() -> Picture {
@@ -246,7 +230,7 @@ fn a_clip_of_which_nothing_will_come_is_over() {
         (200, r#"{"status":"expired"}"#),
         (200, r#"{"status":"done"}"#),
     ] {
-        assert_eq!(kind(&poll(status, body).unwrap_err()), "over", "{body}");
+        assert_eq!(kind(&poll(status, body).unwrap_err()), "unexpected", "{body}");
     }
 }
 
@@ -315,11 +299,11 @@ fn a_picture_that_was_taken_is_never_said_not_to_be() {
     for (body, expected) in [
         (r#"{"data":[{"url":"","respect_moderation":false}]}"#, "refused"),
         (r#"{"data":[{"url":""}]}"#, "refused"),
-        (r#"{"data":[]}"#, "over"),
-        (r#"{"data":[{"b64_json":"!"}]}"#, "over"),
-        ("{\"data\":[{", "over"),
-        ("<html>", "over"),
-        ("", "over"),
+        (r#"{"data":[]}"#, "unexpected"),
+        (r#"{"data":[{"b64_json":"!"}]}"#, "unexpected"),
+        ("{\"data\":[{", "unexpected"),
+        ("<html>", "unexpected"),
+        ("", "unexpected"),
     ] {
         assert_eq!(kind(&read_picture(&answer(200, body)).unwrap_err()), expected, "{body}");
     }

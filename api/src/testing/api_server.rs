@@ -53,7 +53,7 @@ pub enum Patching {
     /// It is made when the test has met it here twice.
     Waits(Arc<Barrier>),
     /// It is made, and whoever asked does not hear of it.
-    IsNotTold,
+    AnswerLost,
     /// Nobody may.
     Refused,
     /// The server has too much to do.
@@ -70,7 +70,7 @@ pub enum Creation {
     /// It is made when the test has met it here twice.
     Waits(Arc<Barrier>),
     /// It is made, and whoever asked does not hear of it.
-    IsNotTold,
+    AnswerLost,
     /// There is no room for it.
     Refused,
     /// There is none when the test has met it here twice.
@@ -167,7 +167,7 @@ async fn create(
             barrier.wait().await;
             barrier.wait().await;
         }
-        Some(Creation::Works | Creation::IsNotTold) => {}
+        Some(Creation::Works | Creation::AnswerLost) => {}
         Some(Creation::RefusedLater(barrier)) => {
             barrier.wait().await;
             barrier.wait().await;
@@ -184,7 +184,7 @@ async fn create(
     }
     cluster.objects.lock().insert(path, job.clone());
     match creation {
-        Some(Creation::IsNotTold) => Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long")),
+        Some(Creation::AnswerLost) => Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long")),
         _ => Ok(Json(job)),
     }
 }
@@ -224,7 +224,7 @@ async fn object(
             }
             Patching::Refused => return Err(status(StatusCode::FORBIDDEN, "nobody may")),
             Patching::IsThrottled => return Err(throttled()),
-            Patching::Works | Patching::Waits(_) | Patching::IsNotTold => {}
+            Patching::Works | Patching::Waits(_) | Patching::AnswerLost => {}
         }
         if !is_this(&sent["metadata"]["resourceVersion"]) {
             return Err(changed());
@@ -233,7 +233,7 @@ async fn object(
         merge(patched, &sent);
         patched["metadata"]["resourceVersion"] = json!(uuid::Uuid::new_v4().to_string());
         cluster.changed.lock().push(uri.path().to_owned());
-        if matches!(patching, Patching::IsNotTold) {
+        if matches!(patching, Patching::AnswerLost) {
             return Err(status(StatusCode::GATEWAY_TIMEOUT, "it took too long"));
         }
         return Ok(Json(patched.clone()));

@@ -34,7 +34,7 @@ fn annotation(harness: &Harness, name: &str) -> Value {
 #[tokio::test]
 async fn a_restart_that_was_made_counts_also_where_its_answer_is_lost() {
     let harness = harness().await;
-    let answer = act(&harness, "restart", Patching::IsNotTold).await;
+    let answer = act(&harness, "restart", Patching::AnswerLost).await;
     assert_eq!((answer.status, &answer.json()["outcome"]), (StatusCode::ACCEPTED, &json!("requested")));
     assert!(annotation(&harness, RESTART).is_string());
 }
@@ -56,7 +56,7 @@ async fn who_does_not_know_whether_a_restart_was_made_is_advised_to_look_and_not
 
 #[tokio::test]
 async fn of_many_each_restart_that_may_have_been_made_says_where_to_look() {
-    for (becomes, outcome) in [(Patching::IsNotTold, "requested"), (Patching::Fails, "failed")] {
+    for (becomes, outcome) in [(Patching::AnswerLost, "requested"), (Patching::Fails, "failed")] {
         let harness = harness().await;
         harness.cluster.patches.lock().push_back(becomes);
         let wish = json!({"action": "restart", "filter": {"namespace": "films"}}).to_string();

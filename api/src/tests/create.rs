@@ -141,7 +141,7 @@ async fn a_caller_who_hangs_up_leaves_no_half_of_the_jobs() {
 #[tokio::test]
 async fn a_job_whose_answer_is_lost_counts_as_made() {
     let harness = Harness::new().await;
-    let answer = made(&harness, &[Creation::Works, Creation::IsNotTold], &[]).await;
+    let answer = made(&harness, &[Creation::Works, Creation::AnswerLost], &[]).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     assert_eq!(named(&answer), there(&harness));
     assert_eq!(there(&harness).len(), 2);
@@ -314,7 +314,7 @@ async fn what_one_request_has_taken_back_the_same_one_beside_it_does_not_count_a
 
 #[tokio::test]
 async fn where_one_job_is_refused_none_stays_also_none_whose_answer_was_lost() {
-    for first in [Creation::Works, Creation::IsNotTold] {
+    for first in [Creation::Works, Creation::AnswerLost] {
         for headers in [vec![], vec![key()]] {
             let harness = Harness::new().await;
             let answer = made(&harness, &[first.clone(), Creation::Refused], &headers).await;

@@ -23,6 +23,15 @@ fn ill(conditions: &[Condition], kind: ConditionType) -> Option<String> {
     (condition.status != "True").then(|| plain(&condition.message))
 }
 
+fn without_status(name: String) -> Check {
+    Check::warning(name, "the operator has not looked at it yet", "is the operator there?")
+}
+
+fn not_ready(name: &str, conditions: &[Condition]) -> Option<Check> {
+    let hint = "do what the message says; the operator then finds it automatically";
+    ill(conditions, ConditionType::Ready).map(|message| Check::error(name, message, hint))
+}
+
 /// The buckets.
 pub fn policies(policies: &[StoragePolicy], namespace: Option<&str>) -> Vec<Check> {
     if policies.is_empty() {
@@ -41,15 +50,9 @@ fn of_policy(object: &StoragePolicy) -> Check {
     let name = format!("StoragePolicy {}", policy::name(object));
     let namespace = object.namespace().unwrap_or_default();
     let look = format!("kubectl videofactory storage {} -n {namespace}", object.name_any());
-    let Some(status) = &object.status else {
-        return Check::warning(name, "the operator has not looked at it yet", "is the operator there?");
-    };
-    if let Some(message) = ill(&status.conditions, ConditionType::Ready) {
-        return Check::error(
-            name,
-            message,
-            "do what the message says; the operator then finds it automatically",
-        );
+    let Some(status) = &object.status else { return without_status(name) };
+    if let Some(check) = not_ready(&name, &status.conditions) {
+        return check;
     }
     let percent = status.usage.as_ref().and_then(|usage| usage.percent).unwrap_or(0);
     match status.level.unwrap_or_default() {
@@ -79,15 +82,9 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
             return Check::warning(name, format!("its key ends in {}", span(left.as_secs())), renew);
         }
     }
-    let Some(status) = &account.status else {
-        return Check::warning(name, "the operator has not looked at it yet", "is the operator there?");
-    };
-    if let Some(message) = ill(&status.conditions, ConditionType::Ready) {
-        return Check::error(
-            name,
-            message,
-            "do what the message says; the operator then finds it automatically",
-        );
+    let Some(status) = &account.status else { return without_status(name) };
+    if let Some(check) = not_ready(&name, &status.conditions) {
+        return check;
     }
     let used_up = status.quotas.iter().find(|quota| {
         quota.limit.is_some_and(|limit| quota.used.unwrap_or(0) + quota.reserved.unwrap_or(0) >= limit)

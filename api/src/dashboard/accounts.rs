@@ -1,12 +1,11 @@
 //! GET `/dashboard/accounts`: what is left of each service's quotas, when more comes back, and who waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::State as Shared;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
-use kube::{Resource, ResourceExt};
 use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::{QuotaUnit, Window};
 use videofactory_pipeline::clock;
@@ -15,9 +14,8 @@ use super::page::{self, Frame, Place};
 use super::words::{self, Moment, Tone};
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{NamespaceQuery, Parameters, check_name};
-use crate::reads::accounts::{AccountStats, QuotaStats, SpendStats, WaiterStats};
-use crate::reads::scope;
+use crate::query::{NamespaceQuery, Parameters};
+use crate::reads::accounts::{self, AccountStats, QuotaStats, SpendStats, WaiterStats};
 use crate::state::State;
 
 /// Most units that are drawn one by one.
@@ -88,16 +86,10 @@ pub async fn get(
     caller: Caller,
     Parameters(query): Parameters<NamespaceQuery>,
 ) -> Result<Response, Problem> {
-    let named = query.namespace.as_deref();
-    check_name("namespace", named)?;
-    let accounts = state.stores.accounts.state();
-    let there: BTreeSet<String> = accounts.iter().filter_map(|account| account.namespace()).collect();
-    let scope = scope::of(&state, &caller, "provideraccounts", named, there).await?;
-    let readable = accounts.iter().filter_map(|account| account.0.as_ref().ok());
-    let seen =
-        readable.filter(|account| scope.holds(account.meta().namespace.as_deref().unwrap_or_default()));
+    let listed = accounts::listed(&state, &caller, &query).await?;
+    let readable = listed.iter().filter_map(|account| account.0.as_ref().ok());
     let now = clock::now();
-    let mut views: Vec<AccountView> = seen.map(|account| AccountView::of(account, now)).collect();
+    let mut views: Vec<AccountView> = readable.map(|account| AccountView::of(account, now)).collect();
     views.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     page::html(&AccountsPage {
         frame: Frame::new("Accounts", Place::Accounts, caller.name()),

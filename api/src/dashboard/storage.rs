@@ -1,12 +1,9 @@
 //! GET `/dashboard/storage`: how full the buckets are, what pruning did, and what comes next.
 
-use std::collections::BTreeSet;
-
 use askama::Template;
 use axum::extract::State as Shared;
 use axum::response::Response;
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt};
 use videofactory_client::policy_run::RunStats;
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{PruneOutcome, PruneRun, StorageLevel};
@@ -18,10 +15,9 @@ use super::page::{self, Frame, Place};
 use super::words::{self, Moment, Tone};
 use crate::access::Caller;
 use crate::problem::Problem;
-use crate::query::{NamespaceQuery, Parameters, check_name};
+use crate::query::{NamespaceQuery, Parameters};
 use crate::reads::plan::own_plan;
-use crate::reads::scope;
-use crate::reads::storage::PolicyStats;
+use crate::reads::storage::{self, PolicyStats};
 use crate::state::State;
 
 /// What R2 gives free each month: bytes, writes and listings, reads.
@@ -111,15 +107,10 @@ pub async fn get(
     caller: Caller,
     Parameters(query): Parameters<NamespaceQuery>,
 ) -> Result<Response, Problem> {
-    let named = query.namespace.as_deref();
-    check_name("namespace", named)?;
-    let policies = state.stores.policies.state();
-    let there: BTreeSet<String> = policies.iter().filter_map(|policy| policy.namespace()).collect();
-    let scope = scope::of(&state, &caller, "storagepolicies", named, there).await?;
-    let readable = policies.iter().filter_map(|policy| policy.0.as_ref().ok());
-    let seen = readable.filter(|policy| scope.holds(policy.meta().namespace.as_deref().unwrap_or_default()));
+    let listed = storage::listed(&state, &caller, &query).await?;
+    let readable = listed.iter().filter_map(|policy| policy.0.as_ref().ok());
     let now = clock::now();
-    let mut views: Vec<PolicyView> = seen.map(|policy| PolicyView::of(policy, now)).collect();
+    let mut views: Vec<PolicyView> = readable.map(|policy| PolicyView::of(policy, now)).collect();
     views.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     page::html(&StoragePage { frame: Frame::new("Storage", Place::Storage, caller.name()), policies: views })
 }

@@ -1,6 +1,7 @@
 //! GET `/accounts`: what is used of the services' quotas, what is left, and who waits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -19,7 +20,7 @@ use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::{NamespaceQuery, Parameters, check_name};
 use crate::schemas;
-use crate::state::State;
+use crate::state::{Guarded, State};
 
 /// The accounts that a caller may see.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -151,17 +152,26 @@ pub async fn list(
     caller: Caller,
     Parameters(query): Parameters<NamespaceQuery>,
 ) -> Result<Json<AccountList>, Problem> {
-    let named = query.namespace.as_deref();
-    check_name("namespace", named)?;
-    let accounts = state.stores.accounts.state();
-    let there: BTreeSet<String> = accounts.iter().filter_map(|account| account.namespace()).collect();
-    let scope = scope::of(&state, &caller, "provideraccounts", named, there).await?;
-    let readable = accounts.iter().filter_map(|account| account.0.as_ref().ok());
-    let seen =
-        readable.filter(|account| scope.holds(account.meta().namespace.as_deref().unwrap_or_default()));
-    let mut items: Vec<AccountStats> = seen.map(AccountStats::of).collect();
+    let listed = listed(&state, &caller, &query).await?;
+    let readable = listed.iter().filter_map(|account| account.0.as_ref().ok());
+    let mut items: Vec<AccountStats> = readable.map(AccountStats::of).collect();
     items.sort_unstable_by(|one, other| (&one.namespace, &one.name).cmp(&(&other.namespace, &other.name)));
     Ok(Json(AccountList { items }))
+}
+
+/// The accounts that the caller may list, of those that are asked for.
+pub async fn listed(
+    state: &State,
+    caller: &Caller,
+    query: &NamespaceQuery,
+) -> Result<Vec<Arc<Guarded<ProviderAccount>>>, Problem> {
+    let named = query.namespace.as_deref();
+    check_name("namespace", named)?;
+    let mut accounts = state.stores.accounts.state();
+    let there: BTreeSet<String> = accounts.iter().filter_map(|account| account.namespace()).collect();
+    let scope = scope::of(state, caller, "provideraccounts", named, there).await?;
+    accounts.retain(|account| scope.holds(account.meta().namespace.as_deref().unwrap_or_default()));
+    Ok(accounts)
 }
 
 impl AccountStats {

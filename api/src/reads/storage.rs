@@ -1,6 +1,7 @@
 //! GET `/storage/stats`: how full the buckets are, and what pruning does.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -20,7 +21,7 @@ use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::{NamespaceQuery, Parameters, check_name};
 use crate::schemas;
-use crate::state::State;
+use crate::state::{Guarded, State};
 
 /// How full the buckets are.
 #[skip_serializing_none]
@@ -122,14 +123,23 @@ pub async fn stats(
     caller: Caller,
     Parameters(query): Parameters<NamespaceQuery>,
 ) -> Result<Json<StorageStats>, Problem> {
+    let listed = listed(&state, &caller, &query).await?;
+    Ok(Json(StorageStats::of(listed.iter().filter_map(|policy| policy.0.as_ref().ok()))))
+}
+
+/// The policies that the caller may list, of those that are asked for.
+pub async fn listed(
+    state: &State,
+    caller: &Caller,
+    query: &NamespaceQuery,
+) -> Result<Vec<Arc<Guarded<StoragePolicy>>>, Problem> {
     let named = query.namespace.as_deref();
     check_name("namespace", named)?;
-    let policies = state.stores.policies.state();
+    let mut policies = state.stores.policies.state();
     let there: BTreeSet<String> = policies.iter().filter_map(|policy| policy.namespace()).collect();
-    let scope = scope::of(&state, &caller, "storagepolicies", named, there).await?;
-    let readable = policies.iter().filter_map(|policy| policy.0.as_ref().ok());
-    let seen = readable.filter(|policy| scope.holds(policy.meta().namespace.as_deref().unwrap_or_default()));
-    Ok(Json(StorageStats::of(seen)))
+    let scope = scope::of(state, caller, "storagepolicies", named, there).await?;
+    policies.retain(|policy| scope.holds(policy.meta().namespace.as_deref().unwrap_or_default()));
+    Ok(policies)
 }
 
 impl StorageStats {

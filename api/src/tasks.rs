@@ -49,11 +49,11 @@ mod tests {
     #[tokio::test]
     async fn what_has_begun_ends_without_its_caller_and_is_waited_for() {
         let tasks = Tasks::default();
-        let ((start, begun), (go_on, going_on), (finish, ended)) =
+        let ((start, begun), (resume, resumed), (finish, ended)) =
             (oneshot::channel(), oneshot::channel::<()>(), oneshot::channel());
         let work = async move {
             start.send(()).unwrap();
-            going_on.await.unwrap();
+            resumed.await.unwrap();
             finish.send(()).unwrap();
             Ok(())
         };
@@ -63,7 +63,7 @@ mod tests {
         }
         assert_eq!(tasks.under_way(), 1);
         assert_eq!(tasks.ended().now_or_never(), None);
-        go_on.send(()).unwrap();
+        resume.send(()).unwrap();
         tasks.ended().await;
         assert_eq!((ended.now_or_never(), tasks.under_way()), (Some(Ok(())), 0));
     }

@@ -141,12 +141,12 @@ mod tests {
         let later = async {
             assert_eq!(came.recv().await, Some(1));
             let later = join_all((0..100).map(|_| read()));
-            let go_on = async {
+            let resume = async {
                 server.may_answer.add_permits(1);
                 assert_eq!(came.recv().await, Some(2));
                 server.may_answer.add_permits(1);
             };
-            tokio::join!(later, go_on).0
+            tokio::join!(later, resume).0
         };
         let (first, later) = tokio::join!(first, later);
         assert_eq!(first, "1");

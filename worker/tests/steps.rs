@@ -188,8 +188,8 @@ async fn a_pod_that_is_stopped_keeps_what_it_has_and_the_next_continues() {
 
     studio.proxy.set_faults(Vec::new()).unwrap();
     let before = studio.etags().await;
-    let goes_on = film.make(StepName::GenerateImages).await;
-    assert_eq!((completed(&goes_on).as_str(), made(&goes_on)), ("0-5", 3));
+    let continued = film.make(StepName::GenerateImages).await;
+    assert_eq!((completed(&continued).as_str(), made(&continued)), ("0-5", 3));
     let after = studio.etags().await;
     assert!(before.iter().all(|(key, etag)| after.get(key) == Some(etag)), "a picture was written again");
 }

@@ -103,12 +103,12 @@ pub async fn follow(
     let events = stream::unfold(Some(reader), |reader| async move {
         let mut reader = reader?;
         let reported = reader.next().await;
-        let goes_on = reported.is_ok();
+        let continues = reported.is_ok();
         let event = match reported {
             Ok(name) => Event::default().event(name).data(reader.shown.fragment()),
             Err(problem) => Event::default().event("problem").data(problem.status.as_str()),
         };
-        Some((Ok::<_, Infallible>(event), goes_on.then_some(reader)))
+        Some((Ok::<_, Infallible>(event), continues.then_some(reader)))
     });
     let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     Ok(([UNBUFFERED], events).into_response())

@@ -127,7 +127,7 @@ pub async fn keep(operator: &Operator, url: &str, path: &Path, context: &mut Con
     }
     let bar = bar(&whole, path, context);
     let mut tries = 0;
-    while let Err(error) = go_on(operator, url, &part, &whole, &bar).await {
+    while let Err(error) = resume(operator, url, &part, &whole, &bar).await {
         tries += 1;
         if tries >= TRIES || whole.tag.is_none() {
             bar.finish_and_clear();
@@ -164,7 +164,7 @@ fn part_of(path: &Path, tag: Option<&HeaderValue>) -> PathBuf {
 }
 
 /// Adds to the part what is missing of it.
-async fn go_on(
+async fn resume(
     operator: &Operator,
     url: &str,
     part: &Path,

@@ -202,11 +202,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_under_way_is_given_before_the_end() {
-        let (begun, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-        let (beginning, going_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        let (begun, resume) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (beginning, resumed) = (Arc::clone(&begun), Arc::clone(&resume));
         let slow = get(async move || {
             beginning.add_permits(1);
-            drop(going_on.acquire().await.unwrap());
+            drop(resumed.acquire().await.unwrap());
             "hello"
         });
         let (address, stop, serving) = served(Router::new().route("/", slow), Bounds::default()).await;
@@ -214,7 +214,7 @@ mod tests {
         let asking = tokio::spawn(ask(address));
         drop(begun.acquire().await.unwrap());
         stop.cancel();
-        go_on.add_permits(1);
+        resume.add_permits(1);
         assert!(asking.await.unwrap().ends_with("hello"));
         timeout(LONG, serving).await.expect("who asks nothing is not waited for").unwrap();
         drop(idle);

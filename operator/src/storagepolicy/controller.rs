@@ -138,7 +138,7 @@ impl Controller {
         // Asking may take long.
         self.registry.cancel_outdated(&policy.uid().unwrap_or_default(), policy.metadata.generation);
         let cached_inspection = self.ask(&policy).await?;
-        let wake_at = Box::pin(self.go_on(policy, cached_inspection.inspection.clone())).await?;
+        let wake_at = Box::pin(self.proceed(policy, cached_inspection.inspection.clone())).await?;
         let now = clock::now();
         let timed = wake_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         let next = timed.map_or(cached_inspection.left(), |timed| timed.min(cached_inspection.left()));
@@ -146,7 +146,7 @@ impl Controller {
     }
 
     /// Decides, writes, and begins what was decided; when to look again.
-    async fn go_on(
+    async fn proceed(
         &self,
         policy: StoragePolicy,
         inspection: Inspection,
@@ -315,7 +315,7 @@ impl Controller {
             let Some(inspection) = inspection.filter(|_| self.registry.has_report(&uid)) else { continue };
             let policy = self.context.caches.written_policies.newest(cached);
             let span = span_of(KIND, &policy);
-            if let Err(error) = Box::pin(self.go_on(policy, inspection)).instrument(span.clone()).await {
+            if let Err(error) = Box::pin(self.proceed(policy, inspection)).instrument(span.clone()).await {
                 tracing::warn!(parent: &span, %error, "how a run ended was not written; the next operator finds it interrupted");
             }
         }

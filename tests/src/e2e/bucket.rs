@@ -10,7 +10,7 @@ use videofactory_pipeline::clock;
 use videofactory_storage::{Bucket, BucketConfig};
 
 use super::site;
-use crate::r2_proxy::{Counters, Keys, sign_anew};
+use crate::r2_proxy::{Counters, Keys, sign_again};
 
 /// Keys with their entity tags. A key that is written again gets another tag only if its content differs, so the
 /// time of writing stands beside it.
@@ -70,7 +70,7 @@ pub async fn ask_for(method: Method, bucket: &str, keys: &Keys) -> anyhow::Resul
         .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
         .header(AUTHORIZATION, scope);
     let (mut parts, ()) = request.body(())?.into_parts();
-    sign_anew(&mut parts, keys)?;
+    sign_again(&mut parts, keys)?;
     let asked = crate::http::client().request(parts.method, url.to_string()).headers(parts.headers);
     let answer = asked.send().await.with_context(|| format!("failed to ask for bucket {bucket}"))?;
     Ok((answer.status(), answer.text().await?))

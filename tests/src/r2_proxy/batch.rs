@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::State;
 use super::faults::Effect;
 use super::outgoing::outgoing;
-use super::resign::{Keys, sign_anew};
+use super::resign::{Keys, sign_again};
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const DIGEST: HeaderName = HeaderName::from_static("x-amz-content-sha256");
@@ -68,6 +68,6 @@ fn single(state: &State, keys: &Keys, parts: &Parts, key: &str) -> anyhow::Resul
     }
     headers.insert(DIGEST, "UNSIGNED-PAYLOAD".parse()?);
     single.headers = headers;
-    sign_anew(&mut single, keys)?;
+    sign_again(&mut single, keys)?;
     outgoing(&state.upstream, single, Body::empty())
 }

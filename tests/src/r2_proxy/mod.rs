@@ -27,7 +27,7 @@ pub use counters::Counters;
 pub use faults::{Effect, Fault};
 pub use operation::Class;
 pub use resign::Keys;
-pub(crate) use resign::sign_anew;
+pub(crate) use resign::sign_again;
 
 use counters::Ledger;
 use faults::FaultBox;

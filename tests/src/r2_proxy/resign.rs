@@ -37,11 +37,11 @@ impl fmt::Debug for Keys {
 /// Takes the preconditions off and signs what is left.
 pub(crate) fn without_preconditions(parts: &mut Parts, keys: &Keys) -> anyhow::Result<()> {
     let had = [IF_MATCH, IF_NONE_MATCH].map(|name| parts.headers.remove(name)).into_iter().flatten().count();
-    if had == 0 { Ok(()) } else { sign_anew(parts, keys) }
+    if had == 0 { Ok(()) } else { sign_again(parts, keys) }
 }
 
 /// Signs a request in the place of the signature that it bears.
-pub(crate) fn sign_anew(parts: &mut Parts, keys: &Keys) -> anyhow::Result<()> {
+pub(crate) fn sign_again(parts: &mut Parts, keys: &Keys) -> anyhow::Result<()> {
     let authorization = text(parts, &AUTHORIZATION)?;
     let region = authorization.split('/').nth(2).context("the signature names no region")?.to_owned();
     let date = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text(parts, &DATE)?)?;

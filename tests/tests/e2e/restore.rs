@@ -81,7 +81,7 @@ impl Studio {
     }
 
     /// All is as it was, nothing was done for the finished film, and the other continues where it was.
-    async fn goes_on(&self) -> anyhow::Result<()> {
+    async fn continues(&self) -> anyhow::Result<()> {
         wait::asked(&format!("kubectl get to show {:?}", self.shown), async || {
             Ok((shown(&self.env).await? == self.shown).then_some(()))
         })
@@ -169,7 +169,7 @@ async fn a_namespace_that_was_deleted_is_restored_as_it_was_and_nothing_is_done_
         let answer = restored(&env, &backup, false).await?;
         all_are(&answer, Outcome::Restored)?;
         ensure!(answer.notes.iter().any(|note| note.contains("grok-keys")), "{:?}", answer.notes);
-        studio.goes_on().await?;
+        studio.continues().await?;
         all_are(&restored(&env, &backup, false).await?, Outcome::Unchanged)
     })
     .await;
@@ -198,7 +198,7 @@ async fn statuses_that_come_seconds_after_their_objects_are_in_time() {
             let written = api.replace_status(&item.name, &PostParams::default(), &object).await;
             written.with_context(|| format!("somebody has written {item} meanwhile"))?;
         }
-        studio.goes_on().await
+        studio.continues().await
     })
     .await;
 }

@@ -23,8 +23,8 @@ async fn limits_and_faults_are_ordered_as_json() {
         "retryAfter": true,
     }]);
     assert_eq!(order(&site, "/admin/limits", &limit).await.0, 204);
-    let told_limits = reported(&site, "/admin/limits").await;
-    assert_eq!((&told_limits[0]["limit"], &told_limits[0]["key"]), (&json!(25), &json!("key-…cdef")));
+    let reported_limits = reported(&site, "/admin/limits").await;
+    assert_eq!((&reported_limits[0]["limit"], &reported_limits[0]["key"]), (&json!(25), &json!("key-…cdef")));
     let fault = json!([{"effect": "lose-answer", "service": "xai", "prompt": "fox", "after": 2, "times": 1}]);
     assert_eq!(order(&site, &format!("/admin/faults?key={KEY}"), &fault).await.0, 204);
     let faults = reported(&site, "/admin/faults").await;

@@ -105,7 +105,7 @@ pub async fn upload(
         let sessions = work.sessions().await?;
         let id = match sessions.current {
             Some((number, session)) => {
-                work.go_on(number, &session).await?.map(|id| (id, session.sha256.clone()))
+                work.resume(number, &session).await?.map(|id| (id, session.sha256.clone()))
             }
             None => work.next_session(&sessions).await?,
         };
@@ -196,7 +196,7 @@ impl Work<'_> {
     }
 
     /// Sends what the site does not have; an id once it has all.
-    async fn go_on(&self, number: u32, session: &Session) -> Result<Option<VideoId>, StepError> {
+    async fn resume(&self, number: u32, session: &Session) -> Result<Option<VideoId>, StepError> {
         let address = Secret::new(&session.uri);
         let outdated = session.sha256 != self.film.sha256;
         let mut call = self.context.traces.call("upload", &self.account.name);

@@ -115,7 +115,7 @@ async fn publish(
     if let Some(publication) = record::find(context, &target.name, &film.sha256).await? {
         return Ok(publication);
     }
-    go_on(context)?;
+    require_not_stopped(context)?;
     let metadata = metadata(context, target, storyboard, film);
     let film_text = FilmText {
         title: &metadata.title,
@@ -164,12 +164,12 @@ async fn to_bucket(
         at: clock::now().to_string(),
     };
     // An edit stops a publication: from the record on, this film is the one that was published.
-    go_on(context)?;
+    require_not_stopped(context)?;
     record::keep(context, &target.name, &film.sha256, publication).await
 }
 
 /// Nothing more is begun once the attempt was asked to stop.
-fn go_on(context: &Context) -> Result<(), StepError> {
+fn require_not_stopped(context: &Context) -> Result<(), StepError> {
     if context.stop.is_cancelled() { Err(StepError::Stop) } else { Ok(()) }
 }
 

@@ -139,7 +139,7 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     if args.wait || args.download.is_some() {
         return tokio::select! {
             ended = wait(&args, &made, context) => ended,
-            () = &mut interrupted => Err(goes_on(&new)),
+            () = &mut interrupted => Err(continues(&new)),
         };
     }
     let objects = made.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
@@ -175,7 +175,7 @@ fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
 }
 
 /// What a Ctrl-C means to films that are waited for: nothing.
-fn goes_on(new: &NewJobs) -> Error {
+fn continues(new: &NewJobs) -> Error {
     let names: Vec<String> = new.jobs.iter().map(|job| job.name.clone()).collect();
     let namespace = &new.namespace;
     Error::interrupted(format!("created, and made all the same: {}", names.join(" "))).hint(format!(

@@ -276,12 +276,12 @@ impl Deletion<'_> {
         touched: &mut HashSet<(OwnerIndex, ObjectKind)>,
     ) -> Option<Attempt> {
         totals.deletes += report.requests;
-        let may_go_on =
+        let may_continue =
             totals.cut.is_none() && attempt.number < MAX_TRIES && attempt.since.elapsed() < TRIED_FOR;
         let failed: HashMap<&str, bool> = report
             .failed
             .iter()
-            .map(|(key, error)| (key.as_str(), may_go_on && error.is_transient()))
+            .map(|(key, error)| (key.as_str(), may_continue && error.is_transient()))
             .collect();
         let (mut again, mut lost) = (Vec::new(), 0);
         for index in &attempt.files {
@@ -305,7 +305,7 @@ impl Deletion<'_> {
                 }
             }
         }
-        let lasting = report.failed.into_iter().find(|(_, error)| !(may_go_on && error.is_transient()));
+        let lasting = report.failed.into_iter().find(|(_, error)| !(may_continue && error.is_transient()));
         if let Some((_, error)) = lasting {
             if lost == attempt.of {
                 totals.cut.get_or_insert(End::Failed(error.to_string()));

@@ -36,7 +36,7 @@ fn runs_begun(harness: &Harness) -> usize {
 }
 
 /// Whether anything is pruned with a person's age while a month passes.
-fn goes_on(harness: &mut Harness) -> bool {
+fn continues(harness: &mut Harness) -> bool {
     let begun = harness.begun.len();
     for _ in 0..30 {
         harness.pass(MONTH / 30);
@@ -66,7 +66,7 @@ fn a_clean_up_that_suspend_interrupted_does_not_continue() {
         harness.pass(21 * 86_400);
         harness.reconcile();
         harness.edit("suspend", json!(false));
-        assert!(!goes_on(&mut harness), "dies: {dies}");
+        assert!(!continues(&mut harness), "dies: {dies}");
     }
 }
 
@@ -77,7 +77,7 @@ fn what_was_interrupted_long_ago_does_not_continue_however_rare_its_schedule() {
     harness.restart();
     harness.reconcile();
     assert_eq!(harness.runs()[0].outcome, Some(PruneOutcome::Interrupted));
-    assert!(!goes_on(&mut harness));
+    assert!(!continues(&mut harness));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_clean_up_of_one_location_does_not_continue_in_another() {
     assert!(harness.reconcile().cancel);
     harness.pruned(PruneOutcome::Interrupted, Some(GB), None);
     harness.reconcile();
-    assert!(!goes_on(&mut harness));
+    assert!(!continues(&mut harness));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn files_of_jobs_that_are_not_restored_yet_are_as_young_as_their_policys_restora
 fn what_was_under_way_when_a_policy_was_backed_up_does_not_continue_where_it_is_restored() {
     let mut harness = cleaning(&json!({}));
     restored(&mut harness);
-    assert!(!goes_on(&mut harness));
+    assert!(!continues(&mut harness));
     let mut harness = Harness::holding(&json!({}), GB);
     harness.annotate("backup-requested-at", "2026-01-01T00:00:00Z");
     harness.reconcile();

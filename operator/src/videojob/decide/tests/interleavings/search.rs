@@ -41,7 +41,7 @@ struct Place {
     path: Path,
     /// What may come and was not tried yet.
     events: Vec<Event>,
-    goes_on: bool,
+    continues: bool,
 }
 
 impl Search {
@@ -73,7 +73,7 @@ impl Search {
         while let Some(place) = places.last_mut() {
             let Some(event) = place.events.pop() else {
                 self.met.insert(place.state, false);
-                if !place.goes_on
+                if !place.continues
                     && let Err(broken) = self.comes_to_rest(place.state)
                 {
                     self.fail(place, &broken);
@@ -86,7 +86,7 @@ impl Search {
                 Ok(None) => continue,
                 Err(broken) => self.fail(place, &format!("{event:?}: {broken}")),
             };
-            place.goes_on = true;
+            place.continues = true;
             match self.met.get(&next) {
                 None => {
                     let path = Some(after(&place.path, event));
@@ -109,7 +109,7 @@ impl Search {
             let next = match self.model.after(&state, fault) {
                 Ok(next) => next,
                 Err(broken) => {
-                    let place = Place { state, path, events: Vec::new(), goes_on: false };
+                    let place = Place { state, path, events: Vec::new(), continues: false };
                     self.fail(&place, &format!("{fault:?}: {broken}"));
                 }
             };
@@ -118,7 +118,7 @@ impl Search {
                 begins.push((next, Some(after(&path, fault))));
             }
         }
-        Place { events: self.model.events(&state), state, path, goes_on: false }
+        Place { events: self.model.events(&state), state, path, continues: false }
     }
 
     /// Lets time pass from a state that is quiet, and nothing goes wrong.

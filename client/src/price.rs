@@ -107,9 +107,19 @@ pub fn seconds_each(settings: &Settings, name: StepName, scenes: i64) -> i64 {
         StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),
         // One request speaks the film, or each scene has its own.
         StepName::NarrateScenes if speaks_all_at_once(settings) => target,
-        StepName::NarrateScenes => (target / scenes + 1).min(target),
+        StepName::NarrateScenes => seconds_of_one(settings, name, scenes),
         StepName::WriteScript | StepName::AssembleVideo | StepName::PublishVideo => 1,
     }
+}
+
+/// The same for one scene that is made alone, of a film of so many.
+#[must_use]
+pub fn seconds_of_one(settings: &Settings, name: StepName, scenes: i64) -> i64 {
+    if name != StepName::NarrateScenes {
+        return seconds_each(settings, name, scenes);
+    }
+    let target = i64::try_from(settings.length.target.as_secs()).unwrap_or(i64::MAX);
+    (target / scenes.max(1) + 1).min(target)
 }
 
 /// What a step is sold; nothing where nobody asks for money.

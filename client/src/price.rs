@@ -45,7 +45,18 @@ pub fn of_all(
     account: &ProviderAccountSpec,
     scenes: i64,
 ) -> Price {
-    let submissions = submissions(spec, settings, name, account, scenes);
+    of(settings, name, account, scenes, submissions(spec, settings, name, account, scenes))
+}
+
+/// What so many submissions of a step would cost, for a film of so many scenes.
+#[must_use]
+pub fn of(
+    settings: &Settings,
+    name: StepName,
+    account: &ProviderAccountSpec,
+    scenes: i64,
+    submissions: i64,
+) -> Price {
     if submissions == 0 {
         return Price::Nothing;
     }

@@ -1,5 +1,5 @@
-//! What films would cost that are made from nothing, by the prices of the accounts that they name, and what they need of
-//! these accounts' quotas.
+//! What films would cost that are made from nothing, or what is left of one at work, by the prices of the accounts that they
+//! name, and what they need of these accounts' quotas.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use videofactory_crds::provideraccount::ProviderAccountSpec;
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::VideoMode;
 use videofactory_crds::{Channel, ProviderAccount, StepName, VideoJob};
-use videofactory_pipeline::Settings;
+use videofactory_pipeline::{SceneSet, Settings};
 use videofactory_providers::Sold;
 
 use crate::call::{CallError, within};
@@ -84,8 +85,7 @@ impl<'a> Estimator<'a> {
             Ok(settings) => settings,
             Err(why) => return Ok(Estimate::unknown(why)),
         };
-        let publishers = publications(&settings).into_keys();
-        for name in external_accounts(&settings).map(|(_, name)| name).chain(publishers) {
+        for name in accounts_of(&settings) {
             look_up(self.client, self.namespace, name, &mut self.accounts).await?;
         }
         Ok(of_job(job, &settings, &self.accounts))
@@ -133,6 +133,12 @@ fn external_accounts(settings: &Settings) -> impl Iterator<Item = (StepName, &st
     })
 }
 
+/// All accounts that a film names.
+pub fn accounts_of(settings: &Settings) -> impl Iterator<Item = &str> {
+    let publishers = publications(settings).into_keys();
+    external_accounts(settings).map(|(_, name)| name).chain(publishers)
+}
+
 /// How many targets a film is published to with each account.
 fn publications(settings: &Settings) -> BTreeMap<&str, i64> {
     let mut targets: BTreeMap<&str, i64> = BTreeMap::new();
@@ -150,6 +156,42 @@ pub fn of_job(
     accounts: &BTreeMap<String, Known<ProviderAccount>>,
 ) -> Estimate {
     let scenes = price::given_scenes(&job.spec).unwrap_or(i64::from(settings.scene_count));
+    estimate(settings, accounts, scenes, |name, account| {
+        price::submissions(&job.spec, settings, name, account, scenes)
+    })
+}
+
+/// What is left to be paid for of a job at work with these accounts, and needed of them: of each step the scenes that it does
+/// not have yet. Pure.
+#[must_use]
+pub fn of_rest(
+    job: &VideoJob,
+    settings: &Settings,
+    accounts: &BTreeMap<String, Known<ProviderAccount>>,
+) -> Estimate {
+    let step = |name| job.status.as_ref().and_then(|status| status.step(name));
+    let written = step(StepName::WriteScript).and_then(|script| script.scenes.as_ref()?.total);
+    let scenes = i64::from(written.unwrap_or(settings.scene_count));
+    estimate(settings, accounts, scenes, |name, account| {
+        let all = price::submissions(&job.spec, settings, name, account, scenes);
+        let completed = step(name).and_then(|step| step.scenes.as_ref()?.completed.as_deref());
+        let made: SceneSet = completed.and_then(|text| text.parse().ok()).unwrap_or_default();
+        match step(name).and_then(|step| step.state) {
+            Some(state) if state.is_done() => 0,
+            // One request speaks all that have no voice yet.
+            _ if name == StepName::NarrateScenes && price::speaks_all_at_once(settings) => all,
+            _ => (all - i64::from(made.len())).max(0),
+        }
+    })
+}
+
+/// What so many submissions to each account cost, and need. `submissions`: of a step to its account.
+fn estimate(
+    settings: &Settings,
+    accounts: &BTreeMap<String, Known<ProviderAccount>>,
+    scenes: i64,
+    submissions: impl Fn(StepName, &ProviderAccountSpec) -> i64,
+) -> Estimate {
     let mut estimate = Estimate::default();
     let mut needs = Vec::new();
     for (name, account) in external_accounts(settings) {
@@ -162,10 +204,10 @@ pub fn of_job(
             None => continue,
         };
         let model = price::provider_of(settings, name).map_or("", |provider| provider.model.as_str());
-        let submissions = price::submissions(&job.spec, settings, name, &known.spec, scenes);
+        let submissions = submissions(name, &known.spec);
         let seconds = price::seconds_each(settings, name, scenes);
         needs.extend(quota_need::of_step(account, known, name, model, submissions, seconds));
-        match price::of_all(&job.spec, settings, name, &known.spec, scenes) {
+        match price::of(settings, name, &known.spec, scenes, submissions) {
             Price::Nothing => {}
             Price::About(cost) => estimate.cost = estimate.cost.plus(cost),
             Price::Unknown => {
@@ -262,6 +304,33 @@ mod tests {
         let reported = estimate(&with_account("images", &json!({})), &[("grok", missing)]);
         let expected = "generate-images: ProviderAccount \"grok\" does not exist in this namespace";
         assert_eq!(reported.unknown, [expected]);
+    }
+
+    #[test]
+    fn of_a_film_at_work_the_scenes_count_that_are_not_there_yet() {
+        let provider = |fields: &Value| Ok(account(fields));
+        let quota = json!([{"name": "all", "limit": 10, "period": "2h"}]);
+        let grok = provider(&json!({"provider": "XAI", "prices": {"videoSecond": "0.10"}, "quotas": quota}));
+        let spec = with_account("animation", &json!({}));
+        let mut job = job(&spec);
+        let settings = settings(&job, None).unwrap();
+        let accounts = BTreeMap::from([("grok".to_owned(), grok)]);
+        let mut rest = |clips: Value| {
+            let steps =
+                json!([{"name": "write-script", "state": "Succeeded", "scenes": {"total": 5}}, clips]);
+            job.status = serde_json::from_value(json!({"steps": steps})).unwrap();
+            let rest = of_rest(&job, &settings, &accounts);
+            (rest.cost.to_string(), rest.needs.first().map(|need| need.units))
+        };
+        let none = json!({"name": "animate-scenes", "state": "Pending"});
+        let (all, needed) = rest(none);
+        assert_eq!(needed, Some(5), "as many as the script has");
+        let one =
+            json!({"name": "animate-scenes", "state": "Waiting", "scenes": {"total": 5, "completed": "2"}});
+        let (some, needed) = rest(one);
+        assert_eq!(needed, Some(4));
+        assert!(some.parse::<Money>().unwrap() < all.parse::<Money>().unwrap(), "{some} of {all}");
+        assert_eq!(rest(json!({"name": "animate-scenes", "state": "Succeeded"})), ("0.00".to_owned(), None));
     }
 
     #[test]

@@ -111,6 +111,7 @@ const fn of(reason: VideoJobReason) -> Advice {
         | VideoJobReason::AwaitingQuota
         | VideoJobReason::RateLimited
         | VideoJobReason::AwaitingReview
+        | VideoJobReason::PreviewReady
         | VideoJobReason::Suspended
         | VideoJobReason::Held
         | VideoJobReason::Progressing

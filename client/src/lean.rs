@@ -42,6 +42,7 @@ fn of_status(status: VideoJobStatus) -> VideoJobStatus {
         progress: status.progress,
         current_step: status.current_step,
         steps: status.steps.into_iter().map(of_step).collect(),
+        preview: status.preview,
         handled: status.handled,
         conditions: status.conditions,
         ..VideoJobStatus::default()
@@ -84,7 +85,7 @@ mod tests {
                 "managedFields": [{"manager": "kubectl"}],
             },
             "spec": {"scenes": (0..100).map(scene).collect::<Vec<Value>>(), "suspend": suspend},
-            "status": {"phase": phase, "steps": [step]},
+            "status": {"phase": phase, "steps": [step], "preview": {"result": "a@3f9c"}},
         }))
         .unwrap()
     }
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn whatever_is_asked_of_a_job_the_plan_is_that_for_the_whole_of_it() {
         for phase in ["Pending", "Running", "Waiting", "Review", "Suspended", "Succeeded", "Failed"] {
-            for reason in ["AwaitingReview", "OutcomeUnknown", "RetriesExhausted"] {
+            for reason in ["AwaitingReview", "PreviewReady", "OutcomeUnknown", "RetriesExhausted"] {
                 for (suspend, hold) in [(false, false), (true, false), (false, true)] {
                     let whole = job(phase, reason, suspend, hold);
                     let small = lean(whole.clone());

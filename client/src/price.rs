@@ -45,7 +45,18 @@ pub fn of_all(
     account: &ProviderAccountSpec,
     scenes: i64,
 ) -> Price {
-    let submissions = submissions(spec, settings, name, account, scenes);
+    of(settings, name, account, scenes, submissions(spec, settings, name, account, scenes))
+}
+
+/// What so many submissions of a step would cost, for a film of so many scenes.
+#[must_use]
+pub fn of(
+    settings: &Settings,
+    name: StepName,
+    account: &ProviderAccountSpec,
+    scenes: i64,
+    submissions: i64,
+) -> Price {
     if submissions == 0 {
         return Price::Nothing;
     }
@@ -107,9 +118,19 @@ pub fn seconds_each(settings: &Settings, name: StepName, scenes: i64) -> i64 {
         StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),
         // One request speaks the film, or each scene has its own.
         StepName::NarrateScenes if speaks_all_at_once(settings) => target,
-        StepName::NarrateScenes => (target / scenes + 1).min(target),
+        StepName::NarrateScenes => seconds_of_one(settings, name, scenes),
         StepName::WriteScript | StepName::AssembleVideo | StepName::PublishVideo => 1,
     }
+}
+
+/// The same for one scene that is made alone, of a film of so many.
+#[must_use]
+pub fn seconds_of_one(settings: &Settings, name: StepName, scenes: i64) -> i64 {
+    if name != StepName::NarrateScenes {
+        return seconds_each(settings, name, scenes);
+    }
+    let target = i64::try_from(settings.length.target.as_secs()).unwrap_or(i64::MAX);
+    (target / scenes.max(1) + 1).min(target)
 }
 
 /// What a step is sold; nothing where nobody asks for money.

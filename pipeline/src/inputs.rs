@@ -3,6 +3,8 @@
 //! In: prompts, model, voice, parameters, the rounded length that a provider sells. Out: account
 //! names, endpoints, onRateLimit, grouping, retry, compute, priority.
 
+mod preview;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -13,6 +15,8 @@ use crate::contract::{Brand, GivenScenes, Upstream};
 use crate::digest::{Digest, verbatim};
 use crate::settings::{Character, Provider, Settings};
 use crate::storyboard::{Scene, Takes};
+
+pub use preview::{manner_digest, preview_digest};
 
 /// The version of the digests. It is raised only when old artifacts must not be used any more.
 const VERSION: u32 = 1;

@@ -17,8 +17,8 @@ use crate::inputs::{FilmInputs, step_digest};
 /// Version of the digest of a spec. It is raised only when every film may be made again.
 const VERSION: u32 = 1;
 /// Fields of a spec that say nothing of what the film is.
-const NOT_OF_THE_FILM: [&str; 7] =
-    ["artifacts", "budget", "compute", "priority", "retry", "suspend", "ttlAfterFinished"];
+const NOT_OF_THE_FILM: [&str; 8] =
+    ["artifacts", "budget", "compute", "preview", "priority", "retry", "suspend", "ttlAfterFinished"];
 
 /// The document under [`crate::keys::tombstone`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +121,7 @@ mod tests {
             ("compute", json!({"nodeSelector": {"a": "b"}})),
             ("artifacts", json!({"onDelete": "Delete"})),
             ("budget", json!({"limit": "4.00"})),
+            ("preview", json!({"scene": "s2", "clip": true})),
         ] {
             assert_eq!(digest_with(field, value.clone()), digest(), "{field}: {value}");
         }

@@ -66,6 +66,7 @@ var rows = map[string]row{
 	"rejected":              {"Ready": "False", "Succeeded": "False", "Stalled": "True"},
 	"suspended":             {"Ready": "False", "Succeeded": "Unknown"},
 	"held":                  {"Ready": "False", "Succeeded": "Unknown"},
+	"in-preview":            {"Ready": "False", "Succeeded": "Unknown", "Approved": "False"},
 	"in-review":             {"Ready": "False", "Succeeded": "Unknown", "Approved": "False"},
 	"configuration-invalid": {"Ready": "False", "Succeeded": "Unknown", "Stalled": "True"},
 	"new":                   {},

@@ -163,6 +163,36 @@ async fn a_list_can_be_shared_by_its_address_and_hides_nothing() {
 }
 
 #[tokio::test]
+async fn a_scene_that_waits_for_a_person_is_shown_with_what_the_rest_costs_and_how_to_have_it() {
+    let mut harness = harness().await;
+    let mut ocean = made();
+    ocean["spec"]["scenes"] =
+        json!([{"id": "s1", "narration": "Down there."}, {"id": "s2", "narration": "Up here."}]);
+    ocean["spec"]["preview"] = json!({"scene": "s2"});
+    ocean["spec"]["providers"] = json!({"animation": {"accountRef": {"name": "grok"}}});
+    ocean["status"]["artifacts"] = Value::Null;
+    ocean["status"]["phase"] = json!("Review");
+    ocean["status"]["preview"] = json!({"result": "narrate-scenes@0a"});
+    ocean["status"]["steps"] =
+        json!([{"name": "write-script", "state": "Succeeded", "scenes": {"total": 2}}]);
+    harness.put(ocean);
+    let page = html(&harness.get("/dashboard/jobs/films/ocean").await);
+    for shown in [
+        "One scene, before the others are made",
+        "2. s2",
+        "<figcaption class=\"bottom\">Up here.</figcaption>",
+        "It takes 2 units of the quota generations of grok: 0 are left",
+        "Continue with the rest",
+        "data-path=\"/jobs/films/ocean/approve\"",
+        "curl -X POST localhost:8000/jobs/films/ocean/approve",
+        "kubectl videofactory approve ocean -n films",
+    ] {
+        assert!(page.contains(shown), "{shown} is not in {page}");
+    }
+    assert_eq!(page.matches("Continue with the rest").count(), 1, "it is asked once");
+}
+
+#[tokio::test]
 async fn a_job_that_waits_says_why_until_when_and_who_is_ahead() {
     let mut harness = Harness::new().await;
     let ready = json!([{"type": "Ready", "status": "Unknown", "reason": "AwaitingQuota", "message": "grok has no unit left",

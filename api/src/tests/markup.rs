@@ -55,6 +55,7 @@ async fn world_of(text: &str) -> Harness {
         json!([{"id": "s1", "narration": text, "imagePrompt": text, "motionPrompt": text}]);
     ocean["spec"]["sceneOverrides"] = json!([{"id": "s1", "narration": text}]);
     ocean["status"]["phase"] = json!("Waiting");
+    ocean["status"]["preview"] = json!({"result": text});
     ocean["status"]["conditions"] = condition.clone();
     ocean["status"]["steps"][0]["message"] = json!(text);
     ocean["status"]["steps"][0]["model"] = json!(text);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_client::job_action::{phase, under_review};
+use videofactory_client::job_action::{in_preview, phase, under_review};
 use videofactory_client::job_advice::{is_stalled, reason};
 use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::VideoJob;
@@ -109,7 +109,9 @@ impl JobCommands for PluginCommands<'_> {
 }
 
 fn review(job: &VideoJob) -> String {
-    let see = if has_film(job) {
+    let see = if in_preview(job).is_some() {
+        "look at the scene by `kubectl videofactory dashboard`, then ".to_owned()
+    } else if has_film(job) {
         format!("watch it by {}, then ", command(job, "download", ""))
     } else {
         String::new()
@@ -150,6 +152,7 @@ mod tests {
             "artifacts": {"video": {"key": "videos/a.mp4"}},
             "steps": [{"name": "assemble-video", "reason": "AwaitingReview", "outputDigest": "3f9c"}],
         });
+        let preview = json!({"preview": {"result": "narrate-scenes@3f9c"}});
         for (phase, reason, more, expected) in [
             ("Suspended", "SideEffectsSuspended", &json!({}), "VIDEOFACTORY_SIDE_EFFECTS"),
             ("Suspended", "Held", &json!({}), "`kubectl videofactory resume ocean -n films`"),
@@ -160,6 +163,13 @@ mod tests {
             ("Waiting", "QualityCheckFailed", &digest, "videofactory.dev/accept-quality=3f9c`"),
             ("Waiting", "AwaitingQuota", &json!({}), "`kubectl videofactory accounts -n films`"),
             ("Review", "AwaitingReview", &review, "approve ocean -n films --result assemble-video@3f9c`"),
+            ("Review", "PreviewReady", &preview, "approve ocean -n films --result narrate-scenes@3f9c`"),
+            (
+                "Review",
+                "PreviewReady",
+                &preview,
+                "look at the scene by `kubectl videofactory dashboard`, then decide",
+            ),
             ("Succeeded", "Completed", &film, "`kubectl videofactory download ocean -n films`"),
             ("Failed", "RetriesExhausted", &json!({}), "`kubectl videofactory logs ocean -n films`"),
             ("Failed", "Rejected", &json!({}), "`kubectl videofactory restart ocean -n films`"),

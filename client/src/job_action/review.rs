@@ -20,16 +20,25 @@ pub(super) fn decide(job: &VideoJob, annotation: &str, seen: Option<&str>) -> Pl
     }
 }
 
-/// The result that waits for a person, as `<step>@<output digest>`.
+/// The result that waits for a person, as `<step>@<output digest>`; of the scene that is made before all others, with a
+/// digest of all that is shown of it.
 #[must_use]
 pub fn under_review(job: &VideoJob) -> Option<String> {
-    let step = steps(job).find(|step| step.reason == Some(VideoJobReason::AwaitingReview))?;
-    Some(format!("{}@{}", step.name, step.output_digest.as_deref()?))
+    let step = steps(job).find(|step| step.reason == Some(VideoJobReason::AwaitingReview));
+    let of_step = step.and_then(|step| Some(format!("{}@{}", step.name, step.output_digest.as_deref()?)));
+    of_step.or_else(|| in_preview(job))
+}
+
+/// The same of the scene that is made before all others, if that is what waits.
+#[must_use]
+pub fn in_preview(job: &VideoJob) -> Option<String> {
+    job.status.as_ref()?.preview.as_ref()?.result.clone()
 }
 
 #[cfg(test)]
 mod tests {
     use videofactory_crds::requests;
+    use videofactory_crds::videojob::PreviewStatus;
 
     use super::super::Action;
     use super::super::testing::{asked, job, patch, refusal};
@@ -43,5 +52,18 @@ mod tests {
         let seen = asked(Action::Reject { result: Some("assemble-video@aaaa".to_owned()) });
         assert!(refusal(seen.plan(&film)).contains("something else since"));
         assert!(refusal(approve.plan(&job("Running", "Progressing"))).contains("nothing under review"));
+    }
+
+    #[test]
+    fn a_scene_that_is_made_first_is_approved_by_all_that_is_shown_of_it() {
+        let mut film = job("Review", "PreviewReady");
+        let approve = asked(Action::Approve { result: None });
+        assert!(refusal(approve.plan(&film)).contains("nothing under review"), "a part of it is there");
+        let result = Some("narrate-scenes@aaaa".to_owned());
+        film.status.as_mut().unwrap().preview = Some(PreviewStatus { result, ..PreviewStatus::default() });
+        let approved = patch(approve.plan(&film));
+        assert_eq!(approved["metadata"]["annotations"][requests::APPROVED], "narrate-scenes@aaaa");
+        let seen = asked(Action::Approve { result: Some("assemble-video@3f9c".to_owned()) });
+        assert!(refusal(seen.plan(&film)).contains("something else since"));
     }
 }

@@ -34,6 +34,8 @@ pub enum VideoJobReason {
     PriceUnknown,
     /// A review gate waits for a person's approval.
     AwaitingReview,
+    /// The scene of `spec.preview` is made; the others are made once a person has approved it.
+    PreviewReady,
     /// A person rejected the output; the job has failed.
     Rejected,
     /// `spec.suspend` is true.

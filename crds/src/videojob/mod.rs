@@ -7,11 +7,11 @@ mod step;
 
 pub use handled::{has_ended, is_handled, is_up_to_date, recorded};
 pub use spec::{
-    Artifacts, Compute, OnDelete, Retry, Scene, SceneAssets, SceneOverride, StepCompute, StepsCompute,
-    VideoJob, VideoJobSpec, VideoMode,
+    Artifacts, Compute, OnDelete, Preview, Retry, Scene, SceneAssets, SceneOverride, StepCompute,
+    StepsCompute, VideoJob, VideoJobSpec, VideoMode,
 };
 pub use status::{
-    AlreadyMade, ArtifactStatus, ArtifactsStatus, CostStatus, FrozenChannel, HandledRequests, Publication,
-    PublicationState, SceneTakes, VideoJobStatus,
+    AlreadyMade, ArtifactStatus, ArtifactsStatus, CostStatus, FrozenChannel, HandledRequests, PreviewStatus,
+    Publication, PublicationState, SceneTakes, VideoJobStatus,
 };
 pub use step::{Demand, DigestSubmissions, RateLimitStatus, ScenesStatus, SpentUnits, StepStatus};

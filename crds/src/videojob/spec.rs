@@ -3,7 +3,7 @@
 //! Topic, language, format and storageRef stay as they were first applied; all else may be edited, and
 //! what the edit makes stale is done again, until publication.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use kube::{CustomResource, KubeSchema};
@@ -103,6 +103,10 @@ pub struct VideoJobSpec {
     #[schemars(length(max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub scene_overrides: Option<Vec<SceneOverride>>,
+
+    /// One scene that is made before all others, for a look at it: once its picture and its voice are there, the job waits
+    /// until somebody approves them, and only then are the other scenes made and paid for. Absent: none. A Draft has none.
+    pub preview: Option<Preview>,
 
     /// Settings that a Channel may supply as well.
     #[serde(flatten)]
@@ -226,6 +230,37 @@ pub struct SceneOverride {
 
     /// Files of your own to use instead of what would be made.
     pub assets: Option<SceneAssets>,
+}
+
+/// The scene that is made before all others.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// Id of the scene in the storyboard. Absent: the film's first.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message(
+        "a scene's id is a short name: lower-case letters, digits and dashes"
+    ))]
+    pub scene: Option<String>,
+
+    /// Whether its clip is made, too, before somebody is asked. Absent: false.
+    pub clip: Option<bool>,
+}
+
+impl Preview {
+    /// Id of the scene; empty: the film's first.
+    #[must_use]
+    pub fn scene(&self) -> &str {
+        self.scene.as_deref().unwrap_or_default()
+    }
+
+    /// The steps that make its parts, in the order of the film.
+    #[must_use]
+    pub fn steps(&self) -> BTreeSet<StepName> {
+        let clip = self.clip.unwrap_or_default().then_some(StepName::AnimateScenes);
+        [StepName::GenerateImages, StepName::NarrateScenes].into_iter().chain(clip).collect()
+    }
 }
 
 /// Files of the user's for one scene.

@@ -53,6 +53,9 @@ pub struct VideoJobStatus {
     #[schemars(length(max = 6))]
     pub steps: Vec<StepStatus>,
 
+    /// The scene that is made before all others.
+    pub preview: Option<PreviewStatus>,
+
     /// What the video costs, in US dollars.
     pub cost: Option<CostStatus>,
 
@@ -131,6 +134,21 @@ pub struct AlreadyMade {
     /// Key of the film in the bucket, if it was not pruned since.
     #[schemars(length(max = 1024))]
     pub film: Option<String>,
+}
+
+/// How far the scene is that is made before all others.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewStatus {
+    /// What waits for an approval or rejection, as these name it: a step and a digest of all that is shown.
+    #[schemars(length(max = 64))]
+    pub result: Option<String>,
+
+    /// Digest of how scenes are made (style, characters, shape, voice, providers) and of which one was shown, as a person
+    /// has approved it in this run. Where that changes, the scene is shown again.
+    #[schemars(length(max = 64))]
+    pub approved: Option<String>,
 }
 
 /// What the video costs, in US dollars.

@@ -107,6 +107,9 @@ pub struct StepStatus {
 
     /// Whether the attempt is a survey: it takes stock and downloads what is paid for, and submits nothing.
     pub survey: Option<bool>,
+
+    /// Whether the attempt makes one scene alone, the one of spec.preview.
+    pub preview: Option<bool>,
 }
 
 impl StepStatus {
@@ -140,6 +143,7 @@ impl StepStatus {
             credentials: None,
             gone: None,
             survey: None,
+            preview: None,
         }
     }
 }

@@ -136,15 +136,8 @@ impl Summary {
             Verdict::Stalled { reason, message, .. } => {
                 summary(False, Unknown, false, true, *reason, message.clone())
             }
-            Verdict::Review { message, .. } => {
-                let review = summary(
-                    False,
-                    Unknown,
-                    false,
-                    false,
-                    VideoJobReason::AwaitingReview,
-                    message.clone().into(),
-                );
+            Verdict::Review { reason, message, .. } => {
+                let review = summary(False, Unknown, false, false, *reason, message.clone().into());
                 Self { approved: Some(false), ..review }
             }
             Verdict::Suspended { reason, message } => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use videofactory_crds::StepName;
-use videofactory_crds::condition::StepState;
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::videojob::{PublicationState, StepStatus};
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
@@ -32,8 +32,9 @@ impl Ending {
         let (begun, ended) = (step.started_at.as_ref(), step.finished_at.as_ref());
         let took = begun.zip(ended).map(|(begun, ended)| since(begun.0, ended.0));
         // Whatever its checks said: a person may have taken the film as it is.
-        let outcome =
-            if step.state == Some(StepState::Succeeded) { AttemptOutcome::Succeeded } else { self.outcome };
+        let is_done =
+            step.state == Some(StepState::Succeeded) || step.reason == Some(VideoJobReason::PreviewReady);
+        let outcome = if is_done { AttemptOutcome::Succeeded } else { self.outcome };
         let attempt = step.attempt.unwrap_or_default();
         let created = observed.jobs.iter().find(|job| job.step == step.name && job.attempt == attempt);
         let started = observed.pods.iter().find_map(|pod| match &pod.state {

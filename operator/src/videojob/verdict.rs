@@ -70,6 +70,8 @@ pub enum Verdict {
     },
     /// A result waits for a person's eyes.
     Review {
+        /// The reason of the job's conditions: `AwaitingReview` or `PreviewReady`.
+        reason: VideoJobReason,
         /// The step.
         step: StepName,
         /// How to approve.

@@ -102,6 +102,19 @@ async fn reviews(env: &TestEnv, reviewed: &Film) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Who may have all scenes made of a job that asks for a look at one before.
+async fn previews(env: &TestEnv) -> anyhow::Result<()> {
+    let first = json!({"preview": {"scene": "s1"}});
+    let previewed = env.create_film(NewFilm::of(2).named("previewed").suspended().with(first)).await?;
+    let without = json!({"preview": null});
+    refused(&edit(env, &previewed, "maker", &without).await?)?;
+    taken(&edit(env, &previewed, "approver", &without).await?)?;
+    for allowed in [json!({"preview": {"scene": "s2"}}), json!({"preview": {"clip": true}})] {
+        taken(&edit(env, &previewed, "maker", &allowed).await?)?;
+    }
+    Ok(())
+}
+
 async fn approvals(env: &TestEnv) -> anyhow::Result<()> {
     let making = ["get", "list", "create", "patch", "update"];
     somebody(env, "maker", &making).await?;
@@ -120,6 +133,7 @@ async fn approvals(env: &TestEnv) -> anyhow::Result<()> {
         refused(&annotate(env, &film, "maker", annotation, false).await?)?;
     }
     reviews(env, &film).await?;
+    previews(env).await?;
     taken(&annotate(env, &film, "maker", "example.com/seen=yes", false).await?)?;
     taken(&annotate(env, &film, "approver", &approval, false).await?)?;
     film.succeeded().await?;

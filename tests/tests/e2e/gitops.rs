@@ -116,6 +116,16 @@ async fn a_film_that_is_reviewed_has_the_health_that_gitops_tools_expect() {
 }
 
 #[tokio::test]
+async fn a_film_whose_first_scene_waits_for_a_person_has_the_health_that_gitops_tools_expect() {
+    in_test_env("gitops_preview", async |env: TestEnv| {
+        let film = env.create_film(NewFilm::of(2).with(json!({"preview": {"scene": "s2"}}))).await?;
+        film.says(VideoJobReason::PreviewReady).await?;
+        is_known(&env, "VideoJob", "film", "in-preview").await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_film_that_failed_has_the_health_that_gitops_tools_expect() {
     in_test_env("gitops_failed", async |env: TestEnv| {
         let film = env.create_film(NewFilm::of(1).starved().with(json!({"retry": {"limit": 0}}))).await?;

@@ -45,6 +45,7 @@ mod outside;
 mod own_servers;
 mod paid;
 mod plugin;
+mod preview;
 mod pruned;
 mod quota;
 mod refusals;

@@ -58,8 +58,16 @@ impl<T: ?Sized> ExternalClient<T> {
 }
 
 impl ExternalClient<dyn Illustrator> {
-    /// Cancels pictures that are under way and not wanted any more.
-    pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
+    /// Cancels pictures that are under way and not wanted any more. For a preview none is: those of other scenes are wanted
+    /// later.
+    pub async fn cancel_unwanted(
+        &self,
+        context: &Context,
+        wanted: &BTreeSet<Digest>,
+    ) -> Result<(), StepError> {
+        if context.input.only.is_some() {
+            return Ok(());
+        }
         let id_of = |ticket: &Ticket| self.client.id_of(ticket);
         let cancel = |id: String| async move { self.client.cancel(&id).await };
         self.account.cancel_unwanted(wanted, id_of, cancel).await
@@ -67,8 +75,16 @@ impl ExternalClient<dyn Illustrator> {
 }
 
 impl ExternalClient<dyn Animator> {
-    /// Cancels clips that are under way and not wanted any more.
-    pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
+    /// Cancels clips that are under way and not wanted any more. For a preview none is: those of other scenes are wanted
+    /// later.
+    pub async fn cancel_unwanted(
+        &self,
+        context: &Context,
+        wanted: &BTreeSet<Digest>,
+    ) -> Result<(), StepError> {
+        if context.input.only.is_some() {
+            return Ok(());
+        }
         let id_of = |ticket: &Ticket| self.client.id_of(ticket);
         let cancel = |id: String| async move { self.client.cancel(&id).await };
         self.account.cancel_unwanted(wanted, id_of, cancel).await

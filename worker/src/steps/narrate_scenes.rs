@@ -9,7 +9,7 @@ use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_providers::{NarrationRequest, Narrator, Sold, Speech};
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
-use super::scenes::{SceneWork, conclude, each_scene, find_scenes, make_scenes};
+use super::scenes::{SceneWork, conclude, each_scene, find_scenes, make_scenes, wanted};
 use super::voices::{is_silent, store_voice, voice_for};
 use super::{keep_document, narration, own_voice, read_document};
 use crate::context::Context;
@@ -46,8 +46,9 @@ async fn bought(
     scenes: &[Scene],
 ) -> Result<Vec<SceneVoice>, StepError> {
     let work = Narration { context };
-    let mut entries = find_scenes(context, scenes, &work).await?;
-    let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
+    let wanted = wanted(context, scenes)?;
+    let mut entries = find_scenes(context, scenes, &wanted, &work).await?;
+    let missing: Vec<usize> = wanted.iter().copied().filter(|place| entries[*place].is_none()).collect();
     let (spoken, own): (Vec<usize>, Vec<usize>) =
         missing.into_iter().partition(|place| narration::needs_paid_voice(&scenes[*place]));
     let mut failed = make_scenes(context, scenes, &work, &own, &mut entries).await;
@@ -57,7 +58,7 @@ async fn bought(
     for place in spoken {
         entries[place] = work.find(&scenes[place]).await?;
     }
-    conclude(context, scenes.len(), entries, failed)
+    conclude(context, &wanted, entries, failed)
 }
 
 struct Narration<'a> {

@@ -1,6 +1,7 @@
 //! What the steps that work scene by scene share. What exists is found by asking for it and never made
 //! again; what is missing is made, a few scenes at a time. One scene's failure keeps no other from
-//! being made, unless it would fail alike.
+//! being made, unless it would fail alike. For a preview one scene alone is wanted: all others are left
+//! as they are, also those of which something is under way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,36 +38,53 @@ pub trait SceneWork: Sync {
     fn make(&self, scene: &Scene) -> impl Future<Output = Result<Self::Entry, StepError>> + Send;
 }
 
-/// Finds or makes every scene; the entries in order.
+/// Finds or makes every scene that is wanted; the entries in order.
 pub async fn each_scene<W: SceneWork>(
     context: &Context,
     scenes: &[Scene],
     work: &W,
 ) -> Result<Vec<W::Entry>, StepError> {
-    let mut entries = find_scenes(context, scenes, work).await?;
-    let missing: Vec<usize> = (0..scenes.len()).filter(|place| entries[*place].is_none()).collect();
+    let wanted = wanted(context, scenes)?;
+    let mut entries = find_scenes(context, scenes, &wanted, work).await?;
+    let missing: Vec<usize> = wanted.iter().copied().filter(|place| entries[*place].is_none()).collect();
     if context.input.survey && !missing.is_empty() && !work.is_external() {
-        return Err(StepError::SubmitInSurvey { missing: missing.len(), total: scenes.len() });
+        return Err(StepError::SubmitInSurvey { missing: missing.len(), total: wanted.len() });
     }
     work.begin(&missing.iter().map(|place| &scenes[*place]).collect::<Vec<_>>()).await?;
     let failed = make_scenes(context, scenes, work, &missing, &mut entries).await;
-    conclude(context, scenes.len(), entries, failed)
+    conclude(context, &wanted, entries, failed)
 }
 
-/// Looks for every scene; those that are there are counted.
+/// The places of the scenes that this attempt is to make: all, or the one that is previewed.
+pub fn wanted(context: &Context, scenes: &[Scene]) -> Result<Vec<usize>, StepError> {
+    let Some(only) = context.input.only.as_deref() else { return Ok((0..scenes.len()).collect()) };
+    let place = scenes.iter().position(|scene| only.is_empty() || scene.id == only);
+    place.map(|place| vec![place]).ok_or_else(|| {
+        let known = scenes.iter().map(|scene| scene.id.as_str()).collect::<Vec<_>>().join(", ");
+        StepError::FollowSettings(format!(
+            "failed to preview scene {only:?}: the storyboard has no such scene (it has {known}); correct spec.preview"
+        ))
+    })
+}
+
+/// Looks for the scenes that are wanted; those that are there are counted. The entries by place: none for a scene that is
+/// not there, or not wanted.
 pub async fn find_scenes<W: SceneWork>(
     context: &Context,
     scenes: &[Scene],
+    wanted: &[usize],
     work: &W,
 ) -> Result<Vec<Option<W::Entry>>, StepError> {
     let progress = &context.progress;
     progress.begin_scenes(count(scenes.len()));
-    let looks = stream::iter(0..scenes.len()).map(|place| work.find(&scenes[place]));
-    let entries: Vec<Option<W::Entry>> = looks.buffered(READ_CONCURRENCY).try_collect().await?;
-    for (place, entry) in entries.iter().enumerate() {
+    let looks = stream::iter(wanted.iter().copied()).map(|place| work.find(&scenes[place]));
+    let found: Vec<Option<W::Entry>> = looks.buffered(READ_CONCURRENCY).try_collect().await?;
+    let mut entries: Vec<Option<W::Entry>> = scenes.iter().map(|_| None).collect();
+    for (place, entry) in wanted.iter().zip(found) {
         if entry.is_some() {
-            progress.found(count(place));
+            progress.found(count(*place));
         }
+        entries[*place] = entry;
     }
     Ok(entries)
 }
@@ -96,13 +114,14 @@ pub async fn make_scenes<W: SceneWork>(
     failed
 }
 
-/// All entries, or why there are not all.
+/// All entries that are wanted, or why there are not all.
 pub fn conclude<E>(
     context: &Context,
-    total: usize,
+    wanted: &[usize],
     entries: Vec<Option<E>>,
     mut failed: Vec<(String, StepError)>,
 ) -> Result<Vec<E>, StepError> {
+    let total = wanted.len();
     // Whatever has kept them from being begun says more.
     failed.retain(|(_, error)| !matches!(error, StepError::SkipAfterFailure));
     let only_waits = failed.iter().all(|(_, error)| matches!(error, StepError::AwaitQuota));
@@ -113,7 +132,8 @@ pub fn conclude<E>(
         return Err(StepError::MakeScenes { failed, total });
     }
     // With no failure, a scene without an entry was not begun.
-    entries.into_iter().collect::<Option<Vec<_>>>().ok_or(StepError::Stop)
+    let entries = entries.into_iter().enumerate().filter(|(place, _)| wanted.contains(place));
+    entries.map(|(_, entry)| entry).collect::<Option<Vec<_>>>().ok_or(StepError::Stop)
 }
 
 /// One scene, or nothing if nothing more may be begun.

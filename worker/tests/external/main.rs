@@ -10,6 +10,7 @@ mod announce;
 mod clips;
 mod fake_service;
 mod pictures;
+mod preview;
 mod scripts;
 mod site;
 #[path = "../support/mod.rs"]

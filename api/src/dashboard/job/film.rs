@@ -58,7 +58,7 @@ impl FilmView {
 }
 
 /// Whether the frame is higher than wide: by the job's word, or else the channel's; the built-in one is.
-fn is_upright(job: &VideoJob) -> bool {
+pub(super) fn is_upright(job: &VideoJob) -> bool {
     let channel = job.status.as_ref().and_then(|status| status.channel.as_ref());
     let defaults = channel.and_then(|channel| channel.spec.defaults.as_ref());
     let format = |settings: &videofactory_crds::VideoSettings| {

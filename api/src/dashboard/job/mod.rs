@@ -4,6 +4,7 @@ mod conditions;
 mod costs;
 mod film;
 mod head;
+mod preview;
 mod records;
 mod storyboard;
 mod waterfall;
@@ -11,9 +12,11 @@ mod waterfall;
 use askama::Template;
 use axum::extract::State as Shared;
 use axum::response::Response;
+use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
-use videofactory_client::job_action::under_review;
-use videofactory_client::{JobRef, Request};
+use videofactory_client::estimate::{accounts_of, of_rest};
+use videofactory_client::job_action::{in_preview, under_review};
+use videofactory_client::{Estimate, JobRef, Request};
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
 
@@ -21,6 +24,7 @@ use self::conditions::ConditionView;
 pub use self::costs::cost_of_a_scene;
 use self::film::FilmView;
 use self::head::Head;
+use self::preview::{PreviewView, rest_words};
 pub use self::records::{events, logs, yaml};
 use self::storyboard::StoryboardView;
 pub use self::storyboard::{PartView, SceneCard, stale_words};
@@ -36,7 +40,7 @@ use crate::query::Parameters;
 use crate::reads::attempts;
 use crate::reads::checkpoint::{Checkpoint, StepCheckpoint};
 use crate::reads::job::readable;
-use crate::reads::storyboard::Made;
+use crate::reads::storyboard::{Made, settings_of};
 use crate::state::State;
 
 /// The page.
@@ -54,8 +58,10 @@ struct JobPage {
 struct JobView {
     head: Head,
     calls: Vec<Call>,
+    /// The scene that is made before all others, if it waits for a person.
+    preview: Option<PreviewView>,
     film: Option<FilmView>,
-    /// A result that waits for a person, and is no film.
+    /// A result that waits for a person, and is neither of these.
     review: Option<Review>,
     waterfall: Waterfall,
     board: StoryboardView,
@@ -109,7 +115,12 @@ pub async fn get(
 async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -> JobView {
     let JobPath(id) = path;
     let now = clock::now();
-    let board = match Made::read(state, job, path).await {
+    let read = Made::read(state, job, path).await;
+    let preview = in_preview(job).map(|result| {
+        let rest = rest_of(state, job).map(|rest| rest_words(&rest, now)).unwrap_or_default();
+        PreviewView::of(id, job, read.as_ref().ok(), settings_of(job).as_ref(), &result, rest)
+    });
+    let board = match read {
         Ok(made) => StoryboardView::of(id, job, &made, query.scenes.unwrap_or(1)),
         Err(problem) => StoryboardView::trouble(problem.detail),
     };
@@ -118,7 +129,7 @@ async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -
     let said = state.process.progress(job).await;
     let mut waterfall = Waterfall::of(job, &earlier, query.zoom, now);
     add_live(&mut waterfall, &Checkpoint::of(job.status.as_ref(), &said).steps);
-    let review = under_review(job).map(|result| review(id, &result));
+    let review = under_review(job).filter(|_| preview.is_none()).map(|result| review(id, &result));
     let is_of_film = review.as_ref().is_some_and(|(step, _)| *step == StepName::AssembleVideo);
     let (of_film, of_other): (Vec<Call>, Option<Review>) = match review {
         Some((_, calls)) if is_of_film => (calls, None),
@@ -128,12 +139,24 @@ async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -
     JobView {
         head: Head::of(job, place_in_line(state, job), now),
         calls: command::of_job(job, |action| Request::of_named(action, now)),
+        preview,
         film: FilmView::of(id, job, &board.title, of_film),
         review: of_other,
         waterfall,
         board,
         conditions: conditions::of(job),
     }
+}
+
+/// What is left to be paid for of a job, by the accounts that it names; none where its settings do not fit together.
+fn rest_of(state: &State, job: &VideoJob) -> Option<Estimate> {
+    let settings = settings_of(job)?;
+    let namespace = JobRef::of(job).namespace;
+    let accounts = accounts_of(&settings).filter_map(|name| {
+        let found = state.stores.accounts.get(&ObjectRef::new(name).within(&namespace))?;
+        Some((name.to_owned(), Ok(found.0.as_ref().ok()?.clone())))
+    });
+    Some(of_rest(job, &settings, &accounts.collect()))
 }
 
 /// The step whose result is under review, and what can be decided.

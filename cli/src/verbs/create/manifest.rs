@@ -73,6 +73,8 @@ fn spec(args: &CreateArgs, board: Map<String, Value>) -> Result<Map<String, Valu
     put("language", args.language.as_ref().map(|language| json!(language)));
     put("budget.limit", args.budget.map(|limit| json!(limit)));
     put("mode", args.draft.then(|| json!("Draft")));
+    let preview = |scene: &String| if scene.is_empty() { json!({}) } else { json!({"scene": scene}) };
+    put("preview", args.preview.as_ref().map(preview));
     for set in &args.set {
         let (path, value) = setting::read(set)?;
         setting::put(&mut spec, &path, value);
@@ -200,6 +202,14 @@ mod tests {
                 "budget": {"limit": "2.50"}, "captions": {"mode": "None"},
             })
         );
+    }
+
+    #[test]
+    fn the_scene_that_is_made_first_is_named_or_the_first() {
+        let spec = |line: &[&str]| made(line, &Files::default()).unwrap().remove(0).1["spec"].clone();
+        assert_eq!(spec(&["Tides", "--preview=s2"])["preview"], json!({"scene": "s2"}));
+        assert_eq!(spec(&["--preview", "Tides"]), json!({"topic": "Tides", "preview": {}}));
+        assert_eq!(spec(&["Tides"]).get("preview"), None);
     }
 
     #[test]

@@ -75,9 +75,13 @@ pub struct CreateArgs {
     /// The most that may be paid for it, in US dollars, such as 2.50
     #[arg(long, value_name = "USD")]
     pub budget: Option<Money>,
-    /// A cheap preview: embedded voice, still motion, 360p, not published
+    /// A cheap look at it: embedded voice, still motion, 360p, not published
     #[arg(long)]
     pub draft: bool,
+    /// Make this scene first, such as s2, and wait for an approval before the others are made and paid for. Without a name: the
+    /// film's first
+    #[arg(long, value_name = "SCENE", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "draft")]
+    pub preview: Option<String>,
     /// Any other setting, by its path in the spec; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
@@ -454,6 +458,7 @@ spec:
             "create",
             "create Rivers --wait --dry-run",
             "create Rivers --scenes 0",
+            "create Rivers --preview=s1 --draft",
         ] {
             assert_eq!(run(&Fake::default(), line, None).await.exit, Exit::Usage, "{line}");
         }

@@ -14,6 +14,7 @@ use super::demands::withdraw;
 use super::draft::Draft;
 use super::estimate::estimate;
 use super::film::Film;
+use super::preview::{self, check_preview};
 use super::progress;
 use super::quota_request::request_quota;
 use super::review::check_review;
@@ -23,8 +24,12 @@ use super::walk::Walk;
 /// Makes every step that is stale and can begin begin, and says how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts: &OpenAttempts) -> Verdict {
     let mut walk = Walk::new(Film::of(draft, settings), draft.held());
+    preview::open(&walk, draft);
     for entry in STEPS {
         visit(&mut walk, draft, open_attempts, entry.name);
+        for approved in check_preview(&mut walk, draft, entry.name) {
+            visit(&mut walk, draft, open_attempts, approved);
+        }
         if let Some(gone) = walk.gone.take() {
             visit(&mut walk, draft, open_attempts, gone);
         }
@@ -41,7 +46,13 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts:
 
 /// Looks at one step.
 fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempts, name: StepName) {
-    let wanted = walk.film.wanted(draft, name, &walk.results);
+    let whole = walk.film.wanted(draft, name, &walk.results);
+    let is_preview = draft.previews.contains(&name);
+    let wanted = if is_preview {
+        walk.film.wanted_of_one(draft, name, &walk.upstream(draft, name))
+    } else {
+        whole.clone()
+    };
     if name == StepName::PublishVideo && walk.film.settings.publish.targets.is_empty() {
         if let Some(attempt) = open_attempts.get(&name) {
             draft.stop([name], VideoJobReason::Progressing);
@@ -56,13 +67,18 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempt
         at_work(walk, draft, name, wanted.as_ref(), attempt);
         return;
     }
-    if let Some(done) = result_of(step)
-        && wanted.as_ref() == Some(&done.input)
-    {
-        step.stay_done();
-        walk.results.insert(name, done);
-        check_review(walk, draft, name);
-        return;
+    if let Some(done) = result_of(step) {
+        if whole.as_ref() == Some(&done.input) {
+            step.stay_done();
+            walk.results.insert(name, done);
+            check_review(walk, draft, name);
+            return;
+        }
+        if is_preview && wanted.as_ref() == Some(&done.input) {
+            step.show();
+            walk.previews.insert(name, done);
+            return;
+        }
     }
     match wanted {
         // A wait lasts while what is before it is made again.

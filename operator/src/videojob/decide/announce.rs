@@ -1,7 +1,6 @@
 //! The Event that says how a job stands now.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::VideoJobReason;
 
 use super::super::verdict::Verdict;
 use super::draft::Draft;
@@ -18,8 +17,8 @@ pub(super) fn announce(draft: &mut Draft<'_>, verdict: &Verdict) {
         Verdict::Stalled { reason, message, step } => {
             draft.event(true, *reason, &action(step), message.to_string());
         }
-        Verdict::Review { step, message } => {
-            draft.event(false, VideoJobReason::AwaitingReview, &step.to_string(), message);
+        Verdict::Review { reason, step, message } => {
+            draft.event(false, *reason, &step.to_string(), message);
         }
         Verdict::Suspended { reason, message } | Verdict::Succeeded { reason, message } => {
             draft.event(false, *reason, "Reconcile", message);

@@ -29,12 +29,17 @@ pub(super) fn at_work(
     let settings = walk.film.settings;
     let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
     let barred = is_barred(draft, settings, name);
+    let previewing = !draft.previews.is_empty();
     let step = draft.step_mut(name);
     // While something before it is made again it may still turn out to be wanted, but for a
-    // publication, which cannot be taken back, and for what belongs to an earlier run.
+    // publication, which cannot be taken back, for what belongs to an earlier run, and for what is paid for beside the scene
+    // that is to be looked at first.
     let stale = match wanted {
         Some(wanted) => Some(wanted.as_str()) != step.input_digest.as_deref(),
-        None => name == StepName::PublishVideo || step.input_digest.is_none(),
+        None => {
+            let pays_for_others = previewing && step.preview != Some(true);
+            pays_for_others || name == StepName::PublishVideo || step.input_digest.is_none()
+        }
     };
     // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be fixed.
     let is_stopping = step.reason == Some(VideoJobReason::Progressing);

@@ -23,10 +23,11 @@ pub(super) fn launch(
     plan: LaunchPlan,
 ) {
     let (survey, credentials) = (plan.survey, plan.credentials.clone());
-    let start = start_step(draft, &walk.film, &walk.results, name, input, attempt, plan);
+    let preview = draft.previews.contains(&name);
+    let start = start_step(draft, &walk.film, &walk.upstream(draft, name), name, input, attempt, plan);
     let now = draft.now;
     let job = job_name(&start.input.job, name, attempt);
-    draft.step_mut(name).start(Start { attempt, job, input, survey, credentials }, now);
+    draft.step_mut(name).start(Start { attempt, job, input, survey, preview, credentials }, now);
     draft.actions.push(Action::StartStep(Box::new(start)));
     walk.verdicts.push(match draft.observed.refused.get(&(name, attempt)) {
         None => Verdict::Running { step: name, message: format!("{name}: attempt {attempt}") },

@@ -8,7 +8,7 @@ use videofactory_crds::StepName;
 use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::provideraccount::Holder;
 use videofactory_crds::requests::{JobRequests, ReadRequestError, job_requests};
-use videofactory_crds::videojob::{Demand, StepStatus, VideoJobStatus};
+use videofactory_crds::videojob::{Demand, Preview, StepStatus, VideoJobStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::keys::is_id;
 
@@ -34,6 +34,8 @@ pub(super) struct Draft<'a> {
     pub(super) wake_at: Option<Timestamp>,
     /// Steps that continue by what their accounts, or the end of an earlier pod, will report.
     pub(super) asking: BTreeSet<StepName>,
+    /// Steps that make one scene alone, as long as nobody has approved it.
+    pub(super) previews: BTreeSet<StepName>,
 }
 
 impl<'a> Draft<'a> {
@@ -53,6 +55,7 @@ impl<'a> Draft<'a> {
             measured: Vec::new(),
             wake_at: None,
             asking: BTreeSet::new(),
+            previews: BTreeSet::new(),
         }
     }
 
@@ -79,6 +82,11 @@ impl<'a> Draft<'a> {
             attempt: demand.attempt,
             ..Holder::default()
         }
+    }
+
+    /// Id of the scene that is made before all others; empty: the film's first.
+    pub(super) fn preview_scene(&self) -> &'a str {
+        self.observed.job.spec.preview.as_ref().map_or("", Preview::scene)
     }
 
     /// Gives the job its id, once.

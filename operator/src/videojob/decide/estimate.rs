@@ -9,7 +9,7 @@ use videofactory_pipeline::Settings;
 use super::accounts::external_accounts;
 use super::demands::paid;
 use super::draft::Draft;
-use super::needs::needs;
+use super::needs::needs_of_all;
 use super::step::is_of_earlier_run;
 
 /// Writes down what the whole run is expected to cost: what was paid, and what the steps that are not done will ask for,
@@ -21,11 +21,11 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
             return Money::ZERO;
         }
         let asked = step.filter(|step| !is_of_earlier_run(step)).map(|step| step.demands.clone());
-        // While an attempt is at work, its progress is not paid for yet.
+        // While an attempt is at work, its progress is not paid for yet. What is asked for one scene says nothing of the others.
         let mut open = asked.unwrap_or_default();
-        open.retain(|demand| demand.settled != Some(true));
+        open.retain(|demand| demand.settled != Some(true) && !draft.previews.contains(&name));
         let wanted = if open.is_empty() {
-            needs(draft, settings, name, &external_accounts(draft, settings, name))
+            needs_of_all(draft, settings, name, &external_accounts(draft, settings, name))
         } else {
             open
         };

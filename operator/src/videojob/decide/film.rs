@@ -1,6 +1,6 @@
 //! What a film is made of, as its steps read it, and so which inputs a step would have now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use videofactory_crds::{AssetKey, StepName};
 use videofactory_pipeline::contract::{Brand, GivenScenes, Upstream};
@@ -32,19 +32,39 @@ impl<'a> Film<'a> {
 
     /// The inputs that the step would have now; none while something before it is not done.
     pub(super) fn wanted(&self, draft: &Draft<'_>, name: StepName, results: &Results) -> Option<Digest> {
-        let ready = graph::step(name).needs.iter().all(|need| results.contains_key(need));
-        ready.then(|| {
-            let film = FilmInputs {
-                run: draft.status.run.unwrap_or(1),
-                topic: draft.observed.job.spec.topic.as_deref().unwrap_or_default(),
-                given: &self.given,
-                takes: &self.takes,
-                settings: self.settings,
-                brand: &self.brand,
-            };
-            inputs::step_digest(name, &film, results)
-        })
+        is_ready(name, results).then(|| inputs::step_digest(name, &self.inputs(draft), results))
     }
+
+    /// The same of a step that makes one scene alone.
+    pub(super) fn wanted_of_one(
+        &self,
+        draft: &Draft<'_>,
+        name: StepName,
+        results: &Results,
+    ) -> Option<Digest> {
+        let scene = draft.preview_scene();
+        is_ready(name, results).then(|| inputs::preview_digest(name, &self.inputs(draft), results, scene))
+    }
+
+    /// How these steps make scenes, and which one is made first.
+    pub(super) fn manner(&self, draft: &Draft<'_>, steps: &BTreeSet<StepName>) -> Digest {
+        inputs::manner_digest(steps, &self.inputs(draft), draft.preview_scene())
+    }
+
+    fn inputs<'b>(&'b self, draft: &'b Draft<'_>) -> FilmInputs<'b> {
+        FilmInputs {
+            run: draft.status.run.unwrap_or(1),
+            topic: draft.observed.job.spec.topic.as_deref().unwrap_or_default(),
+            given: &self.given,
+            takes: &self.takes,
+            settings: self.settings,
+            brand: &self.brand,
+        }
+    }
+}
+
+fn is_ready(name: StepName, results: &Results) -> bool {
+    graph::step(name).needs.iter().all(|need| results.contains_key(need))
 }
 
 fn given_scenes(draft: &Draft<'_>) -> GivenScenes {

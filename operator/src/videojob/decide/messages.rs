@@ -70,7 +70,16 @@ pub(super) fn at_work_verdict(
 pub(super) fn in_review(draft: &Draft<'_>, gate: StepName) -> Verdict {
     let digest = draft.step(gate).and_then(|step| step.output_digest.clone()).unwrap_or_default();
     let command = annotate_command(&draft.observed.job, requests::APPROVED, &format!("{gate}@{digest}"));
-    Verdict::Review { step: gate, message: format!("{gate} waits for approval: {command}") }
+    let message = format!("{gate} waits for approval: {command}");
+    Verdict::Review { reason: VideoJobReason::AwaitingReview, step: gate, message }
+}
+
+/// How a job stands that has made the scene of its preview, and how to have the others made. `result`: what is shown.
+pub(super) fn in_preview(draft: &Draft<'_>, step: StepName, scene: &str, result: &str) -> Verdict {
+    let scene = if scene.is_empty() { "the first scene".to_owned() } else { format!("scene {scene}") };
+    let command = annotate_command(&draft.observed.job, requests::APPROVED, result);
+    let message = format!("{scene} is there to be looked at; to have the others made: {command}");
+    Verdict::Review { reason: VideoJobReason::PreviewReady, step, message }
 }
 
 /// What is said of a film that failed its checks: what a person can do. However much failed, that is not cut off.

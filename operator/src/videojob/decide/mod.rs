@@ -7,8 +7,9 @@
 //!
 //! - What people ask: `requests`. What has ended: `record_attempts`, by `outcome`, `spent`, `no_quota` and `kept`.
 //! - Whether a run may begin: `begin_run`, by `restored`, `already_made` and `channel`.
-//! - The walk over the graph: `advance`; a result that people review: `review`; an attempt that has not ended: `at_work`, or
-//!   of which there is no Job: `attempt_without_job`; a step that is stale: `begin_step`.
+//! - The walk over the graph: `advance`; a scene that people look at before the others are made: `preview`; a result that they
+//!   review: `review`; an attempt that has not ended: `at_work`, or of which there is no Job: `attempt_without_job`; a step that
+//!   is stale: `begin_step`.
 //! - Once it is known how all steps stand: `progress`, `estimate`, `release`, `orphaned_jobs`, `announce`, `retire`.
 //! - What keeps a stale step: `after_attempt`, `first_purchase`, `obstacles`, `supplies` (`missing_artifacts`, `storage_gate`),
 //!   `orphans`.
@@ -47,6 +48,7 @@ mod obstacles;
 mod orphaned_jobs;
 mod orphans;
 mod outcome;
+mod preview;
 mod prices;
 mod progress;
 mod pruned;

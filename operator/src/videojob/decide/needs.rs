@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use videofactory_client::price::{given_scenes, price_each, provider_of, seconds_each, speaks_all_at_once};
+use videofactory_client::price::{
+    given_scenes, price_each, provider_of, seconds_each, seconds_of_one, speaks_all_at_once,
+};
 use videofactory_crds::StepName;
 use videofactory_crds::settings::PublishTarget;
 use videofactory_crds::videojob::{Demand, PublicationState};
@@ -13,19 +15,41 @@ use super::draft::Draft;
 use super::prices::scenes;
 use super::step::completed;
 
-/// What the step asks its accounts for, one demand each; none where nothing is to be submitted.
+/// What the step's next attempt asks its accounts for, one demand each; none where nothing is to be submitted. For a scene
+/// that is made before all others, one submission.
 pub(super) fn needs(
     draft: &Draft<'_>,
     settings: &Settings,
     name: StepName,
     accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Vec<Demand> {
+    demands(draft, settings, name, accounts, draft.previews.contains(&name))
+}
+
+/// What the step asks them for until all its scenes are there.
+pub(super) fn needs_of_all(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    accounts: &BTreeMap<String, ExternalAccount>,
+) -> Vec<Demand> {
+    demands(draft, settings, name, accounts, false)
+}
+
+fn demands(
+    draft: &Draft<'_>,
+    settings: &Settings,
+    name: StepName,
+    accounts: &BTreeMap<String, ExternalAccount>,
+    of_one: bool,
+) -> Vec<Demand> {
+    let seconds = if of_one { seconds_of_one } else { seconds_each };
+    let seconds = seconds(settings, name, scenes(draft, settings));
     accounts
         .iter()
         .filter_map(|(account, external)| {
-            let submissions = submissions(draft, settings, name, account);
+            let submissions = submissions(draft, settings, name, account, of_one);
             let provider = provider_of(settings, name);
-            let seconds = seconds_each(settings, name, scenes(draft, settings));
             (submissions > 0).then(|| Demand {
                 account: account.clone(),
                 model: provider.map(|provider| provider.model.clone()).filter(|model| !model.is_empty()),
@@ -39,8 +63,8 @@ pub(super) fn needs(
 }
 
 /// How many submissions are still to be made to an account: as the last attempt counted them, or else as many as there
-/// can be.
-fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: &str) -> i64 {
+/// can be. `of_one`: for one scene alone.
+fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: &str, of_one: bool) -> i64 {
     let step = draft.step(name);
     let left = step.and_then(|step| step.scenes.as_ref()?.left).map(i64::from);
     match name {
@@ -62,6 +86,11 @@ fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: 
             if given { 0 } else { left.unwrap_or(1).min(1) }
         }
         StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
+            if of_one {
+                return left.unwrap_or(1).clamp(0, 1);
+            }
+            // Of the one scene alone an attempt has counted what is left of it.
+            let left = left.filter(|_| !draft.previews.contains(&name));
             let total = scenes(draft, settings);
             let done = step.map_or(0, |step| i64::from(completed(step).len()));
             // One request speaks the film, as long as the worker knows of no more than one voice.

@@ -85,6 +85,7 @@ impl StepRecorder<'_> {
         }
         let message = said(outcome);
         match outcome.exit {
+            ExitCode::Done if self.makes_one() => self.step.succeed_with_one(outcome.output.as_ref()),
             ExitCode::Done => self.step.succeed(outcome.output.as_ref(), &outcome.message),
             ExitCode::QualityCheck => {
                 let output = outcome.output.as_ref().map(Digest::as_str);
@@ -129,6 +130,8 @@ impl StepRecorder<'_> {
     fn scenes(&mut self, outcome: &StepOutcome) {
         let Some(report) = &outcome.scenes else { return };
         let before = completed(self.step).len();
+        // Once the one scene is there, the attempt knows nothing of the others.
+        let left = report.left.filter(|_| outcome.exit != ExitCode::Done || !self.makes_one());
         if report.completed.len() > before || report.made > 0 {
             self.step.reset_counters();
         }
@@ -137,8 +140,13 @@ impl StepRecorder<'_> {
             completed: by_scene(outcome.step).then(|| report.completed.to_string()),
             refused: (!report.refused.is_empty()).then(|| report.refused.to_string()),
             unknown: (!report.unknown.is_empty()).then(|| report.unknown.to_string()),
-            left: report.left.and_then(|left| i32::try_from(left).ok()),
+            left: left.and_then(|left| i32::try_from(left).ok()),
         });
+    }
+
+    /// Whether the attempt was to make one scene alone.
+    fn makes_one(&self) -> bool {
+        self.step.preview == Some(true)
     }
 
     /// Some is left for the next attempt, which asks its account; at once, if this one has got anywhere.

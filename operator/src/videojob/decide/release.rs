@@ -2,7 +2,7 @@
 //! account for, and what is recorded.
 
 use videofactory_crds::StepName;
-use videofactory_crds::condition::StepState;
+use videofactory_crds::condition::{StepState, VideoJobReason};
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::{Demand, StepStatus};
 
@@ -44,6 +44,7 @@ pub(super) fn report_paid(draft: &mut Draft<'_>) {
 pub(super) fn drop_recorded(draft: &mut Draft<'_>) {
     let done = |step: &&StepStatus| {
         matches!(step.state, Some(StepState::Succeeded | StepState::Failed | StepState::Skipped))
+            || step.reason == Some(VideoJobReason::PreviewReady)
     };
     let names: Vec<StepName> = draft.status.steps.iter().filter(done).map(|step| step.name).collect();
     for name in names {

@@ -145,6 +145,7 @@ fn restart(draft: &mut Draft<'_>, at: &str) {
     draft.status.artifacts = None;
     draft.status.publications.clear();
     draft.status.published_generation = None;
+    draft.status.preview = None;
     let now = draft.now;
     let at_rest = draft.status.steps.iter_mut().filter(|step| step.state != Some(StepState::Running));
     at_rest.for_each(|step| write_off(step, now));

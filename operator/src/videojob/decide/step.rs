@@ -20,6 +20,8 @@ pub(super) struct Start<'a> {
     pub input: &'a Digest,
     /// It submits nothing.
     pub survey: bool,
+    /// It makes one scene alone.
+    pub preview: bool,
     /// Versions of the credentials that it is given.
     pub credentials: Option<String>,
 }
@@ -60,6 +62,10 @@ pub(super) trait Transitions {
     fn resume(&mut self, message: &str);
     /// Its attempt has done what was to be done.
     fn succeed(&mut self, output: Option<&Digest>, message: &str);
+    /// Its attempt has made its part of the scene that is made before all others.
+    fn succeed_with_one(&mut self, output: Option<&Digest>);
+    /// That part is there, and is still the one that is wanted.
+    fn show(&mut self);
     /// Its result is there, and is still the one that is wanted.
     fn stay_done(&mut self);
     /// A person takes its result as it is.
@@ -139,6 +145,7 @@ impl Transitions for StepStatus {
         self.output_digest = None;
         self.approved = None;
         self.survey = None;
+        self.preview = None;
         self.demands = demands;
     }
 
@@ -163,6 +170,7 @@ impl Transitions for StepStatus {
         self.output_digest = None;
         self.approved = None;
         self.survey = start.survey.then_some(true);
+        self.preview = start.preview.then_some(true);
         self.credentials = start.credentials;
     }
 
@@ -205,6 +213,19 @@ impl Transitions for StepStatus {
         self.message = Some(message.to_owned()).filter(|message| !message.is_empty());
         self.output_digest = output.map(ToString::to_string);
         self.reset_counters();
+    }
+
+    fn succeed_with_one(&mut self, output: Option<&Digest>) {
+        self.show();
+        self.output_digest = output.map(ToString::to_string);
+        self.reset_counters();
+    }
+
+    fn show(&mut self) {
+        self.wait(
+            VideoJobReason::PreviewReady,
+            "its part of the scene is there; the others wait for an approval",
+        );
     }
 
     fn stay_done(&mut self) {

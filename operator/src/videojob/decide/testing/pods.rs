@@ -171,6 +171,11 @@ impl Harness {
     }
 }
 
+/// Place of a scene: `s1`, or none that is named, is the first.
+fn place_of(scene: &str) -> u32 {
+    scene.strip_prefix('s').and_then(|number| number.parse::<u32>().ok()).map_or(0, |number| number - 1)
+}
+
 /// What a worker with this input says when it ends so. The output follows from the input, as it does
 /// for real steps, but for the script: overrides change it.
 fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
@@ -183,7 +188,11 @@ fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
         outcome.scenes = Some(SceneReport { total: SCENES, ..SceneReport::default() });
     }
     if by_scene(input.step) {
-        let completed = if done { SceneSet::first(SCENES) } else { SceneSet::first(1) };
+        let completed = match input.only.as_deref() {
+            Some(scene) if done => [place_of(scene)].into_iter().collect(),
+            Some(_) => SceneSet::default(),
+            None => SceneSet::first(if done { SCENES } else { 1 }),
+        };
         outcome.scenes = Some(SceneReport { total: SCENES, completed, ..SceneReport::default() });
     }
     if exit == ExitCode::MissingInput {

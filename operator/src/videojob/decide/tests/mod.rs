@@ -11,6 +11,7 @@ mod messages;
 mod missing_artifacts;
 mod orphans;
 mod paid;
+mod preview;
 mod properties;
 mod properties_accounts;
 mod quota_request;

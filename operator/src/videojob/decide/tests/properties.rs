@@ -163,7 +163,7 @@ pub(super) fn assert_says_something(harness: &Harness) {
 }
 
 /// The next event of a job that is not at rest, or the reason that it waits for a person.
-fn assert_has_a_future(harness: &Harness) {
+pub(super) fn assert_has_a_future(harness: &Harness) {
     let decision = harness.last.as_ref().unwrap();
     let waits_for_the_bucket = match &harness.observed.storage {
         Storage::NotReady { .. } => true,

@@ -4,7 +4,7 @@
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use videofactory_client::backup::Kind;
 use videofactory_client::restore::identity::{Renewed, Uids, status};
 use videofactory_crds::ProviderAccount;
@@ -15,13 +15,14 @@ use videofactory_pipeline::contract::{ExitCode, Spent};
 
 use super::super::super::model::{Account, ExternalAccount, Found, Storage};
 use super::super::testing::{Harness, storage_ready};
+use super::preview::approve_preview;
 use super::properties::{TestEvent, any_event, apply, assert_says_something};
 use crate::provideraccount::BEGIN_WITHIN;
 use crate::provideraccount::testing::offline::reconcile;
 
 /// A job and its account, each with its own controller.
-struct Pair {
-    harness: Harness,
+pub(super) struct Pair {
+    pub harness: Harness,
     account: ProviderAccount,
     /// When the account looks again by itself, if it said so.
     account_wakes: bool,
@@ -30,10 +31,16 @@ struct Pair {
 impl Pair {
     /// Pictures, speech and clips are paid for, by one account that serves one step at a time.
     fn new() -> Self {
+        Self::with(&json!({}))
+    }
+
+    /// The same, with more in the spec.
+    pub(super) fn with(more: &Value) -> Self {
         let grok = json!({"accountRef": {"name": "grok"}});
-        let harness = Harness::new(json!({
-            "topic": "x", "providers": {"images": grok, "narration": grok, "animation": grok},
-        }));
+        let mut spec =
+            json!({"topic": "x", "providers": {"images": grok, "narration": grok, "animation": grok}});
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let harness = Harness::new(spec);
         let account: ProviderAccount = serde_json::from_value(json!({
             "apiVersion": "videofactory.dev/v1alpha1", "kind": "ProviderAccount",
             "metadata": {"name": "grok", "namespace": "films", "uid": "a1", "generation": 1},
@@ -71,7 +78,7 @@ impl Pair {
     }
 
     /// Both look until nothing changes any more.
-    fn converge(&mut self) {
+    pub(super) fn converge(&mut self) {
         for _ in 0..40 {
             self.report();
             self.harness.converge();
@@ -82,7 +89,7 @@ impl Pair {
         panic!("they never settle: {:?}", self.harness.observed.job.status);
     }
 
-    fn grants(&self) -> &[Grant] {
+    pub(super) fn grants(&self) -> &[Grant] {
         self.account.status.as_ref().map(|status| status.grants.as_slice()).unwrap_or_default()
     }
 
@@ -107,7 +114,7 @@ impl Pair {
         });
     }
 
-    fn apply(&mut self, event: &TestEvent, moment: usize) {
+    pub(super) fn apply(&mut self, event: &TestEvent, moment: usize) {
         match event {
             TestEvent::Ends(which, exit) => {
                 if let Some(step) = self.harness.at_work().get(*which).copied() {
@@ -152,7 +159,7 @@ impl Pair {
     }
 
     /// The account takes back by itself what nobody begins with: only what is, or may be, at work stays open.
-    fn assert_nothing_is_held_for_ever(&self) {
+    pub(super) fn assert_nothing_is_held_for_ever(&self) {
         let mut alone =
             Self { harness: self.harness.clone(), account: self.account.clone(), account_wakes: false };
         for _ in 0..4 {
@@ -179,7 +186,7 @@ impl Pair {
     }
 
     /// Somebody looks again, or a person reads what to do, and either has a name.
-    fn assert_has_a_future(&self) {
+    pub(super) fn assert_has_a_future(&self) {
         let harness = &self.harness;
         let decision = harness.last.as_ref().unwrap();
         assert!(!harness.reason().is_empty() && !harness.message().is_empty());
@@ -205,7 +212,7 @@ impl Pair {
         );
     }
 
-    fn finish_in_peace(&mut self) {
+    pub(super) fn finish_in_peace(&mut self) {
         self.harness.observed.storage = storage_ready();
         self.harness.observed.channel = Found::NotNamed;
         self.harness.strip(requests::HOLD);
@@ -217,6 +224,7 @@ impl Pair {
             }
             match self.harness.phase() {
                 Phase::Succeeded => return,
+                Phase::Review => approve_preview(&mut self.harness),
                 Phase::Waiting if self.harness.reason() == "AwaitingQuota" => self.harness.pass(1_000),
                 _ => {
                     self.harness.pass(700);

@@ -1,9 +1,9 @@
 -- An action is there when the film would take the request: what each does says its action.lua.
 -- render: suspension.lua
+-- render: under_review.lua
 local phase = status.phase or "Pending"
-local reviewed, rejected = false, false
+local reviewed, rejected = under_review(status) ~= nil, false
 for _, step in ipairs(status.steps or {}) do
-  reviewed = reviewed or (step.reason == "AwaitingReview" and step.outputDigest ~= nil)
   rejected = rejected or step.reason == "Rejected"
 end
 

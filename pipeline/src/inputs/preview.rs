@@ -1,0 +1,85 @@
+//! What the preview of one scene depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use videofactory_crds::StepName;
+
+use super::{FilmInputs, VERSION, step_digest, step_settings};
+use crate::contract::Upstream;
+use crate::digest::Digest;
+
+/// What the result of a step depends on that makes one scene alone: it is another result than that of all scenes, under a
+/// digest of its own. `scene`: its id; empty: the film's first. `upstream` holds at least the results that the step needs,
+/// those of earlier previews among them.
+#[must_use]
+pub fn preview_digest(
+    step: StepName,
+    film: &FilmInputs<'_>,
+    upstream: &BTreeMap<StepName, Upstream>,
+    scene: &str,
+) -> Digest {
+    Digest::of(&json!({
+        "version": VERSION, "preview": [scene], "of": step_digest(step, film, upstream),
+    }))
+}
+
+/// How these steps make scenes, whatever is said and shown in them, and which scene is shown first: what a person approves
+/// who approves a preview.
+#[must_use]
+pub fn manner_digest(steps: &BTreeSet<StepName>, film: &FilmInputs<'_>, scene: &str) -> Digest {
+    let manner: BTreeMap<String, Value> =
+        steps.iter().map(|step| (step.to_string(), step_settings(*step, film))).collect();
+    Digest::of(&json!({
+        "version": VERSION, "run": film.run, "preview": [scene], "manner": manner,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+    use crate::contract::{Brand, GivenScenes};
+
+    const PARTS: [StepName; 2] = [StepName::GenerateImages, StepName::NarrateScenes];
+
+    fn digests(settings: &Value, given: &GivenScenes, run: i64, scene: &str) -> [Digest; 2] {
+        let settings =
+            Settings::resolve(&serde_json::from_value(settings.clone()).unwrap(), None, false).unwrap();
+        let (takes, brand) = (BTreeMap::new(), Brand::default());
+        let film =
+            FilmInputs { run, topic: "The deep", given, takes: &takes, settings: &settings, brand: &brand };
+        let script = Digest::of(&serde_json::to_value(given).unwrap());
+        let upstream =
+            BTreeMap::from([(StepName::WriteScript, Upstream { input: script.clone(), output: script })]);
+        let whole = step_digest(StepName::GenerateImages, &film, &upstream);
+        let preview = preview_digest(StepName::GenerateImages, &film, &upstream, scene);
+        assert_ne!(preview, whole, "a part must never be taken for the whole");
+        [preview, manner_digest(&PARTS.into(), &film, scene)]
+    }
+
+    #[test]
+    fn what_was_approved_is_how_scenes_are_made_and_not_what_they_say() {
+        let plain = json!({});
+        let none = GivenScenes::default();
+        let [preview, manner] = digests(&plain, &none, 1, "s1");
+        let edited: GivenScenes =
+            serde_json::from_value(json!({"overrides": [{"id": "s2", "narration": "Mine."}]})).unwrap();
+        let [after_edit, same] = digests(&plain, &edited, 1, "s1");
+        assert!(
+            after_edit != preview && same == manner,
+            "another text is looked at anew, until it is approved"
+        );
+        for (settings, run, scene) in [
+            (json!({"style": {"suffix": "noir"}}), 1, "s1"),
+            (json!({"providers": {"narration": {"voice": "Kore"}}}), 1, "s1"),
+            (json!({"format": {"aspectRatio": "16:9"}}), 1, "s1"),
+            (plain.clone(), 2, "s1"),
+            (plain.clone(), 1, "s2"),
+        ] {
+            assert_ne!(digests(&settings, &none, run, scene)[1], manner, "{settings} {run} {scene}");
+        }
+        let clips = json!({"providers": {"animation": {"accountRef": {"name": "grok"}, "model": "m"}}});
+        assert_eq!(digests(&clips, &none, 1, "s1")[1], manner, "no clip was shown");
+    }
+}

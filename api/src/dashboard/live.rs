@@ -9,6 +9,7 @@ use axum::extract::State as Shared;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use kube::ResourceExt;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 use videofactory_client::JobRef;
@@ -18,6 +19,7 @@ use crate::changes::{Change, Subscription};
 use crate::limits::SharedPermit;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
+use crate::reads::scope::{self, Scope};
 use crate::reads::stream::{Guard, KEEP_ALIVE, UNBUFFERED, ending};
 use crate::state::State;
 
@@ -78,11 +80,17 @@ impl Shown {
         }
     }
 
-    /// Whether a page that shows this is another one after a change.
-    fn is_touched(&self, change: &Change) -> bool {
+    /// Where it is. A list of all namespaces has the jobs of those in which the caller may list them.
+    async fn scope(&self, state: &State, caller: &Caller) -> Result<Scope, Problem> {
+        let there = state.stores.videojobs.state().iter().filter_map(|job| job.namespace()).collect();
+        scope::of(state, caller, "videojobs", self.namespace(), there).await
+    }
+
+    /// Whether a page that shows this, with the jobs of this scope, is another one after a change.
+    fn is_touched(&self, scope: &Scope, change: &Change) -> bool {
         match (self, change) {
-            (_, Change::All) | (Self::Jobs { namespace: None }, Change::Job(_)) => true,
-            (Self::Jobs { namespace: Some(namespace) }, Change::Job(job)) => job.namespace == *namespace,
+            (_, Change::All) => true,
+            (Self::Jobs { .. }, Change::Job(job)) => scope.holds(&job.namespace),
             (Self::Job(shown), Change::Job(job)) => shown == job,
         }
     }
@@ -96,10 +104,11 @@ pub async fn follow(
 ) -> Result<Response, Problem> {
     let shown = Shown::read(query)?;
     let name = caller.name().to_owned();
-    let guard = Guard::admit(state.clone(), caller, shown.namespace().map(str::to_owned)).await?;
+    let scope = shown.scope(&state, &caller).await?;
+    let guard = Guard::admit(state.clone(), caller, scope.clone()).await?;
     let place = state.limits.follower(&name)?;
     let changes = state.stores.changes.subscribe();
-    let reader = Reader { state, guard, changes, shown, is_new: true, _place: place };
+    let reader = Reader { state, guard, changes, shown, scope, is_new: true, _place: place };
     let events = stream::unfold(Some(reader), |reader| async move {
         let mut reader = reader?;
         let reported = reader.next().await;
@@ -120,6 +129,7 @@ struct Reader {
     guard: Guard,
     changes: Subscription,
     shown: Shown,
+    scope: Scope,
     is_new: bool,
     _place: SharedPermit,
 }
@@ -141,7 +151,7 @@ impl Reader {
                 () = self.guard.due() => {}
                 () = at(reported_at) => return Ok("changed"),
                 change = self.changes.next() => {
-                    if reported_at.is_none() && self.shown.is_touched(&change) {
+                    if reported_at.is_none() && self.shown.is_touched(&self.scope, &change) {
                         reported_at = Some(Instant::now() + GATHER);
                     }
                 }

@@ -25,6 +25,12 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// In this namespace, or everywhere if it is none.
+    #[must_use]
+    pub fn named(namespace: Option<&str>) -> Self {
+        namespace.map_or(Self::All, |namespace| Self::In([namespace.to_owned()].into()))
+    }
+
     /// Whether an object of this namespace is to be shown.
     #[must_use]
     pub fn holds(&self, namespace: &str) -> bool {
@@ -47,7 +53,7 @@ pub async fn of(
     if let Some(named) = named {
         state.authorizer.check(&caller.user, Permission::to("list", resource, Some(named))).await?;
         Unwatched::by(state.process.clone()).check(Some(named))?;
-        return Ok(Scope::In([named.to_owned()].into()));
+        return Ok(Scope::named(Some(named)));
     }
     let refusal = match state.authorizer.check(&caller.user, Permission::to("list", resource, None)).await {
         Ok(()) => return Ok(Scope::All),

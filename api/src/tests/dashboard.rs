@@ -1,5 +1,7 @@
 //! The dashboard's pages: who sees what, what stands in them, and that no text becomes mark-up.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use videofactory_crds::StepName;
@@ -231,6 +233,18 @@ async fn a_page_learns_that_it_has_changed_and_begins_by_being_fetched_again() {
     }
     let denied = harness.ask("GET", "/dashboard/stream?of=jobs&namespace=news", FILMS, &[]).await;
     assert_eq!(denied.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_list_of_all_namespaces_follows_those_in_which_its_reader_may_list() {
+    let mut harness = harness().await;
+    let mut stream = harness.follow("/dashboard/stream?of=jobs", FILMS).await;
+    assert!(stream.piece().await.unwrap().contains("event: resync"));
+    harness.put(job("news", "secret", &Value::Null));
+    let silence = tokio::time::timeout(Duration::from_secs(1), stream.piece()).await;
+    assert!(silence.is_err(), "it hears of another namespace: {silence:?}");
+    harness.put(job("films", "other", &Value::Null));
+    assert_eq!(stream.piece().await.unwrap(), "event: changed\ndata: jobs");
 }
 
 #[tokio::test]

@@ -182,16 +182,36 @@ fn written(all: impl IntoIterator<Item = Wanted>) -> Vec<(Wanted, Option<Vec<Sai
     all.into_iter().map(|wanted| (wanted, None)).collect()
 }
 
-/// Figures are spoken in every language.
+/// Languages for whose figures espeak-ng has no words: Cherokee, Chuvash, Hebrew, Nogai, Quenya, Sindarin and Turkmen.
+const WITHOUT_FIGURES: [&str; 7] = ["chr", "cv", "he", "nog", "qya", "sjn", "tk"];
+
+/// Figures are spoken in every other language.
 async fn counted() -> Vec<(Wanted, Option<Vec<Said>>)> {
     let languages = Embedded::voices().await.unwrap();
     assert!(languages.len() > 80, "{languages:?}");
     let said: Vec<Said> = ["1, 2, 3, 40.", "1999, 2024, 7.", "60 50 12 8 3."]
         .map(|text| (text.to_owned(), "a clock".to_owned()))
         .to_vec();
-    let wanted =
-        languages.into_iter().map(|language| Wanted { scenes: 3, seconds: 15, ..Wanted::any(&language) });
+    let wanted = languages
+        .into_iter()
+        .filter(|language| !WITHOUT_FIGURES.contains(&language.as_str()))
+        .map(|language| Wanted { scenes: 3, seconds: 15, ..Wanted::any(&language) });
     wanted.map(|wanted| (wanted, Some(said.clone()))).collect()
+}
+
+#[tokio::test]
+async fn figures_alone_are_refused_where_the_voice_has_no_words_for_them() {
+    for language in WITHOUT_FIGURES {
+        let request = NarrationRequest {
+            model: Model::default(),
+            texts: vec!["60 50 12.".to_owned()],
+            language: language.to_owned(),
+            voice: String::new(),
+            speed: 1.0,
+        };
+        let refusal = Embedded.narrate(&request).await.unwrap_err().to_string();
+        assert!(refusal.contains(r#"the voice has no sound for "60 50 12.""#), "{language}: {refusal}");
+    }
 }
 
 #[tokio::test]

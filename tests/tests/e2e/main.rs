@@ -5,14 +5,14 @@
 //!
 //! | Label | The test |
 //! |---|---|
-//! | none | disturbs nobody; these run first, several at once |
+//! | `timed_` | fails if something takes too long, and accepts nothing beside it; these run first, one by one |
+//! | none | disturbs nobody; these run next, several at once |
 //! | `disruptive_` | disturbs the operator or the node, and accepts that others do the same; these run next, several at once |
-//! | `timed_` | fails if something takes too long, and accepts nothing beside it; these run next, one by one |
 //! | `serial_` | disturbs the operator, the node or what is counted, and accepts no other test; these run next, one by one |
 //! | `last_` | judges what all others have done; these run at the end |
 //!
-//! Beside `serial_` and `last_`, `tests/run` tries the Helm chart on another cluster of this machine. It touches nothing of
-//! theirs, but makes everything slower: what they wait for may take minutes.
+//! Beside `serial_` and `last_`, `tests/run` tries the Helm chart on another cluster of this machine, and `make test` runs the
+//! tests that need no cluster. They touch nothing of theirs, but make everything slower: what they wait for may take minutes.
 //!
 //! A second label says what the test needs: `local_` the instance of `cluster/`, as in `serial_local_`; `networkpolicy_` a
 //! network that follows policies, as kind's does. `tests/run` says which of them it leaves out. It runs only when asked to,

@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::access::{Caller, Permission};
 use crate::problem::Problem;
+use crate::reads::scope::Scope;
 use crate::state::State;
-use crate::unwatched::Unwatched;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_mins(1);
@@ -17,11 +17,11 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How long an answer counts at the most, where no other comes.
 const TTL: Duration = Duration::from_mins(2);
 
-/// Somebody who follows jobs of a namespace, or of all.
+/// Somebody who follows the jobs there.
 pub struct Guard {
     state: State,
     caller: Caller,
-    namespace: Option<String>,
+    scope: Scope,
     /// When they last might.
     good: Instant,
     due: Instant,
@@ -29,11 +29,10 @@ pub struct Guard {
 
 impl Guard {
     /// Fails unless they may list and watch jobs there.
-    pub async fn admit(state: State, caller: Caller, namespace: Option<String>) -> Result<Self, Problem> {
+    pub async fn admit(state: State, caller: Caller, scope: Scope) -> Result<Self, Problem> {
         let now = Instant::now();
-        let guard = Self { state, caller, namespace, good: now, due: now + EVERY };
+        let guard = Self { state, caller, scope, good: now, due: now + EVERY };
         guard.ask().await?;
-        Unwatched::by(guard.state.process.clone()).check(guard.namespace.as_deref())?;
         Ok(guard)
     }
 
@@ -59,9 +58,15 @@ impl Guard {
 
     async fn ask(&self) -> Result<(), Problem> {
         let user = self.state.tokens.review(self.caller.token()).await?;
-        for verb in ["list", "watch"] {
-            let permission = Permission::to(verb, "videojobs", self.namespace.as_deref());
-            self.state.authorizer.check(&user, permission).await?;
+        let namespaces: Vec<Option<&str>> = match &self.scope {
+            Scope::All => vec![None],
+            Scope::In(namespaces) => namespaces.iter().map(|namespace| Some(namespace.as_str())).collect(),
+        };
+        for namespace in namespaces {
+            for verb in ["list", "watch"] {
+                let permission = Permission::to(verb, "videojobs", namespace);
+                self.state.authorizer.check(&user, permission).await?;
+            }
         }
         Ok(())
     }

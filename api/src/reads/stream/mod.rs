@@ -28,8 +28,10 @@ use crate::changes::Subscription;
 use crate::limits::SharedPermit;
 use crate::problem::Problem;
 use crate::query::{Parameters, job_filter};
+use crate::reads::scope::Scope;
 use crate::schemas;
 use crate::state::{NOT_READY, State};
+use crate::unwatched::Unwatched;
 
 /// How long nothing is said before a comment shows that the connection is alive: shorter than proxies wait.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -72,7 +74,8 @@ pub async fn follow(
     let StreamQuery { phase, channel, namespace, label_selector } = query;
     let filter = job_filter("", namespace.clone(), phase, channel, label_selector.as_deref())?;
     let name = caller.name().to_owned();
-    let guard = Guard::admit(state.clone(), caller, namespace).await?;
+    let guard = Guard::admit(state.clone(), caller, Scope::named(namespace.as_deref())).await?;
+    Unwatched::by(state.process.clone()).check(namespace.as_deref())?;
     if !state.process.is_ready() {
         return Err(Problem::later(NOT_READY, 1));
     }

@@ -202,9 +202,12 @@ async fn held(plugin: &Plugin, gate: &Film) -> anyhow::Result<()> {
             "status gate --watch --timeout 1s",
             4,
             &[],
-            &["NS/gate: Suspended: held: lunch; remove the annotation to continue\n\
-                 error: the time is over and not all have ended: NS/gate\n\
-                 it continues all the same: `kubectl videofactory status <name> --watch` follows it further\n"],
+            // What ends meanwhile is told between the two.
+            &[
+                "NS/gate: Suspended: held: lunch; remove the annotation to continue\n",
+                "error: the time is over and not all have ended: NS/gate\n\
+                 it continues all the same: `kubectl videofactory status <name> --watch` follows it further\n",
+            ],
         )
         .await
 }

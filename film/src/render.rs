@@ -21,7 +21,7 @@ use super::request::{CaptionMode, FilmRequest, Part, Picture, SectionFile, Thumb
 use super::sniff;
 use super::sound::pcm::Pcm;
 use super::watch::Watch;
-use super::watermark::{Laid, Mark};
+use super::watermark::Mark;
 
 /// Files are read in pieces of so many bytes: a clip may be larger than the pod's memory.
 const PIECE: usize = 64 * 1024;
@@ -217,15 +217,6 @@ impl Studio<'_> {
         None
     }
 
-    /// The watermark in a section, if it is seen there.
-    fn laid(&self, within: Span) -> Option<Laid> {
-        let story = self.request.story();
-        let start = |scene: usize| self.timeline.scenes[scene].start;
-        let appears = (story.start > 0).then(|| start(story.start));
-        let leaves = (story.end < self.request.scenes.len()).then(|| start(story.end));
-        self.mark?.laid(within, self.timeline.crossfade, (appears, leaves))
-    }
-
     fn plan(&self, captions: Option<&Captions>, section: &Section) -> SectionPlan {
         let within = Span { from: section.start, to: section.start + section.frames };
         SectionPlan {
@@ -234,7 +225,7 @@ impl Studio<'_> {
             crossfade: self.timeline.crossfade,
             frames: section.frames,
             shots: section.parts.iter().map(|part| self.shot(part)).collect(),
-            watermark: self.laid(within),
+            watermark: self.mark.and_then(|mark| mark.laid(within)),
             captions: captions.map(|captions| captions.ass(within)).unwrap_or_default(),
         }
     }

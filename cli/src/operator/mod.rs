@@ -1,13 +1,11 @@
 //! The way to the operator's own HTTP routes: a port that is forwarded to one of its pods, and a bearer token.
 
+mod answer;
 mod files;
 mod pods;
 mod token;
 mod upstream;
 mod wire;
-
-use std::future::Future;
-use std::time::Duration;
 
 use axum::body::Body;
 use http::header::AUTHORIZATION;
@@ -21,16 +19,12 @@ use serde_json::Value;
 use self::token::Tokens;
 use self::wire::Connector;
 use crate::cluster::Cluster;
-use crate::exit::{Error, causes};
+use crate::exit::Error;
 use crate::text::plain;
 
 pub use self::files::{NoOperator, OperatorFiles};
 pub use self::pods::{DEFAULT_NAMESPACE, LABELS, PORT_FORWARD, is_ready, namespace_of};
 pub use self::upstream::Upstream;
-
-/// Longest time until an answer begins: a tunnel that is dead may say nothing for much longer. What comes after, such as a
-/// film, has all the time that it takes.
-const MAX_SILENCE: Duration = Duration::from_mins(1);
 
 /// Most bytes of a problem that are read.
 const MAX_PROBLEM_BYTES: usize = 64 * 1024;
@@ -69,8 +63,8 @@ impl Operator {
             .parse()
             .map_err(|error| Error::new(format!("{target:?} is no path: {error}")))?;
         *request.uri_mut() = uri;
-        in_time(self.http.request(request)).await.map_err(|why| {
-            let why = self.connector.trouble().unwrap_or(why);
+        answer::of(&self.http, request).await.map_err(|why| {
+            let why = self.connector.trouble().unwrap_or_else(|| why.to_string());
             Error::new(format!("the operator did not answer: {}", plain(&why)))
                 .hint("`kubectl videofactory doctor` looks at it")
         })
@@ -100,14 +94,6 @@ impl Operator {
     }
 }
 
-/// An answer, if it begins in time; else why not.
-async fn in_time<T>(answer: impl Future<Output = Result<T, legacy::Error>>) -> Result<T, String> {
-    match tokio::time::timeout(MAX_SILENCE, answer).await {
-        Ok(answer) => answer.map_err(|error| causes(&error)),
-        Err(_) => Err(format!("nothing came within {} seconds", MAX_SILENCE.as_secs())),
-    }
-}
-
 /// A problem in the operator's own words.
 async fn problem(path: &str, response: Response<Incoming>) -> Error {
     let status = response.status();
@@ -123,16 +109,5 @@ async fn problem(path: &str, response: Response<Incoming>) -> Error {
             error.hint("log in to the cluster again: the operator does not take the kubeconfig's token")
         }
         (None, _) => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_tunnel_that_says_nothing_is_not_waited_for_any_longer() {
-        let silence = std::future::pending::<Result<(), legacy::Error>>();
-        assert_eq!(in_time(silence).await, Err("nothing came within 60 seconds".to_owned()));
     }
 }

@@ -17,7 +17,28 @@ use super::step::is_of_earlier_run;
 /// What the whole run is expected to cost: what was paid, and what the steps that are not done will ask for, each at the
 /// price that it asked with. Of a service that has no price, nothing.
 pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
-    let rest = StepName::ALL.into_iter().map(|name| {
+    let whole = to_come(draft, settings, &StepName::ALL).plus(paid(&draft.status));
+    if whole != Money::ZERO || draft.status.cost.is_some() {
+        draft.status.cost.get_or_insert_default().estimated = Some(whole);
+    }
+}
+
+/// How many scripts the budget has room for, from now on, beside the rest of the film; none: as many as it takes. A better
+/// script must not cost a film its end.
+pub(super) fn affordable_scripts(draft: &Draft<'_>, settings: &Settings) -> Option<u32> {
+    let limit = settings.budget.as_ref()?.limit?;
+    let asked = &draft.step(StepName::WriteScript)?.demands;
+    let each = asked.iter().find_map(|demand| demand.price_each).filter(|each| *each != Money::ZERO)?;
+    let others: Vec<StepName> =
+        StepName::ALL.into_iter().filter(|name| *name != StepName::WriteScript).collect();
+    let room = limit.minus(paid(&draft.status)).minus(to_come(draft, settings, &others));
+    Some(u32::try_from(room.micros() / each.micros()).unwrap_or(u32::MAX))
+}
+
+/// What those of these steps that are not done will ask for.
+fn to_come(draft: &Draft<'_>, settings: &Settings, steps: &[StepName]) -> Money {
+    let each = steps.iter().map(|name| {
+        let name = *name;
         let step = draft.step(name);
         if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
             return Money::ZERO;
@@ -36,11 +57,7 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
         };
         wanted.iter().map(price).fold(Money::ZERO, Money::plus)
     });
-    let rest = rest.fold(Money::ZERO, Money::plus);
-    let whole = rest.plus(paid(&draft.status));
-    if whole != Money::ZERO || draft.status.cost.is_some() {
-        draft.status.cost.get_or_insert_default().estimated = Some(whole);
-    }
+    each.sum()
 }
 
 /// Whether what is asked for would take the film over its budget, or that is not known: nothing is asked then.

@@ -17,6 +17,7 @@ pub mod checks;
 pub mod dashboard;
 mod docs;
 pub mod documents;
+pub mod found_clips;
 pub mod health;
 pub mod limits;
 mod openapi;

@@ -18,6 +18,7 @@ use crate::access::{Authorizer, Clients, TokenReviewer};
 use crate::changes::ChangeFeed;
 use crate::checks::Checks;
 use crate::documents::Documents;
+use crate::found_clips::FoundClips;
 use crate::limits::Limits;
 use crate::tasks::Tasks;
 
@@ -102,6 +103,8 @@ pub struct State {
     pub checks: Arc<Checks>,
     /// Result documents that were read lately.
     pub documents: Arc<Documents>,
+    /// Clips of takes that were found lately.
+    pub found_clips: Arc<FoundClips>,
     /// What continues to its end once it has begun.
     pub tasks: Tasks,
     /// Cancelled when the process is about to end.
@@ -126,6 +129,7 @@ impl State {
             limits: Arc::default(),
             checks: Arc::default(),
             documents: Arc::default(),
+            found_clips: Arc::default(),
             tasks: Tasks::default(),
             client,
             stores,

@@ -39,13 +39,13 @@ copy_images() {
   containerd_ctr "$1" images export - "${images[@]}" | containerd_ctr "$2" images import - >/dev/null
 }
 
-# load_image IMAGE: from buildah's store into the first node, unless it is there already.
+# load_image IMAGE[=NAME]: from buildah's store into the first node, unless it is there already.
 load_image() {
-  local image=$1 id digest
+  local image=${1%%=*} name=${1#*=} id digest
   id=$(buildah inspect --type image --format '{{.FromImageID}}' "$image" 2>/dev/null) ||
     die "no image $image in buildah's store (see: buildah images); build it with scripts/images"
-  if [[ $(loaded_id "$image") == "sha256:$id" ]]; then
-    say "$image is there already"
+  if [[ $(loaded_id "$name") == "sha256:$id" ]]; then
+    say "$name is there already"
     return
   fi
   (
@@ -54,10 +54,10 @@ load_image() {
     buildah push --quiet --compression-format zstd --compression-level 1 "$image" \
       "oci:$LAYOUT:$image"
     digest=$(layout_digest "$image")
-    missing_blobs "$digest" | image_archive "$image" "$digest" | containerd_ctr "$NAME" images import - >/dev/null
+    missing_blobs "$digest" | image_archive "$name" "$digest" | containerd_ctr "$NAME" images import - >/dev/null
     remove_unused_blobs
   )
-  say "$image loaded"
+  say "$name loaded"
 }
 
 # loaded_id IMAGE: its id on the first node: the digest of its configuration.
@@ -84,12 +84,12 @@ missing_blobs() {
   blobs_of "$1" | sort -u | grep -vxF "${present:-none}" || :
 }
 
-# image_archive IMAGE DIGEST: an OCI archive of IMAGE with just the blobs named on standard input.
+# image_archive NAME DIGEST: an OCI archive of an image under this name, with just the blobs named on standard input.
 image_archive() (
   staging=$(mktemp -d)
   trap 'rm -rf "$staging"' EXIT
-  jq --arg digest "$2" --arg image "$1" '.manifests |= (map(select(.digest == $digest))[:1]
-    | map(.annotations = {"io.containerd.image.name": $image}))' "$LAYOUT/index.json" >"$staging/index.json"
+  jq --arg digest "$2" --arg name "$1" '.manifests |= (map(select(.digest == $digest))[:1]
+    | map(.annotations = {"io.containerd.image.name": $name}))' "$LAYOUT/index.json" >"$staging/index.json"
   cp "$LAYOUT/oci-layout" "$staging/"
   tar -cf - -C "$staging" oci-layout index.json -C "$LAYOUT" --files-from -
 )

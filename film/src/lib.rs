@@ -83,7 +83,7 @@ pub async fn assemble(
     progress(0.08);
     let studio = render::Studio { request, timeline, sources, watermark, work, out: dir };
     let share = |share| progress(0.08 + 0.80 * share);
-    let mut watch = Watch::new(request, watermark.map(|watermark| watermark.place));
+    let mut watch = Watch::new(request, watermark);
     let sections = studio.sections(captions, &mut watch, share, rendered).await?;
     stages.end("picture");
     let (path, heard) = loop {
@@ -143,8 +143,13 @@ pub async fn rehearse(
     for format in formats {
         let request = &FilmRequest { format: *format, ..request.clone() };
         prepared.captions = Captions::set(request, &prepared.timeline, &prepared.voices.speech)?;
-        let captions = prepared.captions.as_ref();
-        prepared.watermark = PlacedWatermark::read(request, captions, &mut prepared.notes).await?;
+        prepared.watermark = PlacedWatermark::read(
+            request,
+            &prepared.timeline,
+            prepared.captions.as_ref(),
+            &mut prepared.notes,
+        )
+        .await?;
         checks.extend(checks::rehearsed(&prepared.plan(request, work), &heard).await?);
     }
     std::fs::remove_dir_all(work).map_err(FilmError::file("remove", work))?;
@@ -170,7 +175,7 @@ impl Prepared {
         let timeline = lay_out(request, &sources, &voices)?;
         let captions = Captions::set(request, &timeline, &voices.speech)?;
         let mut notes = captions.as_ref().map(|set| set.notes.clone()).unwrap_or_default();
-        let watermark = PlacedWatermark::read(request, captions.as_ref(), &mut notes).await?;
+        let watermark = PlacedWatermark::read(request, &timeline, captions.as_ref(), &mut notes).await?;
         Ok(Self { sources, voices, timeline, captions, watermark, notes })
     }
 

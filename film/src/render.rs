@@ -20,7 +20,7 @@ use super::request::{CaptionMode, FilmRequest, Picture, SceneRole, SectionFile, 
 use super::sniff;
 use super::sound::pcm::Pcm;
 use super::watch::Watch;
-use super::watermark::{Overlay, PlacedWatermark};
+use super::watermark::PlacedWatermark;
 
 /// Raised when the same plan is rendered differently.
 const RENDERER: u32 = 3;
@@ -191,15 +191,6 @@ impl Studio<'_> {
         None
     }
 
-    /// The watermark in a section, if it is seen there.
-    fn overlay(&self, within: Span) -> Option<Overlay> {
-        let story = self.request.story();
-        let start = |scene: usize| self.timeline.scenes[scene].start;
-        let appears = (story.start > 0).then(|| start(story.start));
-        let leaves = (story.end < self.request.scenes.len()).then(|| start(story.end));
-        self.watermark?.overlay(within, self.timeline.crossfade, (appears, leaves))
-    }
-
     fn plan(&self, captions: Option<&Captions>, section: &Section) -> SectionPlan {
         let within = Span { from: section.start, to: section.start + section.frames };
         SectionPlan {
@@ -208,7 +199,7 @@ impl Studio<'_> {
             crossfade: self.timeline.crossfade,
             frames: section.frames,
             shots: section.parts.iter().map(|part| self.shot(part)).collect(),
-            watermark: self.overlay(within),
+            watermark: self.watermark.and_then(|watermark| watermark.overlay(within)),
             captions: captions.map(|captions| captions.ass(within)).unwrap_or_default(),
         }
     }

@@ -9,7 +9,7 @@ use super::error::FilmError;
 use super::ffmpeg::Ffmpeg;
 use super::request::{CaptionPosition, FilmRequest, Format};
 use super::sniff::MP4;
-use super::watermark::Place;
+use super::watermark::{Place, PlacedWatermark};
 
 /// The film is looked at in blocks of this many pixels squared.
 const BLOCK: u32 = 8;
@@ -38,8 +38,8 @@ pub struct Watch {
     size: Size,
     /// Words that light up are no movement of the picture.
     captions: Range<usize>,
-    /// Blocks across and down that a watermark covers, which would hide that a frame is black.
-    watermark: Option<(Range<usize>, Range<usize>)>,
+    /// A watermark would hide that a frame is black.
+    watermark: Option<Covered>,
     anchor: Vec<u8>,
     since: u64,
     /// Black frames.
@@ -48,6 +48,15 @@ pub struct Watch {
     still: Vec<(u64, u64)>,
     /// Every frame's.
     pub gists: Vec<Gist>,
+}
+
+/// What a watermark covers.
+#[derive(Clone)]
+struct Covered {
+    /// Blocks across and down.
+    blocks: (Range<usize>, Range<usize>),
+    /// In these frames.
+    frames: Range<u64>,
 }
 
 /// Blocks across and down.
@@ -134,14 +143,18 @@ impl Size {
 }
 
 impl Watch {
-    /// Before the first frame; `watermark` is where one is.
+    /// Before the first frame.
     #[must_use]
-    pub fn new(request: &FilmRequest, watermark: Option<Place>) -> Self {
+    pub fn new(request: &FilmRequest, watermark: Option<&PlacedWatermark>) -> Self {
         let size = Size::of(request.format);
+        let covered = |watermark: &PlacedWatermark| Covered {
+            blocks: size.covered(request.format, watermark.place),
+            frames: watermark.seen(),
+        };
         Self {
             size,
             captions: caption_band(request, size),
-            watermark: watermark.map(|place| size.covered(request.format, place)),
+            watermark: watermark.map(covered),
             anchor: Vec::new(),
             since: 0,
             black: Vec::new(),
@@ -159,8 +172,8 @@ impl Watch {
     /// The next frame.
     pub fn see(&mut self, luma: &[u8]) {
         let frame = self.gists.len() as u64;
-        let darkness = match &self.watermark {
-            Some(covered) => Darkness::of(&self.size.without(luma, covered)),
+        let darkness = match self.watermark.as_ref().filter(|watermark| watermark.frames.contains(&frame)) {
+            Some(watermark) => Darkness::of(&self.size.without(luma, &watermark.blocks)),
             None => Darkness::of(luma),
         };
         if darkness.within(BLACK) {
@@ -253,5 +266,26 @@ mod tests {
         assert!(Darkness::of(&size.without(&luma, &covered)).within(BLACK));
         luma[3 * 10 + 4] = 235;
         assert!(!Darkness::of(&size.without(&luma, &covered)).within(BLACK), "light beside it is not seen");
+    }
+
+    #[test]
+    fn light_where_a_watermark_stands_in_other_frames_alone_is_the_pictures_own() {
+        let size = Size { width: 10, height: 20 };
+        let mut watch = Watch {
+            size,
+            captions: 0..0,
+            mark: Some(Covered { blocks: (5..8, 3..5), frames: 1..2 }),
+            anchor: Vec::new(),
+            since: 0,
+            black: Vec::new(),
+            still: Vec::new(),
+            gists: Vec::new(),
+        };
+        let mut luma = vec![16; size.bytes()];
+        luma[3 * 10 + 5] = 235;
+        for _ in 0..3 {
+            watch.see(&luma);
+        }
+        assert_eq!(watch.black, [1]);
     }
 }

@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use videofactory_pipeline::timeline::{FrameRate, Frames, Span};
+use videofactory_pipeline::timeline::{FrameRate, Frames, Span, Timeline};
 
 use super::captions::Captions;
 use super::captions::layout::Area;
@@ -34,10 +34,22 @@ pub struct Place {
 pub struct PlacedWatermark {
     /// Where it stands.
     pub place: Place,
+    changes: Changes,
     content: String,
     opacity: i32,
     path: PathBuf,
     format: sniff::Format,
+}
+
+/// When it comes and goes, in frames of the film.
+#[derive(Clone, Copy, Debug)]
+struct Changes {
+    /// It begins to appear; `None` if it is there from the first.
+    appears: Option<Frames>,
+    /// It begins to go; `None` if it stays.
+    leaves: Option<Frames>,
+    /// Frames that it takes to appear and to go; at least one.
+    fade: Frames,
 }
 
 /// The watermark in one section, fully decided.
@@ -68,6 +80,7 @@ impl PlacedWatermark {
     /// Reads the request's watermark and gives it its place; `None` without one. `notes` takes what became of its size.
     pub async fn read(
         request: &FilmRequest,
+        timeline: &Timeline,
         captions: Option<&Captions>,
         notes: &mut Vec<String>,
     ) -> Result<Option<Self>, FilmError> {
@@ -86,22 +99,22 @@ impl PlacedWatermark {
             ));
         }
         let (content, format) = (digest_of(WHAT, &path)?, sniff::of(WHAT, &path)?);
-        Ok(Some(Self { place, content, opacity: watermark.look.opacity, path, format }))
+        let (changes, opacity) = (Changes::with_story(request, timeline), watermark.look.opacity);
+        Ok(Some(Self { place, changes, content, opacity, path, format }))
     }
 
-    /// The watermark in these frames of the film, if it is seen there. With `appears` and `leaves` it comes and goes with
-    /// the crossfades that begin in those frames of the film.
+    /// The frames of the film in which anything of it is seen.
     #[must_use]
-    pub fn overlay(
-        &self,
-        within: Span,
-        crossfade: Frames,
-        (appears, leaves): (Option<Frames>, Option<Frames>),
-    ) -> Option<Overlay> {
-        // At a hard cut it changes between two frames, of which the fade's first shows it as it was.
-        let fade = crossfade.max(Frames(1));
-        let begins = |at: Frames| if crossfade == Frames(0) { at.less(Frames(1)) } else { at };
-        let (appears, leaves) = (appears.map(begins), leaves.map(begins));
+    pub fn seen(&self) -> Range<u64> {
+        let Changes { appears, leaves, fade } = self.changes;
+        // The first frame of its coming shows nothing of it yet.
+        appears.map_or(0, |at| at.0 + 1)..leaves.map_or(u64::MAX, |at| (at + fade).0)
+    }
+
+    /// The watermark in these frames of the film, if it is seen there.
+    #[must_use]
+    pub fn overlay(&self, within: Span) -> Option<Overlay> {
+        let Changes { appears, leaves, fade } = self.changes;
         let never =
             appears.is_some_and(|at| at >= within.to) || leaves.is_some_and(|at| at + fade <= within.from);
         let here = |at: &Frames| *at + fade > within.from && *at < within.to;
@@ -116,6 +129,24 @@ impl PlacedWatermark {
             path: self.path.clone(),
             format: self.format,
         })
+    }
+}
+
+impl Changes {
+    /// It comes after an intro and goes with an outro.
+    fn with_story(request: &FilmRequest, timeline: &Timeline) -> Self {
+        let story = request.story();
+        let start = |scene: usize| timeline.scenes[scene].start;
+        let appears = (story.start > 0).then(|| start(story.start));
+        let leaves = (story.end < request.scenes.len()).then(|| start(story.end));
+        Self::with_crossfades(timeline.crossfade, appears, leaves)
+    }
+
+    /// It comes and goes with the crossfades that begin in these frames.
+    fn with_crossfades(crossfade: Frames, appears: Option<Frames>, leaves: Option<Frames>) -> Self {
+        // At a hard cut it changes between two frames, of which the fade's first shows it as it was.
+        let begins = |at: Frames| if crossfade == Frames(0) { at.less(Frames(1)) } else { at };
+        Self { appears: appears.map(begins), leaves: leaves.map(begins), fade: crossfade.max(Frames(1)) }
     }
 }
 
@@ -211,9 +242,10 @@ mod tests {
         WatermarkLook { corner, width, ..WatermarkLook::default() }
     }
 
-    fn watermark() -> PlacedWatermark {
+    fn watermark(crossfade: u64, appears: Option<Frames>, leaves: Option<Frames>) -> PlacedWatermark {
         PlacedWatermark {
             place: Place { left: 0, top: 0, width: 2, height: 2 },
+            changes: Changes::with_crossfades(Frames(crossfade), appears, leaves),
             content: "c".to_owned(),
             opacity: 80,
             path: "logo.png".into(),
@@ -267,10 +299,9 @@ mod tests {
 
     #[test]
     fn it_comes_after_the_intro_and_goes_with_the_outro() {
-        let (intro_ends, outro_begins) = (Frames(60), Frames(300));
+        let branded = |crossfade| watermark(crossfade, Some(Frames(60)), Some(Frames(300)));
         let overlay = |from, to, crossfade| {
-            let within = Span { from: Frames(from), to: Frames(to) };
-            let seen = watermark().overlay(within, Frames(crossfade), (Some(intro_ends), Some(outro_begins)));
+            let seen = branded(crossfade).overlay(Span { from: Frames(from), to: Frames(to) });
             seen.map(|overlay| (overlay.appears, overlay.leaves, overlay.fade))
         };
         assert_eq!(overlay(0, 400, 12), Some((Some(Frames(60)), Some(Frames(300)), Frames(12))));
@@ -280,9 +311,12 @@ mod tests {
         assert_eq!(overlay(312, 400, 12), None);
         // At a cut the frame before still shows what was.
         assert_eq!(overlay(0, 400, 0), Some((Some(Frames(59)), Some(Frames(299)), Frames(1))));
-        let always =
-            watermark().overlay(Span { from: Frames(0), to: Frames(9) }, Frames(12), (None, None)).unwrap();
+        let always = watermark(12, None, None).overlay(Span { from: Frames(0), to: Frames(9) }).unwrap();
         assert!(!always.filters(FrameRate::new(30).unwrap(), Frames(9)).contains("fade"), "{always:?}");
+        // Nothing of it is seen in the first frame of its coming, and something in the last of its going.
+        assert_eq!(branded(12).seen(), 61..312);
+        assert_eq!(branded(0).seen(), 60..300);
+        assert_eq!(mark(12, None, None).seen(), 0..u64::MAX);
     }
 
     #[test]

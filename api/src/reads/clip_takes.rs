@@ -11,21 +11,52 @@ use videofactory_pipeline::storyboard::Scene;
 use videofactory_storage::{Bucket, StorageError};
 
 use super::storyboard::{keys_of, settings_of};
+use crate::found_clips::FoundClips;
 
 /// Longest clip that is looked for, in seconds: longer than any that a service sells.
 const MAX_SECONDS: u32 = 180;
 
-/// The key of the newest clip of a scene in this take, if there is one. One listing of the job's clips.
-pub async fn find(
+/// Where clips are looked for.
+pub struct Clips<'a> {
+    /// The job's bucket.
+    pub bucket: &'a Bucket,
+    /// What was found lately.
+    pub found: &'a FoundClips,
+    /// Whose clips.
+    pub job: &'a JobRef,
+    /// The same job, as the cluster has it.
+    pub object: &'a VideoJob,
+}
+
+impl Clips<'_> {
+    /// The key of the newest clip of a scene in this take, if there is one: by a listing of the job's clips, unless the
+    /// request `continues` a clip that was found before.
+    pub async fn find(
+        &self,
+        scene: &Scene,
+        take: i32,
+        continues: bool,
+    ) -> Result<Option<String>, StorageError> {
+        let wanted = candidates(self.job, self.object, scene, take);
+        let known = if continues { self.found.among(&wanted) } else { None };
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(keys) = keys_of(self.job, self.object) else { return Ok(None) };
+        let newest = newest(self.bucket, &keys.clips(), &wanted).await?;
+        if let Some(key) = &newest {
+            self.found.remember(key);
+        }
+        Ok(newest)
+    }
+}
+
+async fn newest(
     bucket: &Bucket,
-    job: &JobRef,
-    object: &VideoJob,
-    scene: &Scene,
-    take: i32,
+    prefix: &str,
+    wanted: &BTreeSet<String>,
 ) -> Result<Option<String>, StorageError> {
-    let Some(keys) = keys_of(job, object) else { return Ok(None) };
-    let wanted = candidates(job, object, scene, take);
-    let mut clips = bucket.list(&keys.clips());
+    let mut clips = bucket.list(prefix);
     let mut newest = None;
     while let Some(clip) = clips.try_next().await? {
         if wanted.contains(&clip.key) {

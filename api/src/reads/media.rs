@@ -38,6 +38,12 @@ enum Wanted {
     Outside,
 }
 
+/// Whether a request continues a file that another one began: it wants a part behind the beginning.
+pub fn continues(request: &HeaderMap) -> bool {
+    let range = request.get(RANGE).and_then(|range| range.to_str().ok());
+    range.and_then(|range| range.strip_prefix("bytes=")).is_some_and(|part| !part.starts_with("0-"))
+}
+
 /// The file, as the request wants it; `None` if it is not there.
 pub async fn answer(
     limits: &Limits,
@@ -169,6 +175,17 @@ mod tests {
         assert_eq!(asked("bytes=0-9", Some("\"old\"")), Wanted::Whole);
         assert_eq!(asked("bytes=0-9", Some("W/\"abc\"")), Wanted::Whole);
         assert_eq!(asked("bytes=0-9", Some("Sat, 29 Oct 1994 19:43:31 GMT")), Wanted::Whole);
+    }
+
+    #[test]
+    fn a_request_for_a_later_part_continues_a_file() {
+        for (range, expected) in
+            [("bytes=2-", true), ("bytes=-10", true), ("bytes=0-", false), ("bytes=0-1", false)]
+        {
+            let request = HeaderMap::from_iter([(RANGE, HeaderValue::from_static(range))]);
+            assert_eq!(continues(&request), expected, "{range}");
+        }
+        assert!(!continues(&HeaderMap::new()));
     }
 
     #[test]

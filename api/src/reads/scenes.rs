@@ -13,7 +13,7 @@ use videofactory_crds::VideoJob;
 use videofactory_pipeline::storyboard::Scene;
 
 use super::artifacts::{bucket, content_type, extension};
-use super::clip_takes;
+use super::clip_takes::Clips;
 use super::job::readable;
 use super::media::{self, File};
 use super::storyboard::{Made, Part, PartState, foreseen, is_own, named};
@@ -224,7 +224,8 @@ pub async fn bytes(
         let scene = scenes.iter().find(|scene| scene.id == params.scene).ok_or_else(nothing)?;
         match (part, take) {
             (Part::Clip, Some(take)) => {
-                let found = clip_takes::find(&bucket, &path.0, job, scene, take).await;
+                let clips = Clips { bucket: &bucket, found: &state.found_clips, job: &path.0, object: job };
+                let found = clips.find(scene, take, media::continues(&headers)).await;
                 found.map_err(|error| media::of_bucket(&error))?.into_iter().collect()
             }
             _ => foreseen(&path.0, job, scene, part, take),

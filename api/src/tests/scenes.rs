@@ -1,6 +1,7 @@
 //! Scenes: what is shown of them, their files, and edits.
 
 use axum::http::StatusCode;
+use axum::http::header::RANGE;
 use serde_json::{Value, json};
 use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
@@ -9,7 +10,7 @@ use videofactory_pipeline::storyboard::Scene;
 
 use super::dashboard::{harness as filmed, html};
 use crate::reads::storyboard::{keys_of, settings_of};
-use crate::testing::{Answer, DIGEST, FILMS, Harness, job, made};
+use crate::testing::{Answer, DIGEST, FILMS, Harness, ROOT, job, made};
 
 #[tokio::test]
 async fn scenes_are_shown_with_what_was_made_of_them() {
@@ -202,10 +203,18 @@ async fn an_earlier_take_of_a_clip_is_found_although_nothing_names_it() {
     let settings = settings_of(&job).unwrap();
     let scene = Scene { id: "s1".to_owned(), image_prompt: "a whale".to_owned(), ..Scene::default() };
     let image = image_digest(1, &settings, &scene);
-    let key = keys_of(&JobRef::of(&job), &job).unwrap().clip(&clip_digest(1, &settings, &scene, &image, 6));
+    let keys = keys_of(&JobRef::of(&job), &job).unwrap();
+    let key = |seconds: u32| keys.clip(&clip_digest(1, &settings, &scene, &image, seconds));
+    let (key, later) = (key(6), (7..180).map(key).find(|other| *other > key(6)).unwrap());
     harness.files.put(&key, "a clip");
-    let clip = harness.get("/jobs/films/ocean/scenes/s1/clip?take=1").await;
+    let take = "/jobs/films/ocean/scenes/s1/clip?take=1";
+    let clip = harness.get(take).await;
     assert_eq!((clip.header("content-type"), &clip.body[..]), ("video/mp4", &b"a clip"[..]), "{clip:?}");
+    // What continues it is of the same clip, without another look at what is there.
+    harness.files.put(&later, "another");
+    let part = harness.ask("GET", take, ROOT, &[(RANGE, "bytes=2-3")]).await;
+    assert_eq!((part.status, &part.body[..]), (StatusCode::PARTIAL_CONTENT, &b"cl"[..]), "{part:?}");
+    assert_eq!(&harness.get(take).await.body[..], b"another");
     let missing = harness.get("/jobs/films/ocean/scenes/s1/clip?take=2").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     let page = html(&harness.get("/dashboard/jobs/films/ocean/scenes/s1").await);

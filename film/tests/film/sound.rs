@@ -38,6 +38,36 @@ async fn voices_of_any_level_over_music_reach_the_loudness_asked_for() {
 }
 
 #[tokio::test]
+async fn scenes_are_equally_loud_whatever_the_level_of_their_voices() {
+    let set = Set::new();
+    let spoken = [
+        ("slt", 0.05, "Deep below the waves lies a world that sunlight never reaches."),
+        ("rms", 1.0, "The pressure is a thousand times greater than at the surface."),
+        ("awb", 0.4, "Some jellyfish are older than the dinosaurs, and never die."),
+        ("kal16", 2.5, "What else is waiting down there? Nobody knows it yet."),
+    ];
+    let mut lengths = Vec::new();
+    let scenes = spoken.iter().enumerate().map(|(n, (name, gain, text))| {
+        let (path, seconds) = set.speech(&format!("{name}.wav"), name, text, *gain);
+        lengths.push(seconds);
+        Scene { voice: voice(path), min_seconds: 6.0, ..scene(name, moving(&set, n as u32)) }
+    });
+    let mut request = request(scenes.collect());
+    for music in [Music::None, Music::Generated { seed: "even".to_owned() }] {
+        request.audio.music = music;
+        let film = set.film(&request).await;
+        assert_passed(&film);
+        // Each voice begins with the end of the crossfade into its scene.
+        let begins = (0..4).map(|n| f64::from(n) * 6.0 + 0.4);
+        let heard: Vec<f64> =
+            begins.zip(&lengths).map(|(at, length)| loudness_between(&film, at, at + length)).collect();
+        let spread =
+            heard.iter().copied().fold(f64::MIN, f64::max) - heard.iter().copied().fold(f64::MAX, f64::min);
+        assert!(spread <= 1.0, "scenes lie {spread:.1} LU apart: {heard:?}");
+    }
+}
+
+#[tokio::test]
 async fn other_targets_are_reached_too() {
     let set = Set::new();
     let mut request = request(vec![Scene {

@@ -98,6 +98,17 @@ impl Set {
         self.sound(name, &format!("if(between(t,{from},{to}),{loud},0)"), seconds)
     }
 
+    /// Speech by one of flite's voices, so many times as loud, and how long it lasts in seconds.
+    pub fn speech(&self, name: &str, voice: &str, text: &str, gain: f64) -> (PathBuf, f64) {
+        let plain = format!("plain-{name}");
+        let mut flite = Command::new("flite");
+        flite.args(["-voice", voice, "-t", text, "-o", &plain]).current_dir(self.dir.path());
+        succeeded(&flite.output().unwrap());
+        let path = self.make(&["-i", &plain, "-af", &format!("volume={gain}"), name]);
+        let duration = facts(&path, &["-show_entries", "format=duration"]).remove(0);
+        (path, duration.trim_start_matches("duration=").parse().unwrap())
+    }
+
     pub async fn film(&self, request: &FilmRequest) -> Film {
         self.try_film(request).await.unwrap()
     }
@@ -231,10 +242,19 @@ pub fn facts(film: &Path, args: &[&str]) -> Vec<String> {
 
 /// Integrated loudness and true peak as ffmpeg measures them.
 pub fn loudness(film: &Film) -> (f64, f64) {
+    measured(film, "ebur128=peak=true")
+}
+
+/// Integrated loudness between two times.
+pub fn loudness_between(film: &Film, from: f64, to: f64) -> f64 {
+    measured(film, &format!("atrim={from:.3}:{to:.3},ebur128=peak=true")).0
+}
+
+fn measured(film: &Film, filter: &str) -> (f64, f64) {
     let out = Command::new("ffmpeg")
         .args(["-hide_banner", "-nostats", "-nostdin", "-i"])
         .arg(&film.path)
-        .args(["-vn", "-af", "ebur128=peak=true", "-f", "null", "-"])
+        .args(["-vn", "-af", filter, "-f", "null", "-"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&out.stderr).into_owned();

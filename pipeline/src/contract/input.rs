@@ -115,6 +115,10 @@ pub struct StepInput {
     /// A person has allowed to pay once more for what was delivered before this and is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_before: Option<Timestamp>,
+    /// For write-script: how many scripts may be bought from this attempt on, because the budget has room for no more of them
+    /// beside the rest of the film; absent = as many as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affordable_scripts: Option<u32>,
     /// Scenes for which no submission is left move as still pictures.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub still_motion: bool,

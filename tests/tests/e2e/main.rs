@@ -23,6 +23,7 @@ mod accounts;
 mod admission;
 mod api;
 mod backoff;
+mod channel;
 mod chaos;
 mod clients;
 mod dashboard;

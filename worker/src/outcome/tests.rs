@@ -31,6 +31,7 @@ fn input() -> StepInput {
         again: false,
         allowed_submissions: BTreeMap::new(),
         again_before: None,
+        affordable_scripts: None,
         still_motion: false,
         accepted_quality: None,
         brand: Brand::default(),

@@ -125,7 +125,7 @@ fn sentences(narration: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// 12.9 s in English, and what a scene lasts beyond its voice.
+    /// 12.2 s in English, and what a scene lasts beyond its voice.
     const SPOKEN: &str = "Today we talk about something that everybody knows and hardly anybody understands. Most people \
         walk past it every single day. And yet it hides an astonishing story. Stay with me, the best comes at the end.";
 

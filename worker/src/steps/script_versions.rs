@@ -20,7 +20,8 @@ use crate::paid::{Answer, PaidRequest};
 /// How often what was written is asked for again.
 const MAX_REVISIONS: u32 = 2;
 
-/// Buys the script that this is the digest of. Versions that earlier attempts have bought are read, not bought again.
+/// Buys the script that this is the digest of. Versions that earlier attempts have bought are read, not bought again. A
+/// better one is bought only where the budget has room for it.
 pub(super) async fn buy_best(
     context: &Context,
     external: &ExternalClient<dyn ScriptWriter>,
@@ -28,10 +29,24 @@ pub(super) async fn buy_best(
     request: &ScriptRequest,
 ) -> Result<Script, StepError> {
     let mut best: Option<(f64, Script)> = None;
-    let mut revision = None;
+    let (mut revision, mut bought) = (None, 0);
     for number in 0..=MAX_REVISIONS {
         let asked = ScriptRequest { revision, ..request.clone() };
-        let script = match Version::new(context, external, digest, number, asked).find_or_buy().await {
+        let version = Version::new(context, external, digest, number, asked);
+        let found = version.find().await?;
+        let is_too_dear = context.input.affordable_scripts.is_some_and(|most| bought >= most);
+        if found.is_none() && best.is_some() && is_too_dear {
+            tracing::warn!(version = number, "the budget has no room for a better script");
+            break;
+        }
+        let script = match found {
+            Some(script) => Ok(script),
+            None => {
+                bought += 1;
+                version.buy().await
+            }
+        };
+        let script = match script {
             Ok(script) => script,
             Err(error) if best.is_some() && brings_no_more(&error) => {
                 tracing::warn!(%error, "no better script is to be had");
@@ -118,10 +133,11 @@ impl<'a> Version<'a> {
         Self { context, external, number, digest, key, request }
     }
 
-    async fn find_or_buy(&self) -> Result<Script, StepError> {
-        if let Some(script) = self.context.bucket.get_json(&self.key).await? {
-            return Ok(script);
-        }
+    async fn find(&self) -> Result<Option<Script>, StepError> {
+        Ok(self.context.bucket.get_json(&self.key).await?)
+    }
+
+    async fn buy(&self) -> Result<Script, StepError> {
         let progress = &self.context.progress;
         if self.number > 0 {
             progress.say(0.5, "asking for a better script");
@@ -135,7 +151,7 @@ impl<'a> Version<'a> {
             progress.unknown(0);
         }
         submitted?;
-        self.context.bucket.get_json(&self.key).await?.ok_or_else(|| StepError::FindArtifact {
+        self.find().await?.ok_or_else(|| StepError::FindArtifact {
             what: "the new script".to_owned(),
             from: StepName::WriteScript,
         })

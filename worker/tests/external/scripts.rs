@@ -98,6 +98,23 @@ async fn another_version_waits_for_quota_of_its_own_and_what_was_bought_is_not_b
 }
 
 #[tokio::test]
+async fn a_better_script_is_not_asked_for_where_the_budget_has_no_room_for_it() {
+    for (room, bought) in [(Some(0), 1), (Some(1), 1), (Some(2), 2), (None, 3)] {
+        let (studio, service) = (Studio::open().await, FakeService::default());
+        service.recorded().written.extend([1, 2, 1].map(|times| Ok(written("Short", times))));
+        let mut film = film_of(&studio, &service);
+        film.adjust = Box::new(move |input| input.affordable_scripts = room);
+        let made = film.make(StepName::WriteScript).await;
+        assert_eq!(
+            (spent(&made), told(&service).len()),
+            (bought, usize::try_from(bought).unwrap()),
+            "{room:?}"
+        );
+        assert!(made.message.contains("too short"), "{}", made.message);
+    }
+}
+
+#[tokio::test]
 async fn a_writer_that_gives_no_better_version_costs_no_film() {
     for error in [
         ProviderError::Refused { provider: "Acme", why: "the guidelines forbid it".to_owned() },

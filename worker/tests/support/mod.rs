@@ -158,6 +158,7 @@ impl<'a> Production<'a> {
             again: false,
             allowed_submissions: BTreeMap::new(),
             again_before: None,
+            affordable_scripts: None,
             still_motion: false,
             accepted_quality: None,
             brand: self.brand.clone(),

@@ -12,6 +12,7 @@ use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
 use super::allowed_submissions;
+use super::budget::affordable_scripts;
 use super::demands::is_owed;
 use super::draft::Draft;
 use super::film::{Film, Results};
@@ -37,6 +38,8 @@ pub(super) fn start_step(
     // Here the texts of the spec enter. Digests are made from them as they were given.
     let given = (writes && film.given != GivenScenes::default()).then(|| cleaned(&film.given));
     let begun_with = begun_with(draft, name, attempt);
+    let affordable_scripts =
+        if writes && !plan.survey { affordable_scripts(draft, film.settings) } else { None };
     let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&plan, draft.now));
     let upstream: BTreeMap<StepName, Upstream> =
         graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();
@@ -61,6 +64,7 @@ pub(super) fn start_step(
         again: plan.again,
         allowed_submissions: draft.step(name).map(allowed_submissions::given).unwrap_or_default(),
         again_before: draft.step(name).and_then(|step| Some(step.permitted_before.as_ref()?.0)),
+        affordable_scripts,
         still_motion: plan.still_motion,
         accepted_quality: draft
             .status

@@ -10,7 +10,20 @@ use videofactory_pipeline::Settings;
 use super::super::verdict::Verdict;
 use super::demands::paid;
 use super::draft::Draft;
+use super::estimate::to_come;
 use super::step::is_of_earlier_run;
+
+/// How many scripts the budget has room for, from now on, beside the rest of the film; none: as many as it takes. A better
+/// script must not cost a film its end.
+pub(super) fn affordable_scripts(draft: &Draft<'_>, settings: &Settings) -> Option<u32> {
+    let limit = settings.budget.as_ref()?.limit?;
+    let asked = &draft.step(StepName::WriteScript)?.demands;
+    let each = asked.iter().find_map(|demand| demand.price_each).filter(|each| *each != Money::ZERO)?;
+    let others: Vec<StepName> =
+        StepName::ALL.into_iter().filter(|name| *name != StepName::WriteScript).collect();
+    let room = limit.minus(paid(&draft.status)).minus(to_come(draft, settings, &others));
+    Some(u32::try_from(room.micros() / each.micros()).unwrap_or(u32::MAX))
+}
 
 /// Whether what is asked for would take the film over its budget, or that is not known: nothing is asked then.
 pub(super) fn over_budget(

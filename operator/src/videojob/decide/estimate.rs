@@ -15,7 +15,16 @@ use super::step::is_of_earlier_run;
 /// Writes down what the whole run is expected to cost: what was paid, and what the steps that are not done will ask for,
 /// each at the price that it asked with. Of a service that has no price, nothing.
 pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
-    let rest = StepName::ALL.into_iter().map(|name| {
+    let whole = to_come(draft, settings, &StepName::ALL).plus(paid(&draft.status));
+    if whole != Money::ZERO || draft.status.cost.is_some() {
+        draft.status.cost.get_or_insert_default().estimated = Some(whole);
+    }
+}
+
+/// What those of these steps that are not done will ask for.
+pub(super) fn to_come(draft: &Draft<'_>, settings: &Settings, steps: &[StepName]) -> Money {
+    let each = steps.iter().map(|name| {
+        let name = *name;
         let step = draft.step(name);
         if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
             return Money::ZERO;
@@ -34,9 +43,5 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
         };
         wanted.iter().map(price).fold(Money::ZERO, Money::plus)
     });
-    let rest = rest.fold(Money::ZERO, Money::plus);
-    let whole = rest.plus(paid(&draft.status));
-    if whole != Money::ZERO || draft.status.cost.is_some() {
-        draft.status.cost.get_or_insert_default().estimated = Some(whole);
-    }
+    each.sum()
 }

@@ -18,7 +18,9 @@ pub(super) fn price_of_all(draft: &Draft<'_>, settings: &Settings, name: StepNam
 
 /// Scenes of the film; as long as there is no script, as many as it is to have.
 pub(super) fn scenes(draft: &Draft<'_>, settings: &Settings) -> i64 {
-    let written = draft.step(StepName::WriteScript).and_then(|step| step.scenes.as_ref()?.total);
+    let counted = draft.step(StepName::WriteScript).and_then(|step| step.scenes.as_ref());
+    // With something left to be submitted, it counts scripts.
+    let written = counted.filter(|scenes| scenes.left.is_none()).and_then(|scenes| scenes.total);
     written
         .map(i64::from)
         .or(given_scenes(&draft.observed.job.spec))

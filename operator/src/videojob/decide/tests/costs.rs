@@ -6,7 +6,7 @@ use videofactory_crds::condition::{ConditionType, Phase};
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, StepName, requests};
 use videofactory_pipeline::Settings;
-use videofactory_pipeline::contract::ExitCode;
+use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent};
 
 use super::super::super::model::{Account, Action};
 use super::super::testing::Harness;
@@ -26,6 +26,52 @@ fn a_budget_that_does_not_suffice_is_reported_before_anything_is_spent() {
     harness.edit(|job| job.spec.settings.budget = serde_json::from_value(json!({"limit": "9"})).unwrap());
     harness.converge();
     assert_eq!(harness.reason(), "AwaitingQuota");
+}
+
+#[test]
+fn a_writer_is_told_how_many_scripts_the_budget_has_room_for_beside_the_rest_of_the_film() {
+    let name = StepName::WriteScript;
+    let written_with = |budget: &serde_json::Value| {
+        let provider = json!({"accountRef": {"name": "grok"}});
+        let mut harness = film(&json!({
+            "sceneCount": 3, "budget": budget, "providers": {"script": provider, "images": provider},
+        }));
+        let external = grok(&mut harness);
+        external.spec.provider = Provider::Gemini;
+        external.spec.prices = serde_json::from_value(json!({"script": "0.10", "image": "0.20"})).unwrap();
+        harness.converge();
+        begin_with_one(&mut harness, name);
+        harness
+    };
+    let room = |harness: &Harness, attempt: i32| harness.inputs[&(name, attempt)].affordable_scripts;
+    for (limit, scripts) in [("0.30", 0), ("0.75", 1), ("0.95", 3)] {
+        assert_eq!(room(&written_with(&json!({"limit": limit})), 1), Some(scripts), "{limit}");
+    }
+    assert_eq!(room(&written_with(&json!({})), 1), None);
+
+    let mut harness = written_with(&json!({"limit": "0.95"}));
+    let spent = Spent { cost: "0.10".parse().unwrap(), ..spends(&harness, 1).remove(0) };
+    harness.end_reported(name, ExitCode::TryLater, |outcome| {
+        outcome.spent = vec![spent];
+        outcome.accounted = true;
+        outcome.scenes = Some(SceneReport { total: 1, left: Some(1), ..SceneReport::default() });
+    });
+    harness.converge();
+    close_grants(&mut harness);
+    harness.converge();
+    assert_eq!(estimated(&harness).as_deref(), Some("0.80"), "two scripts, and still three pictures");
+    begin_with_one(&mut harness, name);
+    assert_eq!(room(&harness, 2), Some(2), "one is paid for");
+}
+
+/// The account grants the step one submission, and it begins.
+fn begin_with_one(harness: &mut Harness, name: StepName) {
+    let attempt = harness.step(name).demands[0].attempt;
+    let uid = harness.observed.job.metadata.uid.clone();
+    let holder = json!({"uid": uid, "step": name, "attempt": attempt});
+    let grant = serde_json::from_value(json!({"holder": holder, "submissions": 1})).unwrap();
+    grok(harness).status.grants.push(grant);
+    harness.converge();
 }
 
 fn estimated(harness: &Harness) -> Option<String> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use parking_lot::Mutex;
 
 /// Most clips that are remembered.
-const MOST: usize = 256;
+const MAX_CLIPS: usize = 256;
 
 /// Their keys, the one that was found last in front.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl FoundClips {
         let mut found = self.0.lock();
         found.retain(|one| one != key);
         found.push_front(key.to_owned());
-        found.truncate(MOST);
+        found.truncate(MAX_CLIPS);
     }
 }
 
@@ -43,7 +43,7 @@ mod tests {
         assert_eq!(found.among(&wanted).as_deref(), Some("0"));
         found.remember("1");
         assert_eq!(found.among(&wanted).as_deref(), Some("1"));
-        for key in 0..MOST {
+        for key in 0..MAX_CLIPS {
             found.remember(&format!("later-{key}"));
         }
         assert_eq!(found.among(&wanted), None);

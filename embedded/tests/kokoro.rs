@@ -67,7 +67,7 @@ fn onset_errors(speech: &Speech) -> Vec<(String, u64)> {
     let mut errors = Vec::new();
     let mut silent = 24;
     for (at, chunk) in speech.samples.chunks(frame).enumerate() {
-        let loud = level(chunk) > 150;
+        let loud = level(chunk) > 106;
         if loud && silent >= 24 {
             let onset = (at * frame) as u64;
             let nearest = speech.words.iter().min_by_key(|word| word.start.abs_diff(onset)).unwrap();
@@ -95,7 +95,7 @@ async fn bench_every_language_is_spoken_whole_and_clean() {
         for (word, error) in onset_errors(&speech) {
             assert!(error <= 120, "{language}: \"{word}\" is {error} ms off: {:?}", speech.words);
         }
-        let heard = |sample: &i16| sample.unsigned_abs() > 200;
+        let heard = |sample: &i16| sample.unsigned_abs() > 142;
         let first = speech.samples.iter().position(heard).unwrap();
         let last = speech.samples.iter().rposition(heard).unwrap();
         let ends = (milliseconds(&speech, first), milliseconds(&speech, speech.samples.len() - last));

@@ -13,8 +13,9 @@ const BEFORE: f64 = 0.04;
 const AFTER: f64 = 0.09;
 /// Over this time a phrase rises from silence and falls into it, in seconds.
 const FADE: f64 = 0.005;
-/// How loud every narration is, in LUFS.
-const LOUDNESS: f64 = -20.0;
+/// How loud every narration is, in LUFS: soft enough that the peaks of speech, up to 22 dB above, fit below [`PEAK`], and so
+/// hold none of them down.
+const LOUDNESS: f64 = -23.0;
 /// The highest peak, of 1.
 const PEAK: f32 = 0.95;
 

@@ -137,9 +137,10 @@ pub fn stale_words(parts: &[Part]) -> String {
     };
     match parts {
         [] => String::new(),
-        parts => {
-            let names: Vec<&str> = parts.iter().map(name).collect();
-            format!("the {} is made again: what it is made from has changed", names.join(" and the "))
+        [one] => format!("the {} is made again: what it is made from has changed", name(one)),
+        several => {
+            let names: Vec<&str> = several.iter().map(name).collect();
+            format!("the {} are made again: what they are made from has changed", names.join(" and the "))
         }
     }
 }
@@ -185,5 +186,15 @@ mod tests {
         let last = StoryboardView::of(&id, &job, &made, 3);
         assert_eq!((last.scenes.len(), last.scenes[0].number, last.after.as_str()), (2, 49, ""));
         assert!(StoryboardView::of(&id, &job, &made, 9).scenes.is_empty());
+    }
+
+    #[test]
+    fn what_is_stale_is_named() {
+        assert_eq!(stale_words(&[]), "");
+        assert_eq!(stale_words(&[Part::Voice]), "the voice is made again: what it is made from has changed");
+        assert_eq!(
+            stale_words(&[Part::Image, Part::Voice]),
+            "the picture and the voice are made again: what they are made from has changed"
+        );
     }
 }

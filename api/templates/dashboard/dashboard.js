@@ -107,10 +107,7 @@ async function makeFilm(form, isTried) {
 
 function prepareNew(form) {
   const shown = () => {
-    const from = form.elements.from.value;
-    form.querySelectorAll("[data-from]").forEach((part) => { part.hidden = part.dataset.from !== from; });
-    const line = form.querySelector("[data-curl]");
-    line.textContent = curl("POST", "/jobs", newFilm(form));
+    form.querySelector("[data-curl]").textContent = curl("POST", "/jobs", newFilm(form));
   };
   form.addEventListener("input", shown);
   form.addEventListener("submit", (event) => {

@@ -36,6 +36,7 @@ mod handover;
 mod isolation;
 mod killed;
 mod leading;
+mod lighthouse;
 mod live;
 mod many;
 mod metrics;

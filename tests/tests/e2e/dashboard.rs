@@ -8,6 +8,7 @@ use reqwest::header::COOKIE;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::{Phase, requests};
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::clients::{self, Proxy};
@@ -15,7 +16,7 @@ use videofactory_tests::e2e::film::{Film, NewFilm};
 use videofactory_tests::e2e::login_proxy::LoginProxy;
 use videofactory_tests::e2e::paid::Account;
 use videofactory_tests::e2e::site;
-use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
+use videofactory_tests::e2e::test_env::{TestEnv, in_named_test_env, in_test_env};
 use videofactory_tests::fakes::Service;
 use videofactory_tests::http;
 
@@ -24,11 +25,18 @@ const VISIT: Duration = Duration::from_mins(10);
 /// The Channel whose clips an account is asked for.
 const CHANNEL: &str = "moving";
 
-/// What a visit looks at: a film that is made, one that is held, and one whose texts would be mark-up and scripts.
+/// What is spoken in the film, and what its pictures show: people see both in the pictures of docs/dashboard.md.
+const SCENES: [(&str, &str); 4] = [
+    ("Here is the deep ocean, where no sunlight has ever been.", "Sunlight that fades in deep blue water"),
+    ("An octopus has three hearts, and two of them stop when it swims.", "A red octopus over corals"),
+    ("Hardly anyone has seen the bottom: we have better maps of Mars.", "A small submarine in black water"),
+    ("Sound is four times faster here than in air.", "A whale and its calf in green water"),
+];
+
+/// What a visit looks at: a film that is made, and one that is held.
 struct Films {
     made: Film,
     held: Film,
-    marks: Film,
 }
 
 impl Films {
@@ -40,13 +48,12 @@ impl Films {
             "spec": {"defaults": {"providers": {"animation": {"accountRef": {"name": "grok"}}}}},
         }))
         .await?;
-        let made = env.create_film(NewFilm::of(2)).await?;
-        let held = env.create_film(NewFilm::of(1).named("held").suspended()).await?;
-        let marks = env.create_film(marks()?).await?;
+        let made = env.create_film(ocean_facts()).await?;
+        let corals = NewFilm::of(1).named("coral-reefs").with(json!({"topic": "How corals build reefs"}));
+        let held = env.create_film(corals.suspended()).await?;
         held.phase(Phase::Suspended).await?;
-        marks.phase(Phase::Suspended).await?;
         made.succeeded().await?;
-        Ok(Self { made, held, marks })
+        Ok(Self { made, held })
     }
 
     /// A browser that is let in at this address, plays the film, edits the held one in two tabs and lets it go.
@@ -60,12 +67,28 @@ impl Films {
             "s1",
             "--held",
             &self.held.name,
-            "--marks",
-            &self.marks.name,
         ]);
         command.arg("--axe").arg(axe);
         Ok(command)
     }
+}
+
+fn ocean_facts() -> NewFilm {
+    let scene = |((narration, picture), number): (&(&str, &str), usize)| {
+        let id = format!("s{number}");
+        json!({"id": id, "narration": narration, "imagePrompt": picture})
+    };
+    let scenes: Vec<Value> = SCENES.iter().zip(1..).map(scene).collect();
+    let topic = "Three surprising facts about the deep ocean";
+    NewFilm::of(0).named("ocean-facts").with(json!({"topic": topic, "scenes": scenes}))
+}
+
+/// A film that waits for somebody who makes the account that it names.
+fn tides() -> NewFilm {
+    NewFilm::of(3).named("tides").with(json!({
+        "topic": "Why there are two tides a day",
+        "providers": {"animation": {"accountRef": {"name": "misspelt"}}},
+    }))
 }
 
 /// Texts that would be mark-up, or a script, if they were not written as text.
@@ -77,7 +100,10 @@ fn payloads() -> anyhow::Result<Vec<String>> {
 /// A film that says each of them in a scene of its own, and is held for one of them.
 fn marks() -> anyhow::Result<NewFilm> {
     let payloads = payloads()?;
-    let scene = |(text, number): (&String, usize)| json!({"id": format!("s{number}"), "narration": text, "imagePrompt": text, "motionPrompt": text});
+    let scene = |(text, number): (&String, usize)| {
+        let id = format!("s{number}");
+        json!({"id": id, "narration": text, "imagePrompt": text, "motionPrompt": text})
+    };
     let scenes: Vec<Value> = payloads.iter().zip(1..).map(scene).collect();
     let film = NewFilm::of(0).named("marks").with(json!({"scenes": scenes}));
     Ok(film.annotated(requests::HOLD, "<img src=x onerror=alert(1)>"))
@@ -85,8 +111,11 @@ fn marks() -> anyhow::Result<NewFilm> {
 
 #[tokio::test]
 async fn a_browser_shows_each_page_of_the_dashboard_plays_a_film_and_follows_a_job() {
-    in_test_env("dashboard", async |env: TestEnv| {
+    // Its name is seen in the pictures, too.
+    in_named_test_env("films".to_owned(), "dashboard", async |env: TestEnv| {
+        let tides = env.create_film(tides()).await?;
         let films = Films::create(&env).await?;
+        tides.says(VideoJobReason::ConfigurationInvalid).await?;
         let proxy = Proxy::start().await?;
         let mut visit = films.visit(&env, &proxy.entry("/dashboard"))?;
         visit.arg("--screenshots").arg(site::screenshots()?);
@@ -113,6 +142,8 @@ async fn a_browser_shows_each_page_of_the_dashboard_plays_a_film_and_follows_a_j
 async fn behind_a_proxy_that_logs_people_in_pages_media_and_the_stream_work_as_well() {
     in_test_env("logged_in", async |env: TestEnv| {
         let films = Films::create(&env).await?;
+        let marks = env.create_film(marks()?).await?;
+        marks.phase(Phase::Suspended).await?;
         let proxy = LoginProxy::start(&Caller::with_role(&env, "editor", "edit").await?).await?;
         let of_reader = LoginProxy::start(&Caller::with_role(&env, "reader", "view").await?).await?;
         let job = format!("/jobs/{}/{}", env.namespace, films.held.name);
@@ -128,30 +159,30 @@ async fn behind_a_proxy_that_logs_people_in_pages_media_and_the_stream_work_as_w
         ensure!(foreign == StatusCode::FORBIDDEN, "another site's page lets the job go: {foreign}");
         films.held.phase(Phase::Suspended).await?;
         let mut visit = films.visit(&env, &proxy.entry())?;
-        visit.args(["--reader", &of_reader.entry()]);
+        visit.args(["--reader", &of_reader.entry(), "--marks", &marks.name]);
         let report = clients::report(&mut visit, VISIT).await?;
         ensure!(report["first"] == json!(format!("{}/dashboard", proxy.url)), "{report}");
         let refused = &report["refused"];
         let why = refused["text"].as_str().unwrap_or_default();
         let is_told = refused["look"] == "bad" && why.contains("cannot patch resource \"videojobs\"");
         ensure!(is_told, "whoever may only read is not told why: {refused}");
+        let marks = &report["marks"];
+        for found in ["foreign", "faults"] {
+            ensure!(marks[found] == json!([]), "text becomes a part of a page: {found}: {}", marks[found]);
+        }
+        ensure!(marks["texts"] == json!(payloads()?), "texts are shown otherwise: {marks}");
         works(&report)?;
         films.held.succeeded().await.map(drop)
     })
     .await;
 }
 
-/// Whether the film played, its player moved to another place of it, texts stayed texts, a price was told, the second of two
-/// tabs was told of the first one's edit, and the held job's page followed it.
+/// Whether the film played, its player moved to another place of it, a price was told, the second of two tabs was told of the
+/// first one's edit, and the held job's page followed it.
 fn works(report: &Value) -> anyhow::Result<()> {
     let seen = &report["film"];
     let (at, length) = (seen["at"].as_f64().unwrap_or_default(), seen["of"].as_f64().unwrap_or_default());
     ensure!(at > length / 2.0 && length > 0.0, "the film does not play from its middle: {seen}");
-    let marks = &report["marks"];
-    for found in ["foreign", "faults"] {
-        ensure!(marks[found] == json!([]), "text becomes a part of a page: {found}: {}", marks[found]);
-    }
-    ensure!(marks["texts"] == json!(payloads()?), "texts are shown otherwise: {marks}");
     let estimate = report["estimate"].as_str().unwrap_or_default();
     for told in [
         "The 2 films would cost about $",

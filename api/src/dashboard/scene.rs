@@ -13,12 +13,13 @@ use videofactory_client::scene_edit::{ScenePart, SceneWish};
 use videofactory_crds::VideoJob;
 
 use super::command::{Call, curl};
-use super::job::{PartView, SceneCard, cost_of_a_scene, stale_words};
+use super::job::{PartView, SceneCard, cost_of_scene, stale_words};
 use super::page::{self, Frame, Place};
 use crate::access::Caller;
 use crate::path::{JobPath, Segments};
 use crate::problem::Problem;
 use crate::reads::job::readable;
+use crate::reads::scene_costs::SceneCosts;
 use crate::reads::scenes::{ScenePartState, details};
 use crate::reads::storyboard::Made;
 use crate::state::State;
@@ -33,8 +34,6 @@ struct ScenePage {
     frame: Frame,
     id: String,
     scene: SceneCard,
-    /// What is known of the cost of a scene; empty: nothing was paid.
-    cost: String,
     takes: Vec<TakeView>,
     edit: EditForm,
     again: Vec<Call>,
@@ -102,14 +101,14 @@ pub async fn get(
     let has_clips = all[place].clip.state != ScenePartState::None;
     let reasons = made.stale(job);
     let reasons = reasons.get(params.scene.as_str()).map(Vec::as_slice).unwrap_or_default();
-    let scene =
-        SceneCard { stale: stale_words(reasons), ..SceneCard::of(id, place, all[place].clone(), &edited) };
+    let costs = Box::pin(SceneCosts::read(&state, job, &path, &made)).await;
+    let (stale, cost) = (stale_words(reasons), cost_of_scene(&costs, &params.scene));
+    let scene = SceneCard { stale, cost, ..SceneCard::of(id, place, all[place].clone(), &edited) };
     page::html(&ScenePage {
         frame: Frame::new(format!("{} · {}", params.name, params.scene), Place::Jobs, caller.name()),
         takes: takes(id, job, &scene, &wish, has_clips),
         edit: EditForm::of(id, &scene, &wish),
         again: again(id, &scene.id),
-        cost: cost_of_a_scene(job, all.len()),
         id: id.to_string(),
         scene,
         before,

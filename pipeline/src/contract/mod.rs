@@ -6,6 +6,7 @@ mod exit;
 mod grace;
 mod input;
 mod outcome;
+mod submission;
 mod trace;
 
 pub use carry::{Carried, MAX_PART_BYTES, ReadInput, in_parts, part_name};
@@ -17,6 +18,7 @@ pub use input::{
 pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
 };
+pub use submission::{Ending, SubmissionEnd};
 pub use trace::{ParseTraceparentError, Part, RunTrace, SpanId, TRACEPARENT_VARIABLE, TraceId, Traceparent};
 
 /// The version of this contract.

@@ -18,7 +18,7 @@ use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
 
 use self::conditions::ConditionView;
-pub use self::costs::cost_of_a_scene;
+pub use self::costs::cost_of_scene;
 use self::film::FilmView;
 use self::head::Head;
 pub use self::records::{events, logs, yaml};
@@ -36,6 +36,7 @@ use crate::query::Parameters;
 use crate::reads::attempts;
 use crate::reads::checkpoint::{Checkpoint, StepCheckpoint};
 use crate::reads::job::readable;
+use crate::reads::scene_costs::SceneCosts;
 use crate::reads::storyboard::Made;
 use crate::state::State;
 
@@ -110,7 +111,10 @@ async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -
     let JobPath(id) = path;
     let now = clock::now();
     let board = match Made::read(state, job, path).await {
-        Ok(made) => StoryboardView::of(id, job, &made, query.scenes.unwrap_or(1)),
+        Ok(made) => {
+            let costs = Box::pin(SceneCosts::read(state, job, path, &made)).await;
+            StoryboardView::of(id, job, &made, &costs, query.scenes.unwrap_or(1))
+        }
         Err(problem) => StoryboardView::trouble(problem.detail),
     };
     // Without the bucket, which is complained of above, the last attempts are shown all the same.

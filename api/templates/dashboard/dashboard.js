@@ -428,9 +428,10 @@ document.querySelectorAll("details[data-plan]").forEach((element) => {
   }, { once: true });
 });
 // A picture that is gone leaves its place empty, and no torn one.
-document.addEventListener("error", (event) => {
-  if (event.target.matches("img.thumb, img.thumb-take")) event.target.removeAttribute("src");
-}, true);
+const leaveEmpty = (image) => { if (image.matches("img.thumb, img.thumb-take")) image.removeAttribute("src"); };
+document.addEventListener("error", (event) => leaveEmpty(event.target), true);
+// Some were asked for, and refused, before this script was there.
+[...document.images].filter((image) => image.complete && !image.naturalWidth).forEach(leaveEmpty);
 prepare(document.body);
 document.querySelectorAll("form[data-new]").forEach(prepareNew);
 document.querySelectorAll("form[data-scene]").forEach(prepareScene);

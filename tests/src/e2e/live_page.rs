@@ -53,7 +53,8 @@ impl LivePage {
         let answer = self.ask(question).await?;
         let seconds = answer.as_f64().with_context(|| format!("{answer} is no time"))?;
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970")]
-        Ok(Timestamp::from_millisecond((seconds * 1000.0) as i64)?)
+        let milliseconds = (seconds * 1000.0) as i64;
+        Ok(Timestamp::from_millisecond(milliseconds)?)
     }
 
     async fn ask(&mut self, question: String) -> anyhow::Result<Value> {

@@ -213,9 +213,12 @@ mod tests {
     #[test]
     fn the_documented_flags_are_taken_without_their_comments() {
         let flags = documented().unwrap();
-        for flag in
-            ["--provider=oidc", "--email-domain=*", "--pass-authorization-header=true", "--cookie-refresh=4m"]
-        {
+        for flag in [
+            "--provider=oidc",
+            "--scope=openid email groups offline_access",
+            "--email-domain=*",
+            "--cookie-refresh=4m",
+        ] {
             assert!(flags.iter().any(|one| one == flag), "{flag}: {flags:?}");
         }
         assert!(flags.iter().all(|flag| flag.starts_with("--") && !flag.contains("example")), "{flags:?}");

@@ -15,14 +15,13 @@ use videofactory_crds::condition::Phase;
 use videofactory_crds::{GROUP, StepName, VERSION, VideoJob};
 use videofactory_tests::e2e::api::Caller;
 use videofactory_tests::e2e::bucket::{Artifacts, untouched};
-use videofactory_tests::e2e::clients;
 use videofactory_tests::e2e::clips::{CLIPS, gulls, gulls_rest};
 use videofactory_tests::e2e::film::{NewFilm, attempts};
 use videofactory_tests::e2e::login_proxy::LoginProxy;
 use videofactory_tests::e2e::metrics::Metrics;
 use videofactory_tests::e2e::paid::Account;
 use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
-use videofactory_tests::e2e::{operator, wait};
+use videofactory_tests::e2e::{clients, operator, wait};
 use videofactory_tests::fakes::{Operation, Service};
 use videofactory_tests::percentile;
 

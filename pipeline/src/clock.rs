@@ -10,7 +10,8 @@ pub fn now() -> Timestamp {
     Timestamp::from_second(exact.as_second()).unwrap_or(exact)
 }
 
-/// The time now as exactly as it is known: for spans, which may be shorter than a second, and for nothing else.
+/// The time now as exactly as it is known: for spans, which may be shorter than a second, for tests that measure, and for
+/// nothing else.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn exact() -> Timestamp {

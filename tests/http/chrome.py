@@ -16,6 +16,7 @@ def chrome(chromium, chromedriver, *flags):
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--window-size=1280,1600",
+        "--hide-scrollbars",
         # No look for updates, or whatever else a browser asks of the outside.
         "--disable-background-networking",
         "--disable-component-update",

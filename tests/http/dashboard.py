@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The dashboard in a real browser: a film that plays, what films would cost, a button, and a job that changes while somebody
-looks at it; and each page in light, in dark and as a phone shows it, if a folder is named for their pictures.
+"""The dashboard in a real browser: a film that plays, what films would cost, a scene that is edited in two tabs, a button, and
+a job that changes while somebody looks at it. If they are asked for: what a reader is refused, texts that are no mark-up, and
+each page in light, in dark and as a phone shows it, with its pictures.
 
 What was found is printed as JSON.
 """
@@ -15,25 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from chrome import PATIENCE, chrome
-
-WIDE, PHONE = (1280, 900), (390, 844)
-LOOKS = {"light": ("light", WIDE), "dark": ("dark", WIDE), "phone": ("light", PHONE)}
-
-# What a page is: whether it is wider than the window, what it has loaded from elsewhere, how soon it could be used.
-LOOK = """
-const outside = performance.getEntriesByType("resource").map((entry) => entry.name)
-  .filter((name) => !name.startsWith(location.origin));
-const { domInteractive } = performance.getEntriesByType("navigation")[0];
-const nameless = [...document.querySelectorAll("button, a, input:not([type=hidden]), select, textarea, audio, video, svg")]
-  .filter((element) => element.checkVisibility() && !element.closest("[aria-hidden]"))
-  .filter((element) => !(element.labels && element.labels.length) && !element.getAttribute("aria-label")
-    && !element.textContent.trim())
-  .map((element) => element.outerHTML.slice(0, 120));
-return {
-  title: document.title, heading: document.querySelector("h1").textContent, nameless, outside, interactive: domInteractive,
-  sideways: document.documentElement.scrollWidth > document.documentElement.clientWidth,
-};
-"""
+from pages import faults, look_at_all, paths
 
 # Plays a film from its middle, and says where it is then.
 PLAY = """
@@ -50,59 +33,111 @@ const seek = () => {
 if (film.readyState > 0) seek(); else { film.onloadedmetadata = seek; film.load(); }
 """
 
-
-def pages(args):
-    job = f"/dashboard/jobs/{args.namespace}/{args.film}"
-    return {
-        "jobs": f"/dashboard?namespace={args.namespace}",
-        "job": job,
-        "scene": f"{job}/scenes/{args.scene}",
-        "events": f"{job}/events",
-        "log": f"{job}/logs",
-        "yaml": f"{job}/yaml",
-        "new": "/dashboard/new",
-        "storage": f"/dashboard/storage?namespace={args.namespace}",
-        "accounts": f"/dashboard/accounts?namespace={args.namespace}",
-        "health": "/dashboard/health",
-    }
+# What scenes say, and all that no page of ours consists of.
+TEXTS = """
+const foreign = [...document.querySelectorAll("*")].filter((element) =>
+  element.matches("script:not([src^='/dashboard/assets/']), iframe, object, embed, base, math, style, meta[http-equiv]")
+  || [...element.attributes].some(({ name, value }) => name.startsWith("on") || /^\\s*javascript:/i.test(value)));
+return {
+  texts: [...document.querySelectorAll(".scene > h3 + p")].map((text) => text.textContent),
+  foreign: foreign.map((element) => element.outerHTML.slice(0, 120)),
+};
+"""
 
 
-def faults(driver):
-    """What the browser's console has complained of since the last time."""
-    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+def until(driver, condition):
+    return WebDriverWait(driver, PATIENCE, poll_frequency=0.05).until(condition)
 
 
-def look_at(driver, base, name, path, folder):
-    """A page in each look: what it is, and its picture."""
+def script(driver, text):
+    return driver.execute_script(f"return {text}")
+
+
+def is_live(driver):
+    """Whether the page follows its job, and has fetched anew what may have changed before."""
+    return driver.execute_script("""
+      return document.querySelector("[data-live]").textContent === "live"
+        && performance.getEntriesByType("resource").some(({ name }) => name.includes("fragment="));
+    """)
+
+
+def button_of(driver, path):
+    """The button that calls this path."""
+    return driver.find_element(By.CSS_SELECTOR, f"form[data-path='{path}'] button")
+
+
+def answer(driver, form):
+    """What a form's button was answered, and how it looks. Read in one go: the page may put another element there."""
+    return until(driver, lambda page: page.execute_script("""
+      const output = document.querySelector(arguments[0] + " output:not(:empty)");
+      return output && { text: output.textContent, look: output.className };
+    """, form))
+
+
+def refused(driver, entry, job):
+    """What the button Resume says to somebody who may only read."""
+    base = enter(driver, entry)
+    driver.get(f"{base}/dashboard{job}")
+    until(driver, is_live)
+    button_of(driver, f"{job}/resume").click()
+    return answer(driver, f"form[data-path='{job}/resume']")
+
+
+def texts(driver, base, job):
+    """The texts of all scenes of a job as a browser shows them, and what there is beside text; also in what the page has
+    fetched again by itself, and where they can be edited."""
+    found = {"texts": [], "foreign": []}
+    for page in ["?scenes=1", "?scenes=2"]:
+        driver.get(f"{base}/dashboard{job}{page}")
+        until(driver, is_live)
+        part = driver.execute_script(TEXTS)
+        found["texts"] += part["texts"]
+        found["foreign"] += part["foreign"]
+    for page in ["/scenes/s1", "/events", "/yaml"]:
+        driver.get(f"{base}/dashboard{job}{page}")
+        found["foreign"] += driver.execute_script(TEXTS)["foreign"]
+    return found | {"faults": faults(driver)}
+
+
+def edit_twice(driver, url):
+    """What two tabs are answered in which somebody has opened the same scene, and then saves it in one after the other."""
+    first = driver.current_window_handle
+    driver.get(url)
+    driver.switch_to.new_window("tab")
+    second = driver.current_window_handle
+    driver.get(url)
     found = {}
-    for look, (scheme, (width, height)) in LOOKS.items():
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        driver.get(base + path)
-        found[look] = driver.execute_script(LOOK) | {"faults": faults(driver)}
-        driver.save_screenshot(str(folder / f"{name}-{look}.png"))
+    for tab, name in [(first, "first"), (second, "second")]:
+        driver.switch_to.window(tab)
+        field = driver.find_element(By.NAME, "narration")
+        field.clear()
+        field.send_keys(f"As the {name} tab has it.")
+        driver.find_element(By.CSS_SELECTOR, "form[data-scene] button[value=save]").click()
+        found[name] = answer(driver, "form[data-scene]")
+    driver.close()
+    driver.switch_to.window(first)
+    driver.refresh()
+    found["saved"] = script(driver, "document.querySelector('[name=narration]').value")
+    # The refusal stands there as an answer with an error's status.
+    faults(driver)
     return found
 
 
-def resume(driver, base, args):
+def resume(driver, base, job):
     """Presses Resume on the page of a held job, and waits until the page says by itself that the job continues."""
-    driver.get(f"{base}/dashboard/jobs/{args.namespace}/{args.held}")
-    wait = WebDriverWait(driver, PATIENCE, poll_frequency=0.05)
-    phase = "return document.querySelector('#head .badge').textContent"
-    wait.until(lambda page: page.execute_script("return document.querySelector('[data-live]').textContent") == "live")
-    before = driver.execute_script(phase)
+    driver.get(f"{base}/dashboard{job}")
+    until(driver, is_live)
+    phase = "document.querySelector('#head .badge').textContent"
+    before = script(driver, phase)
     driver.execute_script("window.isSame = true")
-    button = driver.find_element(By.CSS_SELECTOR, f"form[data-path='/jobs/{args.namespace}/{args.held}/resume'] button")
-    button.click()
+    button_of(driver, f"{job}/resume").click()
     begun = time.monotonic()
-    wait.until(lambda page: page.execute_script(phase) != before)
+    until(driver, lambda page: script(page, phase) != before)
     return {
         "before": before,
-        "after": driver.execute_script(phase),
+        "after": script(driver, phase),
         "seconds": time.monotonic() - begun,
-        "same_page": driver.execute_script("return window.isSame === true"),
+        "same_page": script(driver, "window.isSame === true"),
         "faults": faults(driver),
     }
 
@@ -115,40 +150,44 @@ def estimate(driver, base, args):
     form.find_element(By.NAME, "topics").send_keys("Why the sea is salty\nWhy mountains grow")
     form.find_element(By.NAME, "channel").send_keys(args.channel)
     form.find_element(By.CSS_SELECTOR, "button[value=estimate]").click()
-    wait = WebDriverWait(driver, PATIENCE, poll_frequency=0.05)
-    return wait.until(lambda _: form.find_element(By.TAG_NAME, "output").text)
+    return until(driver, lambda _: form.find_element(By.TAG_NAME, "output").text)
 
 
-def look_at_all(driver, base, args):
-    """Each page in each look."""
-    folder = Path(args.screenshots)
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {name: look_at(driver, base, name, path, folder) for name, path in pages(args).items()}
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    return found
+def enter(driver, entry):
+    """Is let in at this address, and brought to the dashboard; where that is served."""
+    driver.get(entry)
+    address = urlsplit(entry)
+    return f"{address.scheme}://{address.netloc}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ["entry", "namespace", "film", "scene", "held", "channel", "chromium", "chromedriver"]:
+    for name in ["entry", "namespace", "film", "scene", "held", "channel", "axe", "chromium", "chromedriver"]:
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--screenshots")
+    parser.add_argument("--reader", help="where a browser is let in as somebody who may only read")
+    parser.add_argument("--marks", help="name of a job whose texts would be mark-up")
+    parser.add_argument("--screenshots", type=Path)
     args = parser.parse_args()
-    # Where the browser is let in, and then brought to the dashboard.
-    entry = urlsplit(args.entry)
-    base = f"{entry.scheme}://{entry.netloc}"
+    held = f"/jobs/{args.namespace}/{args.held}"
     driver = chrome(args.chromium, args.chromedriver)
     try:
-        driver.get(args.entry)
-        report = {"first": driver.current_url}
+        report = {}
+        if args.reader:
+            report["refused"] = refused(driver, args.reader, held)
+        base = enter(driver, args.entry)
+        report["first"] = driver.current_url
         # The list has films of other tests, too, whose thumbnails may be deleted while it is looked at.
         faults(driver)
+        pages = paths(args.namespace, args.film, args.scene)
         if args.screenshots:
-            report["pages"] = look_at_all(driver, base, args)
-        driver.get(base + pages(args)["job"])
+            report["pages"] = look_at_all(driver, base, pages, Path(args.axe).read_text(), args.screenshots)
+        driver.get(base + pages["job"])
         report["film"] = driver.execute_async_script(PLAY)
+        if args.marks:
+            report["marks"] = texts(driver, base, f"/jobs/{args.namespace}/{args.marks}")
         report["estimate"] = estimate(driver, base, args)
-        report["resumed"] = resume(driver, base, args)
+        report["edited"] = edit_twice(driver, f"{base}/dashboard{held}/scenes/{args.scene}")
+        report["resumed"] = resume(driver, base, held)
     finally:
         driver.quit()
     print(json.dumps(report))

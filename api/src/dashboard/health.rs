@@ -189,19 +189,19 @@ fn failed(facts: &Facts<'_>) -> Item {
 }
 
 fn pruned(facts: &Facts<'_>) -> Item {
-    let is_recent = |policy: &&&StoragePolicy| {
+    let is_recent = |policy: &StoragePolicy| {
         let runs = policy.status.iter().flat_map(|status| &status.runs);
         let mut runs =
             runs.filter(|run| run.dry_run != Some(true) && run.outcome == Some(PruneOutcome::Completed));
         runs.any(|run| facts.now.duration_since(run.slot.0) <= WEEK)
     };
-    let wrong: Vec<String> = facts
-        .policies
-        .iter()
-        .filter(|policy| !is_recent(policy))
-        .map(|policy| format!("{} was not pruned for a week", name_of(&policy.metadata)))
-        .collect();
-    item("Old clips were cleaned up", "/dashboard/storage", &wrong, "pruned in the last days".to_owned())
+    let wrong = overdue(facts, WEEK, "was not pruned for a week", is_recent);
+    item(
+        "Old clips were cleaned up",
+        "/dashboard/storage",
+        &wrong,
+        "no bucket has gone a week without it".to_owned(),
+    )
 }
 
 fn quotas(facts: &Facts<'_>) -> Item {
@@ -218,19 +218,34 @@ fn quotas(facts: &Facts<'_>) -> Item {
 }
 
 fn backups(facts: &Facts<'_>) -> Item {
-    let is_recent = |policy: &&&StoragePolicy| {
+    let is_recent = |policy: &StoragePolicy| {
         let backup = policy.status.as_ref().and_then(|status| status.backup.as_ref());
         backup.is_some_and(|last| {
             last.outcome == Some(BackupOutcome::Completed) && facts.now.duration_since(last.slot.0) <= MONTH
         })
     };
-    let wrong: Vec<String> = facts
-        .policies
-        .iter()
-        .filter(|policy| !is_recent(policy))
-        .map(|policy| format!("{} has no backup of this month", name_of(&policy.metadata)))
-        .collect();
-    item("There is a backup", "/dashboard/storage", &wrong, "made in the last weeks".to_owned())
+    let wrong = overdue(facts, MONTH, "has no backup of this month", is_recent);
+    item(
+        "There is a backup",
+        "/dashboard/storage",
+        &wrong,
+        "no bucket has gone a month without one".to_owned(),
+    )
+}
+
+/// The buckets for which something has not been done for this long. A younger one has not missed anything yet.
+fn overdue(
+    facts: &Facts<'_>,
+    limit: SignedDuration,
+    missed: &str,
+    is_recent: impl Fn(&StoragePolicy) -> bool,
+) -> Vec<String> {
+    let is_old = |policy: &StoragePolicy| {
+        let created = policy.metadata.creation_timestamp.as_ref();
+        created.is_none_or(|created| facts.now.duration_since(created.0) > limit)
+    };
+    let overdue = facts.policies.iter().filter(|policy| is_old(policy) && !is_recent(policy));
+    overdue.map(|policy| format!("{} {missed}", name_of(&policy.metadata))).collect()
 }
 
 fn publications(facts: &Facts<'_>) -> Item {
@@ -301,6 +316,19 @@ mod tests {
         };
         assert_eq!(done(vec![&good]), [true, true, true, false, true, true, true, true, true]);
         assert_eq!(done(vec![&good, &bad]), [true, true, false, false, false, true, true, true, true]);
+        let bare = |created: &str| -> StoragePolicy {
+            let mut policy = testing::policy("films", &json!({}));
+            policy["metadata"]["creationTimestamp"] = json!(created);
+            serde_json::from_value(policy).unwrap()
+        };
+        let due = |created: &str| {
+            let done = done(vec![&bare(created)]);
+            (!done[4], !done[6])
+        };
+        // A new installation has missed neither a week's pruning nor a month's backup.
+        assert_eq!(due("2026-12-23T00:00:00Z"), (false, false));
+        assert_eq!(due("2026-12-15T00:00:00Z"), (true, false));
+        assert_eq!(due("2026-11-15T00:00:00Z"), (true, true));
         assert_eq!(item("x", "", &["a".to_owned(), "b".to_owned()], String::new()).found, "a, and 1 more");
     }
 }

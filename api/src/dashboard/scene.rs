@@ -13,12 +13,13 @@ use videofactory_client::scene_edit::{ScenePart, SceneWish};
 use videofactory_crds::VideoJob;
 
 use super::command::{Call, curl};
-use super::job::{PartView, SceneCard, cost_of_a_scene, stale_words};
+use super::job::{PartView, SceneCard, cost_of_scene, stale_words};
 use super::page::{self, Frame, Place};
 use crate::access::Caller;
 use crate::path::{JobPath, Segments};
 use crate::problem::Problem;
 use crate::reads::job::readable;
+use crate::reads::scene_costs::SceneCosts;
 use crate::reads::scenes::{ScenePartState, details};
 use crate::reads::storyboard::Made;
 use crate::state::State;
@@ -33,8 +34,6 @@ struct ScenePage {
     frame: Frame,
     id: String,
     scene: SceneCard,
-    /// What is known of the cost of a scene; empty: nothing was paid.
-    cost: String,
     takes: Vec<TakeView>,
     edit: EditForm,
     again: Vec<Call>,
@@ -102,14 +101,14 @@ pub async fn get(
     let has_clips = all[place].clip.state != ScenePartState::None;
     let reasons = made.stale(job);
     let reasons = reasons.get(params.scene.as_str()).map(Vec::as_slice).unwrap_or_default();
-    let scene =
-        SceneCard { stale: stale_words(reasons), ..SceneCard::of(id, place, all[place].clone(), &edited) };
+    let costs = Box::pin(SceneCosts::read(&state, job, &path, &made)).await;
+    let (stale, cost) = (stale_words(reasons), cost_of_scene(&costs, &params.scene));
+    let scene = SceneCard { stale, cost, ..SceneCard::of(id, place, all[place].clone(), &edited) };
     page::html(&ScenePage {
         frame: Frame::new(format!("{} · {}", params.name, params.scene), Place::Jobs, caller.name()),
         takes: takes(id, job, &scene, &wish, has_clips),
         edit: EditForm::of(id, &scene, &wish),
         again: again(id, &scene.id),
-        cost: cost_of_a_scene(job, all.len()),
         id: id.to_string(),
         scene,
         before,
@@ -178,13 +177,15 @@ impl EditForm {
         let key = |asset: Option<videofactory_crds::AssetKey>| {
             asset.as_ref().and_then(|key| key.get()).unwrap_or_default().to_owned()
         };
+        // A script that is written again has what was asked for only then.
+        let text = |asked: Option<&str>, made: &str| asked.unwrap_or(made).to_owned();
         let path = format!("/jobs/{id}/scenes/{}", scene.id);
         let example = json!({"scene": wish, "seen": wish}).to_string();
         Self {
             seen: serde_json::to_string(wish).unwrap_or_default(),
-            narration: scene.narration.clone(),
-            image_prompt: scene.image_prompt.clone(),
-            motion_prompt: scene.motion_prompt.clone(),
+            narration: text(wish.narration.as_deref(), &scene.narration),
+            image_prompt: text(wish.image_prompt.as_deref(), &scene.image_prompt),
+            motion_prompt: text(wish.motion_prompt.as_deref(), &scene.motion_prompt),
             image: key(assets.image),
             clip: key(assets.clip),
             voice: key(assets.voice),
@@ -231,5 +232,19 @@ mod tests {
             json!({"scene": {"narration": "Mine.", "take": 3}, "seen": {"narration": "Mine.", "take": 2}})
         );
         assert!(views[1].choose.is_none());
+    }
+
+    #[test]
+    fn what_was_asked_for_can_be_edited_before_the_script_has_it() {
+        let scene = Scene { id: "s1".to_owned(), narration: "Old.".to_owned(), ..Scene::default() };
+        let job: VideoJob = serde_json::from_value(testing::made()).unwrap();
+        let id = JobRef::of(&job);
+        let storyboard = Storyboard { scenes: vec![scene], ..Storyboard::default() };
+        let made = Made { storyboard, ..Made::default() };
+        let card = SceneCard::of(&id, 0, details(&id, &job, &made).remove(0), &BTreeSet::new());
+        let wish = SceneWish { narration: Some("New.".to_owned()), ..SceneWish::default() };
+        let form = EditForm::of(&id, &card, &wish);
+        assert_eq!((form.narration.as_str(), form.seen.as_str()), ("New.", r#"{"narration":"New."}"#));
+        assert_eq!(EditForm::of(&id, &card, &SceneWish::default()).narration, "Old.");
     }
 }

@@ -19,6 +19,7 @@ pub mod media;
 pub mod metrics;
 mod page;
 pub mod plan;
+pub mod scene_costs;
 pub mod scenes;
 pub mod scope;
 pub mod storage;

@@ -4,44 +4,17 @@ use axum::http::StatusCode;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
+use videofactory_crds::StepName;
+use videofactory_pipeline::contract::Progress;
 
 use super::dashboard::{PAGES, html, leave_an_outcome};
 use crate::testing::{Harness, UID, account, made, policy};
 
-/// Texts that would be mark-up, or a script, if they were not written as text.
-const PAYLOADS: [&str; 31] = [
-    "<script>alert(1)</script>",
-    "</script><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "\"><img src=x onerror=alert(1)>",
-    "'><svg onload=alert(1)>",
-    "\" onmouseover=\"alert(1)",
-    "' onfocus='alert(1)' autofocus='",
-    "` onload=alert(1) `",
-    "</title><script>alert(1)</script>",
-    "</textarea><script>alert(1)</script>",
-    "</style><script>alert(1)</script>",
-    "</pre><iframe src=javascript:alert(1)>",
-    "<!--<script>alert(1)</script>-->",
-    "--><script>alert(1)</script>",
-    "<![CDATA[<script>alert(1)</script>]]>",
-    "<a href=\"javascript:alert(1)\">x</a>",
-    "<base href=//evil.example/>",
-    "<meta http-equiv=refresh content=0;url=//evil.example>",
-    "<link rel=stylesheet href=//evil.example/x.css>",
-    "<form action=//evil.example><input name=x>",
-    "<object data=//evil.example>",
-    "<embed src=//evil.example>",
-    "<math><mtext></mtext><mglyph><svg><mtext></mtext>",
-    "<details open ontoggle=alert(1)>",
-    "<video><source onerror=alert(1)>",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
-    "&#60;script&#62;alert(1)",
-    "{{ 7 * 7 }}{% raw %}",
-    "\u{202e}<script>\u{0}alert(1)",
-    "%3Cscript%3Ealert(1)%3C/script%3E",
-    "<scr\u{131}pt>alert(1)</scr\u{131}pt>",
-];
+/// Texts that would be mark-up, a script, or an address of one, if they were not written as text. The test of the dashboard in
+/// a browser has the same.
+const PAYLOADS: &str = include_str!("../testing/payloads.txt");
+/// One that cannot stand in a file.
+const CONTROL: &str = "\u{202e}<script>\u{0}alert(1)";
 
 /// A world in which all that people and services write is this text.
 async fn world_of(text: &str) -> Harness {
@@ -62,6 +35,7 @@ async fn world_of(text: &str) -> Harness {
     ocean["status"]["publications"] = json!([{"target": text, "state": "Refused", "url": text}]);
     harness.put(ocean);
     leave_an_outcome(&harness, text);
+    harness.say(StepName::AssembleVideo, Progress { message: text.to_owned(), ..Progress::default() });
     let mut grok = account("films");
     grok["status"]["conditions"] = condition.clone();
     grok["status"]["health"] = json!({"healthy": false, "message": text});
@@ -99,20 +73,41 @@ fn marks(page: &str) -> Vec<String> {
     marks
 }
 
+/// Where a page leads and what it loads, as it stands in its attributes.
+fn addresses(page: &str) -> Vec<&str> {
+    let attributes = ["href=\"", "src=\"", "poster=\"", "action=\""];
+    let begins =
+        attributes.iter().flat_map(|name| page.match_indices(name).map(|(at, name)| at + name.len()));
+    begins.filter_map(|begin| page[begin..].split('"').next()).collect()
+}
+
+/// Whether a browser stays on this server, or goes to a page of the web.
+fn is_harmless(address: &str) -> bool {
+    let is_own = address.starts_with('/') && !address.starts_with("//");
+    is_own || address.starts_with('#') || address.starts_with("https://") || address.starts_with("http://")
+}
+
 async fn all_marks(harness: &Harness) -> Vec<(&'static str, Vec<String>)> {
     let mut all = Vec::new();
     for path in PAGES {
         let page = harness.get(path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}: {}", html(&page));
-        all.push((path, marks(&html(&page))));
+        let page = html(&page);
+        let harmful: Vec<&str> =
+            addresses(&page).into_iter().filter(|address| !is_harmless(address)).collect();
+        assert!(harmful.is_empty(), "{path} leads to {harmful:?}");
+        all.push((path, marks(&page)));
     }
     all
 }
 
 #[tokio::test]
 async fn no_text_becomes_mark_up() {
-    let plain = all_marks(&world_of("a text").await).await;
-    for payload in PAYLOADS {
+    // A publication's page is a link where it is one of the web, and text else.
+    let plain =
+        [all_marks(&world_of("a text").await).await, all_marks(&world_of("https://a.example").await).await];
+    for payload in PAYLOADS.lines().chain([CONTROL]) {
+        let plain = &plain[usize::from(payload.starts_with("https://"))];
         let reported = all_marks(&world_of(payload).await).await;
         for ((path, expected), (_, found)) in plain.iter().zip(&reported) {
             assert_eq!(expected, found, "{payload:?} changes what {path} consists of");

@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 use axum::http::header::RANGE;
 use serde_json::{Value, json};
 use videofactory_client::JobRef;
-use videofactory_crds::VideoJob;
+use videofactory_crds::{StepName, VideoJob};
+use videofactory_pipeline::Digest;
 use videofactory_pipeline::inputs::{clip_digest, image_digest};
 use videofactory_pipeline::storyboard::Scene;
 
@@ -52,6 +53,30 @@ async fn scenes_are_shown_with_what_was_made_of_them() {
         page.contains("src=\"/jobs/films/ocean/scenes/s1/image\"") && page.contains("Down there."),
         "{page}"
     );
+}
+
+#[tokio::test]
+async fn what_was_paid_for_a_picture_stands_beside_it() {
+    let mut harness = filmed().await;
+    let mut ocean = made();
+    ocean["spec"]["scenes"] = json!([{"id": "s1"}]);
+    ocean["status"]["steps"] = json!([{"name": "generate-images", "state": "Succeeded", "attempt": 1, "inputDigest": DIGEST, "cost": "0.06"}]);
+    harness.put(ocean.clone());
+    let job: VideoJob = serde_json::from_value(ocean).unwrap();
+    let keys = keys_of(&JobRef::of(&job), &job).unwrap();
+    let (step, digest) = (StepName::GenerateImages, Digest::from_hex(DIGEST).unwrap());
+    let images = json!({"scenes": [{"id": "s1", "digest": DIGEST, "key": "clips/a"}]});
+    harness.files.put(&keys.document(step, &digest), images.to_string());
+    for (number, how, cost) in [(1, "Failed", "0.02"), (2, "Delivered", "0.04")] {
+        let end = json!({"end": how, "at": "2026-12-24T18:00:00Z", "cost": cost});
+        harness.files.put(&keys.slot_end(step, &digest, number), end.to_string());
+    }
+    for path in ["/dashboard/jobs/films/ocean", "/dashboard/jobs/films/ocean/scenes/s1"] {
+        let page = html(&harness.get(path).await);
+        assert!(page.contains("picture $0.06"), "{path}: {page}");
+        // What has been read once is kept.
+        harness.files.remove_all();
+    }
 }
 
 #[tokio::test]

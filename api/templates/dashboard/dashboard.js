@@ -107,10 +107,7 @@ async function makeFilm(form, isTried) {
 
 function prepareNew(form) {
   const shown = () => {
-    const from = form.elements.from.value;
-    form.querySelectorAll("[data-from]").forEach((part) => { part.hidden = part.dataset.from !== from; });
-    const line = form.querySelector("[data-curl]");
-    line.textContent = curl("POST", "/jobs", newFilm(form));
+    form.querySelector("[data-curl]").textContent = curl("POST", "/jobs", newFilm(form));
   };
   form.addEventListener("input", shown);
   form.addEventListener("submit", (event) => {
@@ -279,35 +276,47 @@ async function refresh() {
   if (isStale) { isStale = false; refresh(); }
 }
 
-// How soon a page asks by itself where no change is announced.
+// How soon a page tries again to follow its changes: at once where it has followed for a while, because one replica may just
+// take over from another; where it is refused again and again, it asks by itself as often as it tries.
+const FIRST_TRY = 250;
 const POLL = 10000;
 
 function follow(address) {
   const sign = document.querySelector("[data-live]");
   let source = null;
-  let poll = null;
+  let timer = null;
+  let wait = FIRST_TRY;
+  let since = Infinity;
   const show = (text) => { sign.hidden = false; sign.textContent = text; };
   const stop = () => {
     if (source) source.close();
-    clearInterval(poll);
-    source = poll = null;
+    clearTimeout(timer);
+    source = timer = null;
+  };
+  const tryAgain = () => {
+    stop();
+    if (Date.now() - since > POLL) wait = FIRST_TRY;
+    since = Infinity;
+    const isPolled = wait >= POLL;
+    show(isPolled ? "asks every 10 s" : "connecting …");
+    timer = setTimeout(() => {
+      timer = null;
+      if (isPolled) refresh();
+      start();
+    }, wait);
+    wait = Math.min(2 * wait, POLL);
   };
   const start = () => {
-    if (source || poll) return;
+    if (source || timer) return;
     source = new EventSource(address);
     // It comes first on every stream: what was missed before is fetched.
-    source.addEventListener("resync", () => { show("live"); refresh(); });
+    source.addEventListener("resync", () => {
+      since = Date.now();
+      show("live");
+      refresh();
+    });
     source.addEventListener("changed", refresh);
-    source.onerror = () => {
-      // The browser tries again by itself, unless it was refused.
-      if (source && source.readyState === EventSource.CLOSED) {
-        stop();
-        show("asks every 10 s");
-        poll = setInterval(refresh, POLL);
-      } else {
-        show("connecting …");
-      }
-    };
+    source.onerror = tryAgain;
   };
   // A page that nobody sees holds no connection: browsers have six for all tabs together.
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
@@ -419,9 +428,10 @@ document.querySelectorAll("details[data-plan]").forEach((element) => {
   }, { once: true });
 });
 // A picture that is gone leaves its place empty, and no torn one.
-document.addEventListener("error", (event) => {
-  if (event.target.matches("img.thumb, img.thumb-take")) event.target.removeAttribute("src");
-}, true);
+const leaveEmpty = (image) => { if (image.matches("img.thumb, img.thumb-take")) image.removeAttribute("src"); };
+document.addEventListener("error", (event) => leaveEmpty(event.target), true);
+// Some were asked for, and refused, before this script was there.
+[...document.images].filter((image) => image.complete && !image.naturalWidth).forEach(leaveEmpty);
 prepare(document.body);
 document.querySelectorAll("form[data-new]").forEach(prepareNew);
 document.querySelectorAll("form[data-scene]").forEach(prepareScene);

@@ -7,6 +7,7 @@ mod grace;
 mod input;
 mod outcome;
 mod remark;
+mod submission;
 mod trace;
 
 pub use carry::{Carried, MAX_PART_BYTES, ReadInput, in_parts, part_name};
@@ -19,6 +20,7 @@ pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
 };
 pub use remark::{remark_of, with_remark};
+pub use submission::{Ending, SubmissionEnd};
 pub use trace::{ParseTraceparentError, Part, RunTrace, SpanId, TRACEPARENT_VARIABLE, TraceId, Traceparent};
 
 /// The version of this contract.

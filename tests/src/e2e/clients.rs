@@ -26,13 +26,18 @@ pub fn folder() -> PathBuf {
     crate::root().join("tests/http")
 }
 
+/// The browser.
+pub fn chromium() -> anyhow::Result<PathBuf> {
+    site::program("chromium").or_else(|_| site::program("google-chrome"))
+}
+
 /// A program of [`folder`] that drives a browser.
 pub fn browser(program: &str) -> anyhow::Result<Command> {
     let mut command = python("python")?;
     command
         .arg(folder().join(program))
         .arg("--chromium")
-        .arg(site::program("chromium").or_else(|_| site::program("google-chrome"))?)
+        .arg(chromium()?)
         .arg("--chromedriver")
         .arg(site::program("chromedriver")?);
     Ok(command)

@@ -18,6 +18,7 @@ pub mod finally;
 pub mod half_drawn;
 pub mod kubectl;
 pub mod leader_terms;
+pub mod live_page;
 pub mod login_proxy;
 pub mod metrics;
 pub mod operator;

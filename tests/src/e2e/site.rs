@@ -92,6 +92,16 @@ pub fn node_clients() -> anyhow::Result<PathBuf> {
     Ok(required("E2E_NODE_CLIENTS")?.into())
 }
 
+/// oauth2-proxy: `E2E_OAUTH2_PROXY`.
+pub fn oauth2_proxy() -> anyhow::Result<PathBuf> {
+    Ok(required("E2E_OAUTH2_PROXY")?.into())
+}
+
+/// The packages of Node.js that judge pages: `E2E_LIGHTHOUSE`.
+pub fn lighthouse() -> anyhow::Result<PathBuf> {
+    Ok(required("E2E_LIGHTHOUSE")?.into())
+}
+
 /// A client of the cluster that `KUBECONFIG` names.
 pub async fn client() -> anyhow::Result<Client> {
     static PROVIDER: Once = Once::new();

@@ -37,6 +37,8 @@ mod handover;
 mod isolation;
 mod killed;
 mod leading;
+mod lighthouse;
+mod live;
 mod many;
 mod metrics;
 mod namespaced;

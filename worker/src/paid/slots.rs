@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::Spent;
+pub(super) use videofactory_pipeline::contract::{Ending, SubmissionEnd as End};
 use videofactory_pipeline::keys::SlotPart;
 use videofactory_pipeline::{Digest, Keys};
 
@@ -52,38 +53,6 @@ pub(super) struct Acceptance {
     #[serde(default)]
     pub seconds: u32,
     /// What it costs, as far as is known.
-    #[serde(default)]
-    pub cost: Money,
-}
-
-/// How a submission ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Ending {
-    /// The service has certainly not taken it.
-    Nothing,
-    /// What was asked for is in the bucket.
-    Delivered,
-    /// The service refuses the content.
-    Refused,
-    /// The service took it and made nothing of it.
-    Failed,
-}
-
-/// The end of a submission.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct End {
-    #[serde(rename = "end")]
-    pub how: Ending,
-    /// Why, for people.
-    #[serde(default)]
-    pub message: String,
-    /// When the service answered, and a second.
-    pub at: Timestamp,
-    /// Seconds of its time, as far as is known.
-    #[serde(default)]
-    pub seconds: u32,
-    /// What it cost, as far as is known.
     #[serde(default)]
     pub cost: Money,
 }

@@ -1,37 +1,27 @@
-//! What single scenes have cost. Services are paid by step, and what a step has paid is recorded as a sum: of a scene no more
-//! is known than its share. Pure.
+//! What scenes have cost. Pictures and clips are bought one by one, voices together: of these no more than their sum is
+//! known. Pure.
 
 use videofactory_crds::{Money, StepName, VideoJob};
 
 use crate::dashboard::words;
+use crate::reads::scene_costs::SceneCosts;
 
 /// The steps that work by scene.
 const STEPS: [StepName; 3] = [StepName::GenerateImages, StepName::NarrateScenes, StepName::AnimateScenes];
 
-/// What is known of the cost of one scene of so many; empty: none of its steps has paid anything.
-pub fn cost_of_a_scene(job: &VideoJob, scenes: usize) -> String {
-    let scenes = scenes.max(1);
-    let paid: Vec<(StepName, Money)> = STEPS
-        .into_iter()
-        .filter_map(|name| Some((name, job.status.as_ref()?.step(name)?.cost?)))
-        .filter(|(_, cost)| *cost != Money::ZERO)
-        .collect();
-    if paid.is_empty() {
-        return String::new();
-    }
-    let all: Money = paid.iter().map(|(_, cost)| *cost).sum();
-    let parts = paid.iter().map(|(name, cost)| format!("{} {}", words::step(*name), words::money(*cost)));
-    format!(
-        "not recorded for each scene; {} on average ({} for {})",
-        words::money(share(all, i64::try_from(scenes).unwrap_or(i64::MAX))),
-        parts.collect::<Vec<_>>().join(", "),
-        words::count(scenes, "scene", "scenes"),
-    )
+/// What the steps that work by scene have paid; empty: nothing.
+pub fn cost_of_scenes(job: &VideoJob) -> String {
+    let paid = STEPS.into_iter().filter_map(|name| Some((name, job.status.as_ref()?.step(name)?.cost?)));
+    let paid = paid.filter(|(_, cost)| *cost != Money::ZERO);
+    let parts = paid.map(|(name, cost)| format!("{} {}", words::step(name), words::money(cost)));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
-/// One of so many equal parts, to a hundredth of a cent.
-fn share(all: Money, parts: i64) -> Money {
-    Money::from_micros((all.micros() / parts + 50) / 100 * 100)
+/// What was paid for a scene; empty: nothing, or nothing is known yet.
+pub fn cost_of_scene(costs: &SceneCosts, scene: &str) -> String {
+    let parts = [("picture", &costs.images), ("clip", &costs.clips)];
+    let paid = parts.into_iter().filter_map(|(name, of)| Some((name, *of.get(scene)?)));
+    paid.map(|(name, cost)| format!("{name} {}", words::money(cost))).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -41,21 +31,26 @@ mod tests {
     use super::*;
     use crate::testing;
 
-    fn cost(steps: &Value, scenes: usize) -> String {
+    fn cost(steps: &Value) -> String {
         let job = testing::job("films", "a", &json!({"steps": steps}));
-        cost_of_a_scene(&serde_json::from_value(job).unwrap(), scenes)
+        cost_of_scenes(&serde_json::from_value(job).unwrap())
     }
 
     #[test]
-    fn a_scene_has_the_share_of_what_its_steps_have_paid() {
+    fn what_steps_have_paid_for_scenes_is_told_by_step() {
         let steps = json!([
             {"name": "write-script", "cost": "0.50"}, {"name": "generate-images", "cost": "0.03"},
             {"name": "narrate-scenes", "cost": "0"}, {"name": "animate-scenes", "cost": "0.97"}]);
-        assert_eq!(
-            cost(&steps, 3),
-            "not recorded for each scene; $0.3333 on average (Pictures $0.03, Clips $0.97 for 3 scenes)"
-        );
-        assert_eq!(cost(&json!([{"name": "narrate-scenes", "cost": "0"}]), 3), "");
-        assert_eq!(cost(&json!([]), 0), "");
+        assert_eq!(cost(&steps), "Pictures $0.03, Clips $0.97");
+        assert_eq!(cost(&json!([{"name": "narrate-scenes", "cost": "0"}])), "");
+        assert_eq!(cost(&json!([])), "");
+    }
+
+    #[test]
+    fn a_scene_has_cost_what_its_picture_and_its_clip_have() {
+        let of = |micros: i64| [("s1".to_owned(), Money::from_micros(micros))].into();
+        let costs = SceneCosts { images: of(20_000), clips: of(330_000) };
+        assert_eq!(cost_of_scene(&costs, "s1"), "picture $0.02, clip $0.33");
+        assert_eq!(cost_of_scene(&costs, "s2"), "");
     }
 }

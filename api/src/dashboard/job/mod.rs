@@ -21,7 +21,7 @@ use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
 
 use self::conditions::ConditionView;
-pub use self::costs::cost_of_a_scene;
+pub use self::costs::cost_of_scene;
 use self::film::FilmView;
 use self::head::Head;
 use self::preview::{PreviewView, rest_words};
@@ -40,6 +40,7 @@ use crate::query::Parameters;
 use crate::reads::attempts;
 use crate::reads::checkpoint::{Checkpoint, StepCheckpoint};
 use crate::reads::job::readable;
+use crate::reads::scene_costs::SceneCosts;
 use crate::reads::storyboard::{Made, settings_of};
 use crate::state::State;
 
@@ -121,7 +122,10 @@ async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -
         PreviewView::of(id, job, read.as_ref().ok(), settings_of(job).as_ref(), &result, rest)
     });
     let board = match read {
-        Ok(made) => StoryboardView::of(id, job, &made, query.scenes.unwrap_or(1)),
+        Ok(made) => {
+            let costs = Box::pin(SceneCosts::read(state, job, path, &made)).await;
+            StoryboardView::of(id, job, &made, &costs, query.scenes.unwrap_or(1))
+        }
         Err(problem) => StoryboardView::trouble(problem.detail),
     };
     // Without the bucket, which is complained of above, the last attempts are shown all the same.

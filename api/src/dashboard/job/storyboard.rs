@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
 
-use super::costs::cost_of_a_scene;
+use super::costs::{cost_of_scene, cost_of_scenes};
 use crate::dashboard::words::Tone;
+use crate::reads::scene_costs::SceneCosts;
 use crate::reads::scenes::{SceneDetail, ScenePart, ScenePartState, details};
 use crate::reads::storyboard::{Made, Part};
 
@@ -19,7 +20,7 @@ pub struct StoryboardView {
     pub title: String,
     pub scenes: Vec<SceneCard>,
     pub total: usize,
-    /// What is known of the cost of one scene; empty: nothing was paid.
+    /// What was paid for scenes in all; empty: nothing.
     pub cost: String,
     /// Which scenes these are.
     pub range: String,
@@ -47,6 +48,8 @@ pub struct SceneCard {
     pub is_edited: bool,
     /// What of it is no longer what is asked for; empty: nothing.
     pub stale: String,
+    /// What was paid for it; empty: nothing, or nothing is known yet.
+    pub cost: String,
 }
 
 /// A part of a scene.
@@ -61,7 +64,7 @@ pub struct PartView {
 
 impl StoryboardView {
     /// A page of the storyboard, counted from 1.
-    pub fn of(id: &JobRef, job: &VideoJob, made: &Made, page: usize) -> Self {
+    pub fn of(id: &JobRef, job: &VideoJob, made: &Made, costs: &SceneCosts, page: usize) -> Self {
         let edited: BTreeSet<&str> =
             job.spec.scene_overrides.iter().flatten().map(|over| over.id.as_str()).collect();
         let all = details(id, job, made);
@@ -71,7 +74,8 @@ impl StoryboardView {
         let stale = made.stale(job);
         let card = |(place, scene): (usize, SceneDetail)| {
             let parts = stale.get(scene.id.as_str()).map(Vec::as_slice).unwrap_or_default();
-            SceneCard { stale: stale_words(parts), ..SceneCard::of(id, place, scene, &edited) }
+            let cost = cost_of_scene(costs, &scene.id);
+            SceneCard { stale: stale_words(parts), cost, ..SceneCard::of(id, place, scene, &edited) }
         };
         let scenes: Vec<SceneCard> = shown.map(card).collect();
         let end = begin + scenes.len();
@@ -87,7 +91,7 @@ impl StoryboardView {
             after: if end < total { at(page + 1) } else { String::new() },
             scenes,
             total,
-            cost: cost_of_a_scene(job, total),
+            cost: cost_of_scenes(job),
             trouble: String::new(),
         }
     }
@@ -117,6 +121,7 @@ impl SceneCard {
             seconds: voice_seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default(),
             is_edited: edited.contains(scene_id.as_str()),
             stale: String::new(),
+            cost: String::new(),
             image: PartView::of(image),
             voice: PartView::of(voice),
             clip: PartView::of(clip),
@@ -137,9 +142,10 @@ pub fn stale_words(parts: &[Part]) -> String {
     };
     match parts {
         [] => String::new(),
-        parts => {
-            let names: Vec<&str> = parts.iter().map(name).collect();
-            format!("the {} is made again: what it is made from has changed", names.join(" and the "))
+        [one] => format!("the {} is made again: what it is made from has changed", name(one)),
+        several => {
+            let names: Vec<&str> = several.iter().map(name).collect();
+            format!("the {} are made again: what they are made from has changed", names.join(" and the "))
         }
     }
 }
@@ -176,14 +182,25 @@ mod tests {
             storyboard: Storyboard { scenes: scenes.collect(), ..Storyboard::default() },
             ..Made::default()
         };
-        let first = StoryboardView::of(&id, &job, &made, 1);
+        let costs = SceneCosts::default();
+        let first = StoryboardView::of(&id, &job, &made, &costs, 1);
         assert_eq!((first.range.as_str(), first.before.as_str()), ("scenes 1–24 of 50", ""));
         assert_eq!(first.after, "/dashboard/jobs/films/ocean?scenes=2#storyboard");
         let edited: Vec<&str> =
             first.scenes.iter().filter(|card| card.is_edited).map(|card| card.id.as_str()).collect();
         assert_eq!(edited, ["s2"]);
-        let last = StoryboardView::of(&id, &job, &made, 3);
+        let last = StoryboardView::of(&id, &job, &made, &costs, 3);
         assert_eq!((last.scenes.len(), last.scenes[0].number, last.after.as_str()), (2, 49, ""));
-        assert!(StoryboardView::of(&id, &job, &made, 9).scenes.is_empty());
+        assert!(StoryboardView::of(&id, &job, &made, &costs, 9).scenes.is_empty());
+    }
+
+    #[test]
+    fn what_is_stale_is_named() {
+        assert_eq!(stale_words(&[]), "");
+        assert_eq!(stale_words(&[Part::Voice]), "the voice is made again: what it is made from has changed");
+        assert_eq!(
+            stale_words(&[Part::Image, Part::Voice]),
+            "the picture and the voice are made again: what they are made from has changed"
+        );
     }
 }

@@ -1,0 +1,95 @@
+//! What the picture and the clip of each scene have cost, as their steps have recorded it with each submission. Voices are
+//! bought together. What is recorded does not change, so that it is read once for each result of a step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Deserialize;
+use videofactory_crds::{Money, StepName, VideoJob};
+use videofactory_pipeline::contract::{Ending, SubmissionEnd};
+use videofactory_pipeline::{Digest, Keys};
+use videofactory_storage::{Bucket, StorageError};
+
+use super::artifacts::bucket;
+use super::storyboard::{Made, keys_of};
+use crate::path::JobPath;
+use crate::state::State;
+
+/// Submissions for one file that are looked for: after two that brought nothing, a person is asked.
+const MOST_SUBMISSIONS: u32 = 16;
+/// Scenes that are looked up at a time.
+const CONCURRENCY: usize = 16;
+
+/// Dollars by the scene's id; a scene for which nothing was paid is absent.
+type Costs = BTreeMap<String, Money>;
+
+/// What was paid for scenes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SceneCosts {
+    pub images: Costs,
+    pub clips: Costs,
+}
+
+impl SceneCosts {
+    /// Reads it for the files that are in the film. A part of it is empty where its step has paid nothing or is not done, or
+    /// where the bucket does not answer.
+    pub async fn read(state: &State, job: &VideoJob, path: &JobPath, made: &Made) -> Self {
+        let images = made.images.scenes.iter().map(|scene| (scene.id.as_str(), &scene.digest));
+        let clips = made.clips.scenes.iter().map(|scene| (scene.id.as_str(), &scene.digest));
+        let (images, clips) = futures::join!(
+            of_step(state, job, path, StepName::GenerateImages, images.collect()),
+            of_step(state, job, path, StepName::AnimateScenes, clips.collect()),
+        );
+        Self { images: images.unwrap_or_default(), clips: clips.unwrap_or_default() }
+    }
+}
+
+/// `files`: the digest of what each scene's file was made from.
+async fn of_step(
+    state: &State,
+    job: &VideoJob,
+    path: &JobPath,
+    step: StepName,
+    files: Vec<(&str, &Digest)>,
+) -> Option<Costs> {
+    let recorded = job.status.as_ref()?.step(step)?;
+    recorded.cost.filter(|cost| *cost != Money::ZERO)?;
+    if files.is_empty() {
+        return None;
+    }
+    let keys = keys_of(&path.0, job)?;
+    let input = Digest::from_hex(recorded.input_digest.as_deref()?)?;
+    let bucket = bucket(state, job, path).await.ok()?.with_short_timeouts();
+    let name = format!("{}/{}{}: costs", bucket.name(), bucket.prefix(), keys.document(step, &input));
+    if let Some(kept) = state.documents.get(&name) {
+        return Costs::deserialize(&*kept).ok();
+    }
+    let looks: Vec<_> =
+        files.into_iter().map(|(scene, digest)| paid(&bucket, &keys, step, scene, digest)).collect();
+    let found: Result<Vec<(String, Money)>, StorageError> =
+        stream::iter(looks).buffer_unordered(CONCURRENCY).try_collect().await;
+    let costs: Costs = found.ok()?.into_iter().filter(|(_, cost)| *cost != Money::ZERO).collect();
+    state.documents.keep(name, Arc::new(serde_json::to_value(&costs).ok()?));
+    Some(costs)
+}
+
+/// What the submissions for a scene's file have cost, until it was delivered.
+async fn paid(
+    bucket: &Bucket,
+    keys: &Keys,
+    step: StepName,
+    scene: &str,
+    digest: &Digest,
+) -> Result<(String, Money), StorageError> {
+    let mut paid = Money::ZERO;
+    for number in 1..=MOST_SUBMISSIONS {
+        let end: Option<SubmissionEnd> = bucket.get_json(&keys.slot_end(step, digest, number)).await?;
+        let Some(end) = end else { break };
+        paid = paid.plus(end.cost);
+        if end.how == Ending::Delivered {
+            break;
+        }
+    }
+    Ok((scene.to_owned(), paid))
+}

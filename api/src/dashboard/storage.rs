@@ -82,7 +82,7 @@ struct Mark {
 struct KindView {
     name: &'static str,
     size: String,
-    objects: i64,
+    objects: String,
     share: i64,
 }
 
@@ -208,7 +208,7 @@ fn kinds(stats: &PolicyStats) -> Vec<KindView> {
         .map(|of| KindView {
             name: keys::folder(of.kind),
             size: words::bytes(of.size_bytes),
-            objects: of.objects,
+            objects: words::number(of.objects),
             share: share(of.size_bytes),
         })
         .collect();

@@ -78,7 +78,7 @@ struct Mark {
 struct KindView {
     name: &'static str,
     size: String,
-    objects: i64,
+    objects: String,
     share: i64,
 }
 
@@ -199,7 +199,7 @@ fn kinds(stats: &PolicyStats) -> Vec<KindView> {
         .map(|of| KindView {
             name: keys::folder(of.kind),
             size: words::bytes(of.size_bytes),
-            objects: of.objects,
+            objects: words::number(of.objects),
             share: share(of.size_bytes),
         })
         .collect();

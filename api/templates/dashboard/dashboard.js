@@ -428,7 +428,13 @@ document.querySelectorAll("details[data-plan]").forEach((element) => {
   }, { once: true });
 });
 // A picture that is gone leaves its place empty, and no torn one.
-const leaveEmpty = (image) => { if (image.matches("img.thumb, img.thumb-take")) image.removeAttribute("src"); };
+function leaveEmpty(image) {
+  if (!image.matches("img.thumb, img.thumb-take")) return;
+  const place = document.createElement("span");
+  place.className = image.className;
+  place.textContent = image.alt && `${image.alt}: not there`;
+  image.replaceWith(place);
+}
 document.addEventListener("error", (event) => leaveEmpty(event.target), true);
 // Some were asked for, and refused, before this script was there.
 [...document.images].filter((image) => image.complete && !image.naturalWidth).forEach(leaveEmpty);

@@ -274,7 +274,7 @@ mod tests {
         let mut watch = Watch {
             size,
             captions: 0..0,
-            mark: Some(Covered { blocks: (5..8, 3..5), frames: 1..2 }),
+            watermark: Some(Covered { blocks: (5..8, 3..5), frames: 1..2 }),
             anchor: Vec::new(),
             since: 0,
             black: Vec::new(),

@@ -316,7 +316,7 @@ mod tests {
         // Nothing of it is seen in the first frame of its coming, and something in the last of its going.
         assert_eq!(branded(12).seen(), 61..312);
         assert_eq!(branded(0).seen(), 60..300);
-        assert_eq!(mark(12, None, None).seen(), 0..u64::MAX);
+        assert_eq!(watermark(12, None, None).seen(), 0..u64::MAX);
     }
 
     #[test]

@@ -102,8 +102,11 @@ pub async fn get(
     let reasons = made.stale(job);
     let reasons = reasons.get(params.scene.as_str()).map(Vec::as_slice).unwrap_or_default();
     let costs = Box::pin(SceneCosts::read(&state, job, &path, &made)).await;
-    let (stale, cost) = (stale_words(reasons), cost_of_scene(&costs, &params.scene));
-    let scene = SceneCard { stale, cost, ..SceneCard::of(id, place, all[place].clone(), &edited) };
+    let scene = SceneCard {
+        stale: stale_words(reasons),
+        cost: cost_of_scene(&costs, &params.scene),
+        ..SceneCard::of(id, place, all[place].clone(), &edited)
+    };
     page::html(&ScenePage {
         frame: Frame::new(format!("{} · {}", params.name, params.scene), Place::Jobs, caller.name()),
         takes: takes(id, job, &scene, &wish, has_clips),

@@ -154,7 +154,7 @@ pub async fn create(
     }
     let making = Box::pin(async move {
         let _permit = permit;
-        let made = batch::create_all(&client, &new, MANAGER, drop).await;
+        let made = Box::pin(batch::create_all(&client, &new, MANAGER, drop)).await;
         made.map_err(|error| problem(error, new.is_repeatable))
     });
     tasks.run("making the jobs", making).await?;

@@ -22,6 +22,7 @@ pub enum Ending {
 #[serde(rename_all = "camelCase")]
 pub struct SubmissionEnd {
     #[serde(rename = "end")]
+    /// What came of it.
     pub how: Ending,
     /// Why, for people.
     #[serde(default)]

@@ -39,12 +39,11 @@ pub(super) async fn buy_best(
             tracing::warn!(version = number, "the budget has no room for a better script");
             break;
         }
-        let script = match found {
-            Some(script) => Ok(script),
-            None => {
-                bought += 1;
-                version.buy().await
-            }
+        let script = if let Some(script) = found {
+            Ok(script)
+        } else {
+            bought += 1;
+            version.buy().await
         };
         let script = match script {
             Ok(script) => script,

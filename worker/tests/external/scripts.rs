@@ -106,7 +106,7 @@ async fn a_better_script_is_not_asked_for_where_the_budget_has_no_room_for_it() 
         film.adjust = Box::new(move |input| input.affordable_scripts = room);
         let made = film.make(StepName::WriteScript).await;
         assert_eq!(
-            (spent(&made), told(&service).len()),
+            (spent(&made), faults_shown(&service).len()),
             (bought, usize::try_from(bought).unwrap()),
             "{room:?}"
         );

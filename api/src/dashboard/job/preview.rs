@@ -111,7 +111,7 @@ fn of_quota(need: &QuotaNeed, now: Timestamp) -> String {
         QuotaUnit::Seconds => "seconds",
     };
     let until = need.last_unit_at(now).map(|at| format!("; the last is free {}", words::from_now(at, now)));
-    let (units, left) = (need.units, need.left(now));
+    let (units, left) = (need.units, need.remaining(now));
     let (quota, account) = (&need.quota, &need.account);
     format!(
         "It takes {units} {unit} of the quota {quota} of {account}: {left} are left{}.",

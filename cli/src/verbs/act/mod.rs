@@ -108,7 +108,7 @@ pub struct StopAllArgs {
 
 /// `retry`, `restart`.
 pub async fn run(action: Action, args: ActArgs, context: &mut Context) -> Result<Exit, Error> {
-    ask::act(action, args.jobs, args.act_flags, context).await
+    Box::pin(ask::act(action, args.jobs, args.act_flags, context)).await
 }
 
 /// `suspend`.

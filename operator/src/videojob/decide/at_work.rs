@@ -34,12 +34,11 @@ pub(super) fn at_work(
     // While something before it is made again it may still turn out to be wanted, but for a
     // publication, which cannot be taken back, for what belongs to an earlier run, and for what is paid for beside the scene
     // that is to be looked at first.
-    let stale = match wanted {
-        Some(wanted) => Some(wanted.as_str()) != step.input_digest.as_deref(),
-        None => {
-            let pays_for_others = previewing && step.preview != Some(true);
-            pays_for_others || name == StepName::PublishVideo || step.input_digest.is_none()
-        }
+    let stale = if let Some(wanted) = wanted {
+        Some(wanted.as_str()) != step.input_digest.as_deref()
+    } else {
+        let pays_for_others = previewing && step.preview != Some(true);
+        pays_for_others || name == StepName::PublishVideo || step.input_digest.is_none()
     };
     // A pod that cannot start gives way when the job is edited or a retry is asked for: what kept it may be fixed.
     let is_stopping = step.reason == Some(VideoJobReason::Progressing);

@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How long an answer counts at the most, where no other comes.
 const TTL: Duration = Duration::from_mins(2);
 
-/// Somebody who follows the jobs there.
+/// Somebody who follows the jobs of a scope.
 pub struct Guard {
     state: State,
     caller: Caller,
@@ -28,7 +28,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Fails unless they may list and watch jobs there.
+    /// Fails unless they may list and watch jobs in the whole scope.
     pub async fn admit(state: State, caller: Caller, scope: Scope) -> Result<Self, Problem> {
         let now = Instant::now();
         let guard = Self { state, caller, scope, good: now, due: now + EVERY };

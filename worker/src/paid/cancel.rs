@@ -8,7 +8,7 @@ use videofactory_pipeline::Digest;
 use videofactory_providers::{ProviderError, Ticket};
 
 use super::account::Account;
-use super::slots::{End, Ending};
+use super::slots::{Ending, SubmissionEnd};
 use crate::outcome::StepError;
 
 /// Why such a submission has ended.
@@ -27,7 +27,9 @@ impl Account {
         C: Fn(String) -> W,
         W: Future<Output = Result<bool, ProviderError>>,
     {
-        if self.session.config.survey {
+        let config = &self.session.config;
+        // A preview wants one scene alone, and the requests for the others later.
+        if config.survey || config.is_preview {
             return Ok(());
         }
         for (digest, history) in self.session.histories_beside(wanted).await? {
@@ -38,7 +40,13 @@ impl Account {
                 match self.or_stop(cancel(taken.id.clone())).await? {
                     Ok(true) => {
                         let (message, at) = (NOT_WANTED.to_owned(), self.session.config.clock.answered());
-                        let end = End { how: Ending::Nothing, message, at, seconds: 0, cost: Money::ZERO };
+                        let end = SubmissionEnd {
+                            how: Ending::Nothing,
+                            message,
+                            at,
+                            seconds: 0,
+                            cost: Money::ZERO,
+                        };
                         self.session.slots.end(&digest, taken.number, &end).await;
                         tracing::info!(account = self.name, %digest, "{NOT_WANTED}");
                     }

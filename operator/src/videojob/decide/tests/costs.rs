@@ -29,7 +29,7 @@ fn a_budget_that_does_not_suffice_is_reported_before_anything_is_spent() {
 }
 
 #[test]
-fn a_writer_is_told_how_many_scripts_the_budget_has_room_for_beside_the_rest_of_the_film() {
+fn an_attempt_is_given_how_many_scripts_the_budget_has_room_for_beside_the_rest_of_the_film() {
     let name = StepName::WriteScript;
     let written_with = |budget: &serde_json::Value| {
         let provider = json!({"accountRef": {"name": "grok"}});

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::{CaRef, LocalRef};
+use crate::object_refs::{CaRef, LocalRef};
 use crate::schedule::TimeZone;
 use crate::step::StepName;
 use crate::units::{Duration, Money};

@@ -16,7 +16,7 @@ use super::words::{self, Tone};
 use crate::access::{Caller, Permission};
 use crate::checks::Check;
 use crate::problem::Problem;
-use crate::reads::metrics::{self, JobMetrics, QuotaMetrics};
+use crate::reads::metrics_json::{self, JobMetrics, QuotaMetrics};
 use crate::state::State;
 
 /// How old the last of what is due each week and each month may be.
@@ -81,7 +81,7 @@ pub async fn get(Shared(state): Shared<State>, caller: Caller) -> Result<Respons
     }
     let checks = crate::health::checks(&state).await;
     let now = clock::now();
-    let numbers = metrics::numbers(&state, now);
+    let numbers = metrics_json::numbers(&state, now);
     let (policies, accounts) = (state.stores.policies.state(), state.stores.accounts.state());
     let jobs = state.stores.videojobs.state();
     let facts = Facts {

@@ -14,10 +14,10 @@ use videofactory_client::JobRef;
 use videofactory_crds::{Phase, VideoJob};
 use videofactory_pipeline::Digest;
 
+use super::allowed_namespaces::{self, Scope};
 use super::etag;
 use super::filter::Filter;
-use super::page::{self, MAX_TOKEN, Page, Place};
-use super::scope::{self, Scope};
+use super::pagination::{self, MAX_TOKEN, Page, Place};
 use super::summary::JobSummary;
 use crate::access::Caller;
 use crate::problem::Problem;
@@ -87,7 +87,8 @@ pub async fn list(
     let asked = Asked::read(&query)?;
     let jobs = state.stores.videojobs.state();
     let there = jobs.iter().filter_map(|job| job.meta().namespace.clone()).collect();
-    let scope = scope::of(&state, &caller, "videojobs", query.namespace.as_deref(), there).await?;
+    let scope =
+        allowed_namespaces::of(&state, &caller, "videojobs", query.namespace.as_deref(), there).await?;
     let list = page_of(&jobs, &asked, &scope)?;
     etag::json(&headers, &list)
 }
@@ -113,7 +114,7 @@ impl Asked {
         }
         let digest = json!([phase, channel, namespace, label_selector, ended_after]).to_string();
         let digest = Digest::of_bytes(digest.as_bytes());
-        let after = query.token.as_deref().map(|token| page::read(token, &digest)).transpose()?;
+        let after = query.token.as_deref().map(|token| pagination::read(token, &digest)).transpose()?;
         Ok(Self { filter, limit, digest, after })
     }
 }
@@ -122,9 +123,9 @@ fn page_of(jobs: &[Arc<Guarded<VideoJob>>], asked: &Asked, scope: &Scope) -> Res
     let shown = jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| scope.holds(place(job).0));
     let matching = shown.filter(|job| asked.filter.takes(job));
     let after = asked.after.as_ref().map(|after| (after.namespace.as_str(), after.name.as_str()));
-    let Page { items, remaining } = page::take(matching, |job| place(job), after, asked.limit);
+    let Page { items, remaining } = pagination::take(matching, |job| place(job), after, asked.limit);
     let token = match items.last() {
-        Some(last) if remaining > 0 => Some(page::token(JobRef::of(last), &asked.digest)?),
+        Some(last) if remaining > 0 => Some(pagination::token(JobRef::of(last), &asked.digest)?),
         _ => None,
     };
     Ok(JobList { items: items.into_iter().map(JobSummary::of).collect(), token, remaining })

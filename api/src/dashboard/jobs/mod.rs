@@ -27,7 +27,7 @@ use super::{address, live, wait_queue};
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::Parameters;
-use crate::reads::scope::{self, Scope};
+use crate::reads::allowed_namespaces::{self, Scope};
 use crate::state::State;
 
 /// Jobs of a page.
@@ -87,7 +87,7 @@ pub async fn list(
     let jobs = state.stores.videojobs.state();
     let there: BTreeSet<String> = jobs.iter().filter_map(|job| job.namespace()).collect();
     let named = Some(query.namespace.trim()).filter(|namespace| !namespace.is_empty());
-    let scope = scope::of(&state, &caller, "videojobs", named, there).await?;
+    let scope = allowed_namespaces::of(&state, &caller, "videojobs", named, there).await?;
     let seen: Vec<&VideoJob> =
         jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| is_in(&scope, job)).collect();
     let (found, total) = wanted.page_of(seen.iter().copied(), PAGE);

@@ -6,6 +6,7 @@ use axum::extract::State as Shared;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use videofactory_crds::provideraccount::CREDENTIALS_EXPIRE_SOON;
 use videofactory_crds::storagepolicy::{BackupOutcome, PruneOutcome, StorageLevel};
 use videofactory_crds::videojob::PublicationState;
 use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
@@ -22,8 +23,6 @@ use crate::state::State;
 /// How old the last of what is due each week and each month may be.
 const WEEK: SignedDuration = SignedDuration::from_hours(8 * 24);
 const MONTH: SignedDuration = SignedDuration::from_hours(32 * 24);
-/// How long before their end credentials are warned of.
-const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The page.
 #[derive(Template)]
@@ -260,12 +259,13 @@ fn publications(facts: &Facts<'_>) -> Item {
 fn keys(facts: &Facts<'_>) -> Item {
     let ends = |account: &&&ProviderAccount| {
         let at = account.spec.credentials_expire_at.as_ref();
-        at.is_some_and(|at| at.0.duration_since(facts.now) <= EXPIRES_SOON)
+        at.is_some_and(|at| at.0.duration_since(facts.now) <= CREDENTIALS_EXPIRE_SOON)
     };
     let soon = facts.accounts.iter().filter(ends);
     let wrong: Vec<String> =
         soon.map(|account| format!("those of {} end soon", name_of(&account.metadata))).collect();
-    item("API keys stay valid", "/dashboard/accounts", &wrong, "none ends in the next 14 days".to_owned())
+    let well = format!("none ends in the next {} days", CREDENTIALS_EXPIRE_SOON.as_hours() / 24);
+    item("API keys stay valid", "/dashboard/accounts", &wrong, well)
 }
 
 #[cfg(test)]

@@ -17,18 +17,13 @@ use videofactory_pipeline::Digest;
 use super::allowed_namespaces::{self, Scope};
 use super::etag;
 use super::filter::Filter;
-use super::pagination::{self, MAX_TOKEN, Page, Place};
+use super::pagination::{self, DEFAULT_LIMIT, MAX_LIMIT, MAX_TOKEN, Page, Place};
 use super::summary::JobSummary;
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_length, job_filter};
 use crate::schemas;
 use crate::state::{Guarded, State};
-
-/// Items of a page, unless the caller says how many.
-const USUAL_LIMIT: usize = 100;
-/// Most items of a page.
-const MAX_ITEMS: usize = 500;
 
 /// Query parameters of GET `/jobs`: filters and paging. A filter that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -108,9 +103,9 @@ impl Asked {
         let jobs = job_filter("", namespace.clone(), *phase, channel.clone(), label_selector.as_deref())?;
         let filter = Filter { jobs, ended_after: *ended_after };
         check_length("continue", query.token.as_deref(), MAX_TOKEN)?;
-        let limit = query.limit.unwrap_or(USUAL_LIMIT);
-        if !(1..=MAX_ITEMS).contains(&limit) {
-            return Err(Problem::bad_request(format!("limit is 1 to {MAX_ITEMS}")));
+        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(Problem::bad_request(format!("limit is 1 to {MAX_LIMIT}")));
         }
         let digest = json!([phase, channel, namespace, label_selector, ended_after]).to_string();
         let digest = Digest::of_bytes(digest.as_bytes());
@@ -143,7 +138,10 @@ mod tests {
 
     #[test]
     fn the_limits_of_parameters_are_documented() {
-        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MAX_ITEMS);
+        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MAX_LIMIT);
         assert_eq!(parameter::<JobsQuery>("continue")["maxLength"], MAX_TOKEN);
+        let all = serde_json::to_value(JobsQuery::into_params(|| None)).unwrap();
+        let limit = all.as_array().unwrap().iter().find(|parameter| parameter["name"] == "limit").unwrap();
+        assert_eq!(limit["description"], format!("Most items of the page. Left out: {DEFAULT_LIMIT}."));
     }
 }

@@ -10,7 +10,7 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::{QuotaUnit, Window};
 use videofactory_pipeline::clock;
 
-use super::page::{self, Frame, Place};
+use super::page::{self, Frame, Place, Unreadable};
 use super::words::{self, Moment, Tone};
 use crate::access::Caller;
 use crate::problem::Problem;
@@ -31,6 +31,7 @@ const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 struct AccountsPage {
     frame: Frame,
     accounts: Vec<AccountView>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// An account.
@@ -94,6 +95,7 @@ pub async fn get(
     page::html(&AccountsPage {
         frame: Frame::new("Accounts", Place::Accounts, caller.name()),
         accounts: views,
+        unreadable: page::unreadable(&listed),
     })
 }
 

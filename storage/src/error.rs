@@ -243,7 +243,7 @@ fn credentials_advice(code: &str) -> &'static str {
              StoragePolicy names"
         }
         "NotEntitled" | "10042" | "NotSignedUp" | "AccountProblem" => {
-            "the account may not use the service: enable the service, or settle the account, at its provider"
+            "the account may not use the service: enable the service, or pay what the account owes, at its provider"
         }
         _ => {
             "check accessKeyId and secretAccessKey in the Secret that spec.bucket.secretRef of the StoragePolicy names, and \

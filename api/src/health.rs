@@ -24,6 +24,9 @@ use crate::problem::Problem;
 use crate::state::{NOT_READY, State};
 use crate::unwatched;
 
+/// What is said of an object without conditions.
+pub(crate) const UNSEEN: &str = "the operator has not looked at it yet";
+
 /// All checks.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -204,7 +207,7 @@ fn trouble(conditions: &[Condition]) -> Option<String> {
     match condition::get(conditions, ConditionType::Ready) {
         Some(ready) if ready.status == "True" => None,
         Some(ready) => Some(ready.message.clone()),
-        None => Some("the operator has not looked at it yet".to_owned()),
+        None => Some(UNSEEN.to_owned()),
     }
 }
 

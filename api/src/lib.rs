@@ -14,6 +14,7 @@ pub mod body;
 pub mod body_guard;
 pub mod changes;
 pub mod checks;
+mod compression;
 pub mod dashboard;
 mod docs;
 pub mod documents;
@@ -93,6 +94,7 @@ pub fn router(state: State) -> Router {
         .layer(map_request_with_state(state.clone(), resolve_uid))
         .layer(from_fn_with_state(state.limits, admit))
         .layer(from_fn(dashboard::as_pages))
+        .layer(compression::layer())
         .layer(map_response(harden))
         .layer(from_fn(request_id::span))
         .layer(PropagateRequestIdLayer::x_request_id())

@@ -106,13 +106,14 @@ impl Problem {
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         let detail = error.for_people();
+        let hint = error.missing_right().map(|right| right.hint());
         match &error {
             CallError::Refused { status, .. } => {
                 let code = StatusCode::from_u16(status.code)
                     .ok()
                     .filter(StatusCode::is_client_error)
                     .unwrap_or(StatusCode::BAD_GATEWAY);
-                Self::new(code, detail)
+                Self { hint, ..Self::new(code, detail) }
             }
             CallError::Failed { .. } | CallError::TimedOut { .. } => Self::later(detail, 5),
         }

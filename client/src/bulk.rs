@@ -249,7 +249,7 @@ pub async fn ask_all(
     manager: &str,
 ) -> Vec<ItemResult> {
     if dry_run {
-        return jobs.iter().map(|job| preview(job, request)).collect();
+        return jobs.iter().map(|job| self::dry_run(job, request)).collect();
     }
     send_all(client, jobs, request, manager, false).await
 }
@@ -289,9 +289,9 @@ async fn send_or_report(
     send(client, job, request, manager, dry_run).await.unwrap_or_else(failed)
 }
 
-/// What would become of a request.
+/// What would become of a request, without asking anybody.
 #[must_use]
-pub fn preview(job: &VideoJob, request: &Request) -> ItemResult {
+pub fn dry_run(job: &VideoJob, request: &Request) -> ItemResult {
     let name = JobRef::of(job);
     match request.plan(job) {
         Plan::Patch(_) => ItemResult::new(name, Outcome::WouldRequest, request.remark(job)),

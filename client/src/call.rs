@@ -17,6 +17,8 @@ use kube::core::{ObjectList, Status};
 use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 
+use crate::right::Right;
+
 /// Longest time that one call may take, unless [`limit_calls`] says otherwise; watches are apart.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// What this process says otherwise.
@@ -73,7 +75,9 @@ impl CallError {
     #[must_use]
     pub fn for_people(&self) -> String {
         match self {
-            Self::Refused { what, message, .. } => format!("failed to {what}: {message}"),
+            Self::Refused { what, message, .. } => self
+                .missing_right()
+                .map_or_else(|| format!("failed to {what}: {message}"), |right| right.refusal()),
             Self::Failed { .. } | Self::TimedOut { .. } => self.to_string(),
         }
     }
@@ -115,6 +119,15 @@ impl CallError {
     #[must_use]
     pub fn lacks_permission(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if lacks_a_role(status))
+    }
+
+    /// The right that whoever asked does not have, if that is why the API server refused and its words say which.
+    #[must_use]
+    pub fn missing_right(&self) -> Option<Right<'_>> {
+        match self {
+            Self::Refused { message, .. } if self.lacks_permission() => Right::missed_in(message),
+            _ => None,
+        }
     }
 
     /// The API server refuses the object itself: no retry helps before something is changed.
@@ -297,6 +310,10 @@ mod tests {
             "{role}"
         );
         assert!(person.ends_with("cannot get resource \"secrets\""), "{person}");
+        let whole = error_of(
+            "secrets \"b\" is forbidden: User \"u\" cannot get resource \"secrets\" in API group \"\" in the namespace \"a\"",
+        );
+        assert_eq!(whole.for_people(), "you may not get secrets in namespace a");
         let quota = error_of("pods \"b\" is forbidden: exceeded quota: few").to_string();
         assert!(quota.ends_with("exceeded quota: few"), "{quota}");
     }

@@ -23,11 +23,12 @@ pub mod price;
 pub mod quota_need;
 pub mod restore;
 pub mod results;
+pub mod right;
 pub mod scene_edit;
 pub mod selector;
 pub mod storage_action;
 
-pub use access::{Right, may};
+pub use access::may;
 pub use bulk::{ItemResult, Outcome, RequestError};
 pub use call::{CallError, connect, list, list_all, within};
 pub use estimate::Estimate;
@@ -36,3 +37,4 @@ pub use job_action::{Action, JobAction, Request};
 pub use job_ref::JobRef;
 pub use quota_need::QuotaNeed;
 pub use results::{ItemOutcome, Results};
+pub use right::Right;

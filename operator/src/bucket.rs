@@ -33,7 +33,7 @@ pub enum OpenBucketError {
     /// It names other hosts for its keys.
     #[error(
         "Secret {name:?} allows its keys for other hosts than {endpoint} by its annotation {ALLOWED_HOSTS_ANNOTATION}: add \
-         the host to it, or correct bucket.endpoint"
+         the host to it, or correct spec.bucket.endpoint of the StoragePolicy"
     )]
     AllowHost {
         /// Name of the Secret.
@@ -107,11 +107,9 @@ pub fn reason(error: &StorageError) -> StoragePolicyReason {
         StorageError::Credentials { .. } => StoragePolicyReason::CredentialsInvalid,
         StorageError::NoSuchBucket { .. }
         | StorageError::InvalidRequest { .. }
-        | StorageError::Addressing { .. } => StoragePolicyReason::ConfigurationInvalid,
-        // A wrong region.
-        StorageError::Other { code, .. } if code == "AuthorizationHeaderMalformed" => {
-            StoragePolicyReason::ConfigurationInvalid
-        }
+        | StorageError::Addressing { .. }
+        | StorageError::Region { .. }
+        | StorageError::NotS3 { .. } => StoragePolicyReason::ConfigurationInvalid,
         StorageError::PreconditionsUnsupported { .. } => StoragePolicyReason::PreconditionsUnsupported,
         StorageError::Full { .. } => StoragePolicyReason::StorageFull,
         _ => StoragePolicyReason::StorageUnavailable,

@@ -21,11 +21,12 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
 use crate::config::BucketConfig;
-use crate::error::{Result, StorageError, translate};
+use crate::error::{Result, StorageError};
 use crate::key::{self, KeySpace};
 use crate::reach::{self, Access, Addressing};
 use crate::retry::{R2Codes, TimeoutProfile, stalled_streams};
 use crate::tally::{Tally, Written};
+use crate::translate::translate;
 
 /// One bucket, seen through its prefix.
 #[derive(Clone)]

@@ -9,7 +9,8 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::stream::{self, StreamExt};
 
 use crate::bucket::Bucket;
-use crate::error::{Result, StorageError, from_code, unshown};
+use crate::error::{Result, StorageError};
+use crate::translate::{Answer, from_answer};
 
 /// Most keys of one request.
 pub const KEYS_A_REQUEST: usize = 1000;
@@ -89,8 +90,8 @@ impl Bucket {
         for error in output.errors() {
             let Some(key) = error.key().and_then(|full| self.keys().relative(full)) else { continue };
             let tried = self.tried("delete", key);
-            let words = unshown(&tried, error.message());
-            refused.insert(key, from_code(tried, 0, error.code(), words));
+            let answer = Answer { code: error.code(), words: error.message(), ..Answer::default() };
+            refused.insert(key, from_answer(tried, &answer));
         }
         for key in asked {
             match refused.remove(key.as_str()) {

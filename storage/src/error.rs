@@ -1,18 +1,9 @@
-//! What can go wrong with a bucket, and the one translation from the SDK's errors.
+//! What can go wrong with a bucket, and what to do about it.
 //!
 //! Texts carry keys, codes and addresses, never a credential or a signed link.
 
-use std::error::Error;
-
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use videofactory_net::{Refused, ResolveError, with_advice};
-
 /// Shorthand for this crate's results.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
-
-/// Longest piece of a server's own text that is passed on, in characters.
-const MAX_SERVER_TEXT: usize = 200;
 
 /// A call to the bucket failed. `tried` reads like `put work/a in bucket films at http://s3:9000`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,10 +25,7 @@ pub enum StorageError {
         code: String,
     },
     /// The access key, its secret or its permissions do not suffice.
-    #[error(
-        "{tried}: the credentials were refused ({code}); check the access key and its secret, \
-         and that they may list, read, write and delete in this bucket"
-    )]
+    #[error("{tried}: the credentials were refused ({code}); {}", credentials_advice(.code))]
     Credentials {
         /// What was tried, on what.
         tried: String,
@@ -45,7 +33,7 @@ pub enum StorageError {
         code: String,
     },
     /// The bucket does not exist.
-    #[error("{tried}: there is no such bucket; create it or correct its name")]
+    #[error("{tried}: there is no such bucket; create it, or correct spec.bucket.name of the StoragePolicy")]
     NoSuchBucket {
         /// What was tried, on what.
         tried: String,
@@ -127,13 +115,49 @@ pub enum StorageError {
     },
     /// The server wants the bucket's name elsewhere in the request, or the bucket is elsewhere.
     #[error(
-        "{tried}: the server does not take requests addressed like this ({code}); set bucket.addressing to VirtualHost \
-         or Path, and check that bucket.endpoint and bucket.region are the bucket's own"
+        "{tried}: the server does not take requests addressed like this ({code}); in the StoragePolicy, set \
+         spec.bucket.addressing to VirtualHost or Path, and check that spec.bucket.endpoint and spec.bucket.region are the \
+         bucket's own{}",
+        own_region(.region.as_deref())
     )]
     Addressing {
         /// What was tried, on what.
         tried: String,
         /// The server's code, or the HTTP status.
+        code: String,
+        /// Where the bucket is, if the server says so.
+        region: Option<String>,
+    },
+    /// The request was signed for another region than the bucket's.
+    #[error("{tried}: the server refused the region ({code}); {}", region_advice(.expected.as_deref()))]
+    Region {
+        /// What was tried, on what.
+        tried: String,
+        /// The server's code.
+        code: String,
+        /// The region that the server expects, if it says so.
+        expected: Option<String>,
+    },
+    /// Something else than an S3 server answers: a web page, for example.
+    #[error(
+        "{tried}: what answers is no S3 server ({code}); correct spec.bucket.endpoint of the StoragePolicy: scheme, host \
+         and port of the S3 service itself, not of its web console"
+    )]
+    NotS3 {
+        /// What was tried, on what.
+        tried: String,
+        /// The HTTP status.
+        code: String,
+    },
+    /// The clocks of both sides differ by minutes.
+    #[error(
+        "{tried}: the server's clock and the clock of the node that asked differ by too much ({code}); set both by a time \
+         server (NTP)"
+    )]
+    Clock {
+        /// What was tried, on what.
+        tried: String,
+        /// The server's code.
         code: String,
     },
     /// Anything else.
@@ -168,6 +192,9 @@ impl StorageError {
             Self::LocalFile { .. } => "LocalFile",
             Self::InvalidRequest { .. } => "InvalidRequest",
             Self::Addressing { .. } => "AddressingRefused",
+            Self::Region { .. } => "RegionRefused",
+            Self::NotS3 { .. } => "NotS3",
+            Self::Clock { .. } => "ClockSkew",
             Self::Other { .. } => "Other",
         }
     }
@@ -196,200 +223,88 @@ impl StorageError {
     }
 }
 
-/// Translates an SDK error; `tried` names the call.
-pub(crate) fn translate<E>(tried: String, error: &SdkError<E, HttpResponse>) -> StorageError
-where
-    E: Error + ProvideErrorMetadata + 'static,
-{
-    match error {
-        SdkError::TimeoutError(_) => {
-            StorageError::Unreachable { tried, reason: "no answer in time".to_owned() }
+/// What to do about credentials that were refused with this code.
+fn credentials_advice(code: &str) -> &'static str {
+    match code {
+        "InvalidAccessKeyId" | "XAdminUserNotFound" => {
+            "the server does not know the access key: correct accessKeyId in the Secret that spec.bucket.secretRef of the \
+             StoragePolicy names"
         }
-        SdkError::DispatchFailure(failure) => {
-            if let Some(refused) = failure.as_connector_error().and_then(|cause| refusal(cause)) {
-                let what = format!("{tried}: not sent");
-                return StorageError::InvalidRequest { what, remedy: refused.to_string() };
-            }
-            let reason = if failure.is_timeout() {
-                "no answer in time".to_owned()
-            } else {
-                failure
-                    .as_connector_error()
-                    .map_or_else(|| "connection failed".to_owned(), |cause| with_advice(innermost(cause)))
-            };
-            StorageError::Unreachable { tried, reason }
+        "SignatureDoesNotMatch" | "10035" => {
+            "the secret key is not the access key's: correct secretAccessKey in the Secret that spec.bucket.secretRef of \
+             the StoragePolicy names"
         }
-        SdkError::ServiceError(service) => {
-            let status = service.raw().status().as_u16();
-            let words = unshown(&tried, service.err().message());
-            from_code(tried, status, service.err().code(), words)
+        "AccessDenied" | "10003" => {
+            "let the access key list, read, write and delete in this bucket, or correct spec.bucket.name of the \
+             StoragePolicy"
         }
-        SdkError::ResponseError(response) => {
-            let status = response.raw().status().as_u16();
-            from_code(tried, status, None, Some("the answer is not one of an S3 server"))
+        "InvalidToken" | "ExpiredToken" => {
+            "temporary keys cannot be used: put keys that last into the Secret that spec.bucket.secretRef of the \
+             StoragePolicy names"
         }
-        other => StorageError::Other { tried, code: "RequestNotSent".into(), message: innermost(other) },
+        "NotEntitled" | "10042" | "NotSignedUp" | "AccountProblem" => {
+            "the account may not use the service: enable the service, or pay what the account owes, at its provider"
+        }
+        _ => {
+            "check accessKeyId and secretAccessKey in the Secret that spec.bucket.secretRef of the StoragePolicy names, and \
+             that they may list, read, write and delete in this bucket"
+        }
     }
 }
 
-/// Why a server may not be called, if that is what the error is about.
-fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source()).find_map(
-        |cause| match cause.downcast_ref::<ResolveError>() {
-            Some(ResolveError::AllowAddress(refused)) => Some(refused),
-            _ => cause.downcast_ref::<Refused>(),
-        },
-    )
-}
-
-/// What stands for a server's words, which go to the log alone: whoever names an endpoint would otherwise read in
-/// conditions what hosts say that are not his.
-pub(crate) fn unshown(tried: &str, words: Option<&str>) -> Option<&'static str> {
-    let words = shorten(words?);
-    tracing::debug!(tried, words, "a bucket's server refused a request");
-    Some("the server refused the request")
-}
-
-/// Translates a server's answer. R2's numeric codes stand beside S3's names.
-pub(crate) fn from_code(
-    tried: String,
-    status: u16,
-    code: Option<&str>,
-    message: Option<&str>,
-) -> StorageError {
-    // What does not look like a code is none of an S3 server.
-    let is_code = |code: &&str| {
-        code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
-    };
-    let name = code.filter(is_code).map_or_else(|| format!("HTTP {status}"), ToOwned::to_owned);
-    match (code.unwrap_or_default(), status) {
-        (
-            "SecondLevelDomainForbidden"
-            | "VirtualHostDomainRequired"
-            | "PathStyleDomainForbidden"
-            | "InvalidAddressingHeader"
-            | "PermanentRedirect",
-            _,
-        )
-        | (_, 301) => StorageError::Addressing { tried, code: name },
-        ("NoSuchBucket" | "10006", _) => StorageError::NoSuchBucket { tried },
-        ("NoSuchKey" | "NotFound" | "10007", _) | ("", 404) => StorageError::NoSuchKey { tried },
-        ("PreconditionFailed" | "ConditionalRequestConflict" | "10031", _) | (_, 412) => {
-            StorageError::PreconditionFailed { tried }
-        }
-        ("TooManyRequests" | "SlowDown" | "10058", _) | (_, 429) => StorageError::TooManyRequests { tried },
-        (
-            "InsufficientStorage"
-            | "InsufficientCapacity"
-            | "QuotaExceeded"
-            | "XMinioStorageFull"
-            | "XMinioAdminBucketQuotaExceeded",
-            _,
-        )
-        | (_, 507) => StorageError::Full { tried, code: name },
-        ("EntityTooLarge" | "10100", _) | (_, 413) => StorageError::TooLarge { tried, detail: name },
-        ("InvalidRange" | "10039", _) | (_, 416) => StorageError::InvalidRange { tried },
-        (
-            "AccessDenied"
-            | "XAdminUserNotFound"
-            | "InvalidAccessKeyId"
-            | "SignatureDoesNotMatch"
-            | "Unauthorized"
-            | "NotEntitled"
-            | "10002"
-            | "10003"
-            | "10035"
-            | "10042",
-            _,
-        )
-        | (_, 401)
-        | ("", 403) => StorageError::Credentials { tried, code: name },
-        ("InternalError" | "ServiceUnavailable" | "ClientDisconnect" | "10001" | "10043" | "10054", _)
-        | (_, 500 | 502 | 503 | 504) => StorageError::Unavailable { tried, code: name },
-        _ => StorageError::Other {
-            tried,
-            code: name,
-            message: shorten(message.unwrap_or("the server gave no reason")),
-        },
+/// What to do about a region that was refused, where the server expects this one.
+fn region_advice(expected: Option<&str>) -> String {
+    match expected {
+        Some(region) => format!("set spec.bucket.region of the StoragePolicy to {region}"),
+        None => "set spec.bucket.region of the StoragePolicy to the region that the bucket's provider names for it".into(),
     }
 }
 
-/// The text of an error's last source, which names the cause (`Connection refused (os error 111)`).
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    shorten(&last.to_string())
-}
-
-fn shorten(text: &str) -> String {
-    if text.chars().count() <= MAX_SERVER_TEXT {
-        return text.to_owned();
-    }
-    text.chars().take(MAX_SERVER_TEXT).chain(['…']).collect()
+/// The region of a bucket, where it is known, as the end of a sentence.
+fn own_region(region: Option<&str>) -> String {
+    region.map_or_else(String::new, |region| format!(" (the bucket is in the region {region})"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What is said of credentials that were refused with this code.
+    fn refused(code: &str) -> String {
+        StorageError::Credentials { tried: "list".to_owned(), code: code.to_owned() }.to_string()
+    }
+
     #[test]
-    fn every_code_of_r2_has_its_kind() {
-        let cases: &[(u16, &str, &str)] = &[
-            (500, "10001", "Unavailable"),
-            (503, "10043", "Unavailable"),
-            (400, "10054", "Unavailable"),
-            (429, "10058", "TooManyRequests"),
-            (401, "10002", "CredentialsRefused"),
-            (403, "10003", "CredentialsRefused"),
-            (403, "10035", "CredentialsRefused"),
-            (403, "10042", "CredentialsRefused"),
-            (404, "10006", "NoSuchBucket"),
-            (404, "10007", "NoSuchKey"),
-            (404, "XAdminUserNotFound", "CredentialsRefused"),
-            (412, "10031", "PreconditionFailed"),
-            (403, "10069", "Other"),
-            (507, "InsufficientStorage", "Full"),
-            (400, "XMinioAdminBucketQuotaExceeded", "Full"),
-            (400, "EntityTooLarge", "TooLarge"),
-            (416, "InvalidRange", "InvalidRange"),
-            (503, "SlowDown", "TooManyRequests"),
-            (501, "NotImplemented", "Other"),
-            (403, "SecondLevelDomainForbidden", "AddressingRefused"),
-            (403, "VirtualHostDomainRequired", "AddressingRefused"),
-            (301, "PermanentRedirect", "AddressingRefused"),
-        ];
-        for (status, code, reason) in cases {
-            assert_eq!(from_code("put a".into(), *status, Some(code), None).reason(), *reason, "{code}");
+    fn refused_credentials_say_which_of_them_to_mend() {
+        for (code, advice) in [
+            ("InvalidAccessKeyId", "correct accessKeyId in the Secret"),
+            ("SignatureDoesNotMatch", "correct secretAccessKey in the Secret"),
+            ("AccessDenied", "let the access key list, read, write and delete"),
+            ("ExpiredToken", "keys that last"),
+            ("NotEntitled", "enable the service"),
+            ("HTTP 403", "check accessKeyId and secretAccessKey"),
+        ] {
+            let shown = refused(code);
+            assert!(shown.starts_with(&format!("list: the credentials were refused ({code}); ")), "{shown}");
+            assert!(shown.contains(advice), "{shown}");
         }
     }
 
     #[test]
-    fn answers_without_a_body_are_classified_by_status() {
-        for (status, reason) in [(403, "CredentialsRefused"), (404, "NoSuchKey"), (503, "Unavailable")] {
-            assert_eq!(from_code("head a".into(), status, None, None).reason(), reason);
-        }
-    }
-
-    #[test]
-    fn what_a_server_says_is_not_shown_unless_it_is_a_code() {
-        let words = "the inner database is at 10.1.2.3";
-        for code in [None, Some("Odd"), Some("<b>secret</b>"), Some(words)] {
-            let shown = from_code("put a".into(), 400, code, unshown("put a", Some(words))).to_string();
-            assert!(!shown.contains("database") && !shown.contains("secret"), "{shown}");
-        }
-        let shown = from_code("put a".into(), 403, Some("SecondLevelDomainForbidden"), None).to_string();
-        assert!(shown.contains("(SecondLevelDomainForbidden); set bucket.addressing"), "{shown}");
-    }
-
-    #[test]
-    fn long_server_text_is_cut() {
-        let long = "é".repeat(1000);
-        let StorageError::Other { message, .. } = from_code("put a".into(), 400, Some("Odd"), Some(&long))
-        else {
-            panic!("wrong kind")
+    fn a_wrong_region_names_its_field_and_the_region_that_is_expected() {
+        let shown = |expected: Option<&str>| {
+            let (tried, code) = ("list".to_owned(), "AuthorizationHeaderMalformed".to_owned());
+            StorageError::Region { tried, code, expected: expected.map(ToOwned::to_owned) }.to_string()
         };
-        assert_eq!(message.chars().count(), MAX_SERVER_TEXT + 1);
+        assert_eq!(
+            shown(Some("eu-west-1")),
+            "list: the server refused the region (AuthorizationHeaderMalformed); set spec.bucket.region of the \
+             StoragePolicy to eu-west-1"
+        );
+        assert!(
+            shown(None).contains("set spec.bucket.region of the StoragePolicy to the region that"),
+            "{}",
+            shown(None)
+        );
     }
 }

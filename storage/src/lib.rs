@@ -20,6 +20,8 @@ mod put;
 mod reach;
 mod retry;
 mod tally;
+mod translate;
+mod xml;
 
 pub use bucket::Bucket;
 pub use config::{BucketConfig, SecretText};

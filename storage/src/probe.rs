@@ -73,7 +73,9 @@ impl Bucket {
         match bucket.small().head_bucket().bucket(bucket.name()).send().await {
             Ok(_) => Ok(()),
             Err(error) => match bucket.failed("head", "", &error) {
-                StorageError::NoSuchKey { .. } | StorageError::Credentials { .. } => bucket.list_one().await,
+                StorageError::NoSuchKey { .. }
+                | StorageError::Credentials { .. }
+                | StorageError::Other { .. } => bucket.list_one().await,
                 other => Err(other),
             },
         }
@@ -81,7 +83,11 @@ impl Bucket {
 
     async fn list_one(&self) -> Result<()> {
         let request = self.small().list_objects_v2().bucket(self.name()).prefix(self.prefix()).max_keys(1);
-        request.send().await.map(drop).map_err(|error| self.failed("list", "", &error))
+        request.send().await.map(drop).map_err(|error| match self.failed("list", "", &error) {
+            // It asks for no object: an S3 server would miss the bucket.
+            StorageError::NoSuchKey { tried } => StorageError::NotS3 { tried, code: "HTTP 404".to_owned() },
+            other => other,
+        })
     }
 
     async fn writes_once(&self) -> Result<()> {

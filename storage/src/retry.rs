@@ -14,6 +14,8 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::retries::classifiers::RetryClassifierPriority;
 use aws_smithy_types::retry::ErrorKind;
 
+use crate::xml::element;
+
 /// What kind of call is limited.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TimeoutProfile {
@@ -76,7 +78,7 @@ impl ClassifyRetry for R2Codes {
         if status < 400 {
             return RetryAction::NoActionIndicated;
         }
-        let code = response.body().bytes().and_then(code_in).unwrap_or_default();
+        let code = response.body().bytes().and_then(|body| element(body, "Code")).unwrap_or_default();
         match retry_rule(status, code) {
             RetryRule::WaitASecond => RetryAction::retryable_error_with_explicit_delay(
                 ErrorKind::ThrottlingError,
@@ -125,24 +127,9 @@ fn retry_rule(status: u16, code: &str) -> RetryRule {
     }
 }
 
-/// The text of the first `<Code>` in an S3 error body.
-fn code_in(body: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(body).ok()?;
-    let (_, after) = text.split_once("<Code>")?;
-    after.split_once("</Code>").map(|(code, _)| code.trim())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn code_is_read_from_an_error_body() {
-        let body = b"<?xml version=\"1.0\"?><Error><Code>10058</Code><Message>slow</Message></Error>";
-        assert_eq!(code_in(body), Some("10058"));
-        assert_eq!(code_in(b"<Error><Code>cut of"), None);
-        assert_eq!(code_in(b"\xff\xfe"), None);
-    }
 
     #[test]
     fn retryable_codes_are_tried_again_and_terminal_ones_never() {

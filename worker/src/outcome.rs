@@ -256,7 +256,11 @@ fn exit_of_storage(error: &StorageError) -> ExitCode {
         | E::InvalidRequest { .. }
         | E::Addressing { .. }
         | E::TooLarge { .. } => ExitCode::Configuration,
-        E::Unreachable { .. }
+        // What its StoragePolicy or its server says wrongly is mended there, and the step goes on by itself.
+        E::Region { .. }
+        | E::NotS3 { .. }
+        | E::Clock { .. }
+        | E::Unreachable { .. }
         | E::Unavailable { .. }
         | E::TooManyRequests { .. }
         | E::Full { .. }

@@ -10,7 +10,7 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::{CREDENTIALS_EXPIRE_SOON, QuotaUnit, Window};
 use videofactory_pipeline::clock;
 
-use super::page::{self, Frame, Place};
+use super::page::{self, Frame, Place, Unreadable};
 use super::words::{self, Moment, Tone};
 use crate::access::Caller;
 use crate::problem::Problem;
@@ -29,6 +29,7 @@ const MAX_RETURNS: usize = 8;
 struct AccountsPage {
     frame: Frame,
     accounts: Vec<AccountView>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// An account.
@@ -92,6 +93,7 @@ pub async fn get(
     page::html(&AccountsPage {
         frame: Frame::new("Accounts", Place::Accounts, caller.name()),
         accounts: views,
+        unreadable: page::unreadable(&listed),
     })
 }
 

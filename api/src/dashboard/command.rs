@@ -97,7 +97,7 @@ pub fn of_job(job: &VideoJob, request: impl Fn(Action) -> Request) -> Vec<Call> 
     ];
     let calls = asked.into_iter().map(|action| {
         let call = of_action(&id, action.name());
-        let foreseen = bulk::preview(job, &request(action));
+        let foreseen = bulk::dry_run(job, &request(action));
         let refused = match foreseen.outcome {
             Outcome::WouldRequest => String::new(),
             _ => foreseen.detail.unwrap_or_default(),

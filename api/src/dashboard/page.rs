@@ -1,12 +1,16 @@
-//! What all pages share: their frame, and the headers that they are sent with.
+//! What all pages share: their frame, the headers that they are sent with, and how they show what cannot be read.
+
+use std::sync::Arc;
 
 use askama::Template;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use kube::{Resource, ResourceExt};
 
 use super::assets;
 use crate::problem::Problem;
+use crate::state::Guarded;
 
 /// What pages may load and do: what this address itself serves, and nothing that stands in the page itself. So text that a
 /// person or a service has written could not become a script even if it became mark-up.
@@ -84,6 +88,34 @@ impl Frame {
     pub fn scripts(&self) -> &'static [String] {
         assets::script_addresses()
     }
+}
+
+/// An object that is there and cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    pub id: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+/// Those of these objects that cannot be read, in the order of their names.
+pub fn unreadable<K: Resource>(listed: &[Arc<Guarded<K>>]) -> Vec<Unreadable> {
+    let mut found: Vec<Unreadable> = listed
+        .iter()
+        .filter_map(|object| {
+            let error = object.0.as_ref().err()?;
+            Some(Unreadable {
+                id: format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any()),
+                why: format!(
+                    "The operator cannot read it, as if it were not there: {}. Correct it, or apply the definitions of the \
+                     operator's release.",
+                    error.error
+                ),
+            })
+        })
+        .collect();
+    found.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    found
 }
 
 /// The page as an answer.

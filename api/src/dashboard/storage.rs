@@ -11,9 +11,10 @@ use videofactory_pipeline::{clock, keys};
 
 use super::address;
 use super::command::Call;
-use super::page::{self, Frame, Place};
+use super::page::{self, Frame, Place, Unreadable};
 use super::words::{self, Moment, Tone};
 use crate::access::Caller;
+use crate::health::UNSEEN;
 use crate::problem::Problem;
 use crate::query::{NamespaceQuery, Parameters};
 use crate::reads::plan::own_plan;
@@ -33,6 +34,7 @@ const R2: &str = ".r2.cloudflarestorage.com";
 struct StoragePage {
     frame: Frame,
     policies: Vec<PolicyView>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// A policy's bucket.
@@ -112,7 +114,11 @@ pub async fn get(
     let now = clock::now();
     let mut views: Vec<PolicyView> = readable.map(|policy| PolicyView::of(policy, now)).collect();
     views.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    page::html(&StoragePage { frame: Frame::new("Storage", Place::Storage, caller.name()), policies: views })
+    page::html(&StoragePage {
+        frame: Frame::new("Storage", Place::Storage, caller.name()),
+        policies: views,
+        unreadable: page::unreadable(&listed),
+    })
 }
 
 impl PolicyView {
@@ -127,7 +133,7 @@ impl PolicyView {
         Self {
             level,
             tone,
-            message: stats.message.clone().unwrap_or_default(),
+            message: stats.message.clone().unwrap_or_else(|| UNSEEN.to_owned()),
             used: stats.size_bytes.map_or_else(|| "not measured yet".to_owned(), words::bytes),
             limit: words::bytes(stats.limit_bytes),
             percent: stats.percent.map(|percent| format!("{percent} %")).unwrap_or_default(),
@@ -329,6 +335,10 @@ mod tests {
             ("Completed", ["3 files, 900 B: newer than 7d".to_owned()].as_slice())
         );
         assert_eq!(run.plan, "", "it has left none");
+        assert_eq!(view.message, "fine");
+        let unseen: StoragePolicy = serde_json::from_value(testing::policy("films", &json!({}))).unwrap();
+        let view = PolicyView::of(&unseen, Timestamp::UNIX_EPOCH);
+        assert_eq!((view.level.as_str(), view.message.as_str()), ("cannot be used", UNSEEN));
         assert_eq!(view.calls[0].path, "/storage/cleanup?namespace=films&policy=default&dry_run=true");
     }
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
+use videofactory_crds::GROUP;
 
 use super::{FILMS, ROOT};
 use crate::access::bearer;
@@ -323,7 +324,12 @@ fn check(
     if cluster.may(user, &asked) {
         return Ok(());
     }
-    Err(status(StatusCode::FORBIDDEN, &format!("User {user:?} cannot {verb} resource {resource:?}")))
+    let group = if ["pods", "pods/log", "events"].contains(&resource) { "" } else { GROUP };
+    let refusal = format!(
+        "{resource} is forbidden: User {user:?} cannot {verb} resource {resource:?} in API group {group:?} in the namespace \
+         {namespace:?}"
+    );
+    Err(status(StatusCode::FORBIDDEN, &refusal))
 }
 
 type Parameters = Query<HashMap<String, String>>;

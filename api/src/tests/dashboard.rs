@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use videofactory_crds::StepName;
 use videofactory_pipeline::contract::{Progress, VERSION};
 
-use crate::testing::{Answer, DIGEST, FILMS, Harness, ROOT, UID, account, job, made};
+use crate::testing::{Answer, DIGEST, FILMS, Harness, ROOT, UID, account, job, made, policy};
 
 /// Every page, of a world with the job `films/ocean`.
 pub const PAGES: [&str; 11] = [
@@ -108,6 +108,25 @@ async fn a_stranger_learns_how_to_log_in_and_nothing_else() {
     }
     let stream = harness.ask("GET", "/dashboard/stream?of=jobs", "", &[]).await;
     assert_eq!(stream.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn what_is_there_and_cannot_be_read_is_shown_with_the_reason() {
+    let mut harness = harness().await;
+    let spoilt = |mut object: Value| {
+        object["spec"] = json!("nothing");
+        object
+    };
+    harness.put_policy(spoilt(policy("films", &json!({}))));
+    harness.put_account(spoilt(account("films")));
+    for (path, id, none) in [
+        ("/dashboard/storage", "films/default", "There is no StoragePolicy"),
+        ("/dashboard/accounts", "films/grok", "There is no ProviderAccount"),
+    ] {
+        let page = html(&harness.ask("GET", path, FILMS, &[]).await);
+        assert!(page.contains(id) && page.contains("The operator cannot read it"), "{path}: {page}");
+        assert!(!page.contains(none), "{path}: {page}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod actions;
 mod backups;
 mod bulk;
 mod cleanup;
+mod compression;
 mod conforms;
 mod create;
 mod dashboard;

@@ -9,6 +9,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::client::legacy::{Client, Error};
 
+use super::wire::NodeSaid;
 use crate::exit::causes;
 
 /// Longest time until an answer begins: a tunnel that is dead may say nothing for much longer. What comes after, such as a
@@ -49,7 +50,7 @@ where
 async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, NoAnswer> {
     match tokio::time::timeout(MAX_SILENCE, answer).await {
         Ok(answer) => answer.map_err(|error| {
-            let why = causes(&error);
+            let why = NodeSaid::behind(&error).map_or_else(|| causes(&error), ToString::to_string);
             if error.is_connect() { NoAnswer::Connect(why) } else { NoAnswer::Hear(why) }
         }),
         Err(_) => Err(NoAnswer::Wait),
@@ -58,12 +59,18 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T,
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, StatusCode};
-    use hyper_util::rt::TokioExecutor;
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use futures::FutureExt;
+    use http::{Method, StatusCode, Uri};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::sync::mpsc;
 
+    use super::super::wire::{ForwardedPort, Stream};
     use super::*;
 
     /// A server that breaks off the first connections without an answer; its URL, and the methods that it was asked by.
@@ -114,6 +121,34 @@ mod tests {
         assert!(matches!(ask(Method::POST, &url).await, Err(NoAnswer::Hear(_))));
         assert_eq!(asked.recv().await.as_deref(), Some("POST"));
         assert!(asked.try_recv().is_err());
+    }
+
+    /// A port whose other side breaks off once it has read something, and of which the node says this.
+    fn breaking_port(said: Option<&str>) -> Stream {
+        let (near, mut far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move { far.read_buf(&mut Vec::<u8>::new()).await });
+        let said = said.map(ToOwned::to_owned);
+        TokioIo::new(ForwardedPort::new(near, std::future::ready(said).boxed()))
+    }
+
+    /// Why reading over such ports, one after the other, gave no answer.
+    async fn unanswered(said: [Option<&'static str>; 2]) -> String {
+        let ports = Arc::new(Mutex::new(VecDeque::from(said)));
+        let connector = tower::service_fn(move |_: Uri| {
+            let port = breaking_port(ports.lock().unwrap().pop_front().unwrap());
+            std::future::ready(Ok::<_, Infallible>(port))
+        });
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let request = Request::get("http://operator/").body(Body::empty()).unwrap();
+        of(&client, request).await.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn what_a_node_says_of_a_port_is_shown_for_the_try_that_it_ended_alone() {
+        let refused = "dial tcp 127.0.0.1:8000: connection refused";
+        assert_eq!(unanswered([None, Some(refused)]).await, refused);
+        let second = unanswered([Some("the pod is gone"), None]).await;
+        assert!(!second.contains("the pod is gone"), "{second}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,7 +35,6 @@ const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
 /// The operator, as its HTTP routes show it.
 pub struct Operator {
     http: legacy::Client<Connector, Body>,
-    connector: Connector,
     tokens: Tokens,
 }
 
@@ -51,8 +50,8 @@ impl Operator {
         let namespace = pods::namespace_of(cluster).await?;
         let connector = Connector::new(cluster.streaming_client()?, namespace.clone());
         connector.find().await?;
-        let http = legacy::Client::builder(TokioExecutor::new()).build(connector.clone());
-        Ok(Self { http, connector, tokens: Tokens::new(cluster, namespace)? })
+        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { http, tokens: Tokens::new(cluster, namespace)? })
     }
 
     /// Sends a request, with the person's token. `request.uri()`: path and query.
@@ -64,8 +63,7 @@ impl Operator {
             .map_err(|error| Error::new(format!("{target:?} is no path: {error}")))?;
         *request.uri_mut() = uri;
         answer::of(&self.http, request).await.map_err(|why| {
-            let why = self.connector.trouble().unwrap_or_else(|| why.to_string());
-            Error::new(format!("the operator did not answer: {}", plain(&why)))
+            Error::new(format!("the operator did not answer: {}", plain(&why.to_string())))
                 .hint("`kubectl videofactory doctor` looks at it")
         })
     }

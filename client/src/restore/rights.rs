@@ -9,7 +9,8 @@ use videofactory_crds::GROUP;
 
 use super::plan::Plan;
 use super::work::Work;
-use crate::access::{RequireError, Right, require};
+use crate::access::{RequireError, require};
+use crate::right::Right;
 
 /// Rights that are asked for at once.
 const CONCURRENCY: usize = 16;

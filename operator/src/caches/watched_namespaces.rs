@@ -167,7 +167,7 @@ fn take(
         }
         Err(error) if error.lacks_permission() => {
             refused.entry(namespace).or_insert_with_key(|namespace| {
-                tracing::warn!(namespace, why = error.for_people(), "this namespace cannot be watched");
+                tracing::warn!(namespace, %error, "this namespace cannot be watched");
                 Instant::now()
             });
         }

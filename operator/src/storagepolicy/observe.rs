@@ -362,7 +362,7 @@ mod tests {
                 (StoragePolicyReason::ConfigurationInvalid, Some(true)),
                 "{message}"
             );
-            assert!(message.contains("bucket.addressing"), "{message}");
+            assert!(message.contains("spec.bucket.addressing"), "{message}");
         }
     }
 }

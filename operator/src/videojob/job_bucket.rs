@@ -147,9 +147,11 @@ mod tests {
             later(StorageError::TooManyRequests { tried: tried() }),
             VideoJobReason::StorageUnavailable
         );
-        let (code, message) = ("AuthorizationHeaderMalformed".to_owned(), "m".to_owned());
-        let elsewhere = StorageError::Other { tried: tried(), code, message };
-        assert_eq!(later(elsewhere), VideoJobReason::ConfigurationInvalid, "a wrong region");
+        let code = || "c".to_owned();
+        let elsewhere = StorageError::Region { tried: tried(), code: code(), expected: None };
+        assert_eq!(later(elsewhere), VideoJobReason::ConfigurationInvalid);
+        let page = StorageError::NotS3 { tried: tried(), code: code() };
+        assert_eq!(later(page), VideoJobReason::ConfigurationInvalid);
     }
 
     #[tokio::test]

@@ -122,7 +122,7 @@ async fn a_bucket_is_addressed_by_its_host_where_its_server_wants_that() {
     let endpoint = format!("http://s3.demo.svc:{port}");
     let refused = bucket(&endpoint, here(), Addressing::Path).once().probe().await.problem.unwrap();
     assert_eq!(refused.reason(), "AddressingRefused", "{refused}");
-    assert!(refused.to_string().contains("set bucket.addressing to VirtualHost"), "{refused}");
+    assert!(refused.to_string().contains("set spec.bucket.addressing to VirtualHost"), "{refused}");
     bucket(&endpoint, here(), Addressing::VirtualHost).once().check().await.unwrap();
     let head = heads.lock().pop().unwrap();
     assert!(head.starts_with("HEAD / "), "{head}");

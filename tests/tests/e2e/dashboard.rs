@@ -164,7 +164,7 @@ async fn behind_a_proxy_that_logs_people_in_pages_media_and_the_stream_work_as_w
         ensure!(report["first"] == json!(format!("{}/dashboard", proxy.url)), "{report}");
         let refused = &report["refused"];
         let why = refused["text"].as_str().unwrap_or_default();
-        let sees_why = refused["look"] == "bad" && why.contains("cannot patch resource \"videojobs\"");
+        let sees_why = refused["look"] == "bad" && why.contains("you may not patch videojobs in namespace");
         ensure!(sees_why, "whoever may only read does not see why: {refused}");
         let marks = &report["marks"];
         for found in ["foreign", "faults"] {

@@ -47,6 +47,21 @@ async fn a_wrong_secret_and_an_unknown_key_are_refused_credentials() {
 }
 
 #[tokio::test]
+async fn a_wrong_region_is_named_with_the_one_that_the_server_expects() {
+    let site = Site::start().await;
+    let mut config = site.server.config(&site.server.url(), BUCKET, PREFIX);
+    config.region = "eu-west-9".into();
+    let bucket = Bucket::connect(&config).unwrap();
+    for error in [bucket.probe().await.problem.unwrap(), bucket.check().await.unwrap_err()] {
+        assert_eq!(error.reason(), "RegionRefused", "{error}");
+        assert!(
+            error.to_string().ends_with("set spec.bucket.region of the StoragePolicy to auto"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_missing_bucket_is_named() {
     let site = Site::start().await;
     let report = probe_with(&site, |config| config.bucket = "no-such-films".into()).await;
@@ -89,5 +104,5 @@ async fn a_bucket_without_space_is_full() {
 async fn an_endpoint_that_does_not_speak_s3_is_not_taken_for_a_bucket() {
     let site = Site::start().await;
     let report = probe_with(&site, |config| config.endpoint = site.proxy.admin_url()).await;
-    assert!(!report.is_ready() && report.reached < Rung::Bucket, "{report:?}");
+    assert_eq!((report.reached, reason(&report)), (Rung::Server, "NotS3"), "{report:?}");
 }

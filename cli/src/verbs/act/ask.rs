@@ -67,7 +67,7 @@ async fn one(
     let found = context.get(job).await?;
     Ok(match act_flags.trial.dry_run {
         DryRun::None => bulk::ask(client, &found, request, MANAGER).await?,
-        DryRun::Client => bulk::preview(&found, request),
+        DryRun::Client => bulk::dry_run(&found, request),
         DryRun::Server => bulk::check(client, &found, request, MANAGER).await?,
     })
 }
@@ -88,20 +88,20 @@ pub async fn many(
     };
     let mut jobs = list().await?;
     jobs.sort_by_key(order);
-    let previewed = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
-    let meant = previewed.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
+    let foreseen = bulk::ask_all(client, &jobs, request, true, MANAGER).await;
+    let meant = foreseen.iter().filter(|item| item.outcome == Outcome::WouldRequest).count();
     if meant == 0 {
         context.notify(format!("There is no job to {action}."))?;
     }
     if meant == 0 || act_flags.trial.dry_run == DryRun::Client {
-        return print_results(previewed, request, act_flags, context);
+        return print_results(foreseen, request, act_flags, context);
     }
     if act_flags.trial.dry_run == DryRun::Server {
         let checked = bulk::check_all(client, &jobs, request, MANAGER).await;
         return print_results(checked, request, act_flags, context);
     }
     let question = format!("{} {}?", capital(action.as_str()), count(meant, "job"));
-    if !context.confirms(&preview(&jobs, &previewed), &question, act_flags.yes)? {
+    if !context.confirms(&listed(&jobs, &foreseen), &question, act_flags.yes)? {
         return Ok(Exit::Declined);
     }
     if !act_flags.yes && action == JobAction::Suspend {
@@ -120,8 +120,8 @@ pub async fn many(
     Ok(exit)
 }
 
-fn preview(jobs: &[VideoJob], previewed: &[ItemResult]) -> String {
-    let meant = jobs.iter().zip(previewed).filter(|(_, item)| item.outcome == Outcome::WouldRequest);
+fn listed(jobs: &[VideoJob], foreseen: &[ItemResult]) -> String {
+    let meant = jobs.iter().zip(foreseen).filter(|(_, item)| item.outcome == Outcome::WouldRequest);
     let rows: Vec<Vec<String>> = meant
         .map(|(job, item)| {
             let progress = job.status.as_ref().and_then(|status| status.progress.clone());

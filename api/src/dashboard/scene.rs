@@ -131,9 +131,9 @@ fn takes(id: &JobRef, job: &VideoJob, scene: &SceneCard, wish: &SceneWish, has_c
     let raised = raised
         .map_or(1, |takes| [takes.image, takes.voice, takes.clip].into_iter().flatten().fold(1, i32::max));
     let last = present.max(raised);
-    // What is in the film may be of several takes, where one part of it was made again.
+    // What is in the film may be of several takes, where one part of it was made again, and may not be made yet.
     let url = |part: &PartView, name: &str, take: i32| {
-        if take == present && !part.url.is_empty() {
+        if take == present {
             return part.url.clone();
         }
         format!("/jobs/{id}/scenes/{}/{name}?take={take}", scene.id)
@@ -227,6 +227,7 @@ mod tests {
         assert_eq!(views[0].image, "/jobs/films/ocean/scenes/s1/image?take=1");
         assert_eq!(views[0].clip, "/jobs/films/ocean/scenes/s1/clip?take=1");
         assert!(takes(&id, &job, &card, &wish, false).iter().all(|take| take.clip.is_empty()));
+        assert!(views[1].image.is_empty(), "nothing is asked for that is not made yet");
         let choose = views[2].choose.as_ref().unwrap();
         assert_eq!((choose.method, choose.path.as_str()), ("PUT", "/jobs/films/ocean/scenes/s1"));
         let body: serde_json::Value = serde_json::from_str(&choose.body).unwrap();

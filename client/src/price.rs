@@ -118,14 +118,14 @@ pub fn seconds_each(settings: &Settings, name: StepName, scenes: i64) -> i64 {
         StepName::AnimateScenes => (target / scenes + 1).clamp(1, 15),
         // One request speaks the film, or each scene has its own.
         StepName::NarrateScenes if speaks_all_at_once(settings) => target,
-        StepName::NarrateScenes => seconds_of_one(settings, name, scenes),
+        StepName::NarrateScenes => preview_seconds(settings, name, scenes),
         StepName::WriteScript | StepName::AssembleVideo | StepName::PublishVideo => 1,
     }
 }
 
-/// The same for one scene that is made alone, of a film of so many.
+/// The same for the preview of a film of so many scenes.
 #[must_use]
-pub fn seconds_of_one(settings: &Settings, name: StepName, scenes: i64) -> i64 {
+pub fn preview_seconds(settings: &Settings, name: StepName, scenes: i64) -> i64 {
     if name != StepName::NarrateScenes {
         return seconds_each(settings, name, scenes);
     }

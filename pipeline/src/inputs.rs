@@ -16,7 +16,7 @@ use crate::digest::{Digest, verbatim};
 use crate::settings::{Character, Provider, Settings};
 use crate::storyboard::{Scene, Takes};
 
-pub use preview::{manner_digest, preview_digest};
+pub use preview::{approval_digest, preview_digest};
 
 /// The version of the digests. It is raised only when old artifacts must not be used any more.
 const VERSION: u32 = 1;

@@ -180,18 +180,18 @@ async fn a_scene_that_waits_for_a_person_is_shown_with_what_the_rest_costs_and_h
     harness.put(ocean);
     let page = html(&harness.get("/dashboard/jobs/films/ocean").await);
     for shown in [
-        "One scene, before the others are made",
+        "Preview: one scene, before the others are made",
         "2. s2",
         "<figcaption class=\"bottom\">Up here.</figcaption>",
         "It takes 2 units of the quota generations of grok: 0 are left",
-        "Continue with the rest",
+        "Approve and make the other scenes",
         "data-path=\"/jobs/films/ocean/approve\"",
         "curl -X POST localhost:8000/jobs/films/ocean/approve",
         "kubectl videofactory approve ocean -n films",
     ] {
         assert!(page.contains(shown), "{shown} is not in {page}");
     }
-    assert_eq!(page.matches("Continue with the rest").count(), 1, "it is asked once");
+    assert_eq!(page.matches("Approve and make the other scenes").count(), 1, "it is asked once");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use videofactory_client::job_action::{in_preview, phase, under_review};
+use videofactory_client::job_action::{phase, preview_result, under_review};
 use videofactory_client::job_advice::{is_stalled, reason};
 use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::VideoJob;
@@ -109,7 +109,7 @@ impl JobCommands for PluginCommands<'_> {
 }
 
 fn review(job: &VideoJob) -> String {
-    let see = if in_preview(job).is_some() {
+    let see = if preview_result(job).is_some() {
         "look at the scene by `kubectl videofactory dashboard`, then ".to_owned()
     } else if has_film(job) {
         format!("watch it by {}, then ", command(job, "download", ""))

@@ -16,7 +16,7 @@ use videofactory_crds::{StepStatus, VideoJob, requests};
 
 pub use self::again::asks_whether_to_pay;
 pub(crate) use self::hold::{Hold, MAX_REASON_BYTES, TOGETHER};
-pub use self::review::{in_preview, under_review};
+pub use self::review::{preview_result, under_review};
 use crate::job_ref::JobRef;
 
 /// What a person asks of a `VideoJob`, with what belongs to it.

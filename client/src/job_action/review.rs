@@ -20,18 +20,17 @@ pub(super) fn decide(job: &VideoJob, annotation: &str, seen: Option<&str>) -> Pl
     }
 }
 
-/// The result that waits for a person, as `<step>@<output digest>`; of the scene that is made before all others, with a
-/// digest of all that is shown of it.
+/// The result that waits for a person, as `<step>@<output digest>`; of a preview, with a digest of all that is shown of it.
 #[must_use]
 pub fn under_review(job: &VideoJob) -> Option<String> {
     let step = steps(job).find(|step| step.reason == Some(VideoJobReason::AwaitingReview));
     let of_step = step.and_then(|step| Some(format!("{}@{}", step.name, step.output_digest.as_deref()?)));
-    of_step.or_else(|| in_preview(job))
+    of_step.or_else(|| preview_result(job))
 }
 
-/// The same of the scene that is made before all others, if that is what waits.
+/// The same of the preview, if that is what waits.
 #[must_use]
-pub fn in_preview(job: &VideoJob) -> Option<String> {
+pub fn preview_result(job: &VideoJob) -> Option<String> {
     job.status.as_ref()?.preview.as_ref()?.result.clone()
 }
 
@@ -55,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scene_that_is_made_first_is_approved_by_all_that_is_shown_of_it() {
+    fn a_preview_is_approved_by_all_that_is_shown_of_it() {
         let mut film = job("Review", "PreviewReady");
         let approve = asked(Action::Approve { result: None });
         assert!(refusal(approve.plan(&film)).contains("nothing under review"), "a part of it is there");

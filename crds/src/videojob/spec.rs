@@ -104,8 +104,8 @@ pub struct VideoJobSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub scene_overrides: Option<Vec<SceneOverride>>,
 
-    /// One scene that is made before all others, for a look at it: once its picture and its voice are there, the job waits
-    /// until somebody approves them, and only then are the other scenes made and paid for. Absent: none. A Draft has none.
+    /// Makes one scene before all others: when its picture and its voice are made, the job waits in phase Review until
+    /// somebody approves them. Only then are the other scenes made and paid for. Absent: no preview. A Draft ignores it.
     pub preview: Option<Preview>,
 
     /// Settings that a Channel may supply as well.
@@ -232,7 +232,7 @@ pub struct SceneOverride {
     pub assets: Option<SceneAssets>,
 }
 
-/// The scene that is made before all others.
+/// The preview of one scene, which is made before all others.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -53,7 +53,7 @@ pub struct VideoJobStatus {
     #[schemars(length(max = 6))]
     pub steps: Vec<StepStatus>,
 
-    /// The scene that is made before all others.
+    /// The preview of one scene.
     pub preview: Option<PreviewStatus>,
 
     /// What the video costs, in US dollars.
@@ -136,7 +136,7 @@ pub struct AlreadyMade {
     pub film: Option<String>,
 }
 
-/// How far the scene is that is made before all others.
+/// How far the preview is.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -145,7 +145,7 @@ pub struct PreviewStatus {
     #[schemars(length(max = 64))]
     pub result: Option<String>,
 
-    /// Digest of how scenes are made (style, characters, shape, voice, providers) and of which one was shown, as a person
+    /// Digest of how scenes are made (style, characters, format, voice, providers) and of which one was shown, as a person
     /// has approved it in this run. Where that changes, the scene is shown again.
     #[schemars(length(max = 64))]
     pub approved: Option<String>,

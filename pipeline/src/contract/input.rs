@@ -86,9 +86,9 @@ pub struct StepInput {
     /// Fetch what was paid for and report; submit nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub survey: bool,
-    /// The scene that alone is made, for a preview: its id; empty = the film's first. Absent = all scenes are made.
+    /// In a preview: the id of the scene that alone is made; empty = the film's first. Absent = all scenes are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub only: Option<String>,
+    pub preview_scene: Option<String>,
     /// In a survey: the attempt that ended without an outcome, whose spending is to be reported as this one's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts_for: Option<i32>,

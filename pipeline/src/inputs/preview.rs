@@ -1,4 +1,4 @@
-//! What the preview of one scene depends on.
+//! What a preview depends on, and what an approval of it counts for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use super::{FilmInputs, VERSION, step_digest, step_settings};
 use crate::contract::Upstream;
 use crate::digest::Digest;
 
-/// What the result of a step depends on that makes one scene alone: it is another result than that of all scenes, under a
-/// digest of its own. `scene`: its id; empty: the film's first. `upstream` holds at least the results that the step needs,
-/// those of earlier previews among them.
+/// What the result of a step depends on that makes the previewed scene alone: it is another result than that of all scenes,
+/// under a digest of its own. `scene`: its id; empty: the film's first. `upstream` holds at least the results that the step
+/// needs, those of earlier previews among them.
 #[must_use]
 pub fn preview_digest(
     step: StepName,
@@ -24,14 +24,14 @@ pub fn preview_digest(
     }))
 }
 
-/// How these steps make scenes, whatever is said and shown in them, and which scene is shown first: what a person approves
-/// who approves a preview.
+/// What an approval of a preview is of: how these steps make scenes, whatever is said and shown in them, and which scene is
+/// previewed.
 #[must_use]
-pub fn manner_digest(steps: &BTreeSet<StepName>, film: &FilmInputs<'_>, scene: &str) -> Digest {
-    let manner: BTreeMap<String, Value> =
+pub fn approval_digest(steps: &BTreeSet<StepName>, film: &FilmInputs<'_>, scene: &str) -> Digest {
+    let settings: BTreeMap<String, Value> =
         steps.iter().map(|step| (step.to_string(), step_settings(*step, film))).collect();
     Digest::of(&json!({
-        "version": VERSION, "run": film.run, "preview": [scene], "manner": manner,
+        "version": VERSION, "run": film.run, "preview": [scene], "settings": settings,
     }))
 }
 
@@ -55,20 +55,20 @@ mod tests {
         let whole = step_digest(StepName::GenerateImages, &film, &upstream);
         let preview = preview_digest(StepName::GenerateImages, &film, &upstream, scene);
         assert_ne!(preview, whole, "a part must never be taken for the whole");
-        [preview, manner_digest(&PARTS.into(), &film, scene)]
+        [preview, approval_digest(&PARTS.into(), &film, scene)]
     }
 
     #[test]
     fn what_was_approved_is_how_scenes_are_made_and_not_what_they_say() {
         let plain = json!({});
         let none = GivenScenes::default();
-        let [preview, manner] = digests(&plain, &none, 1, "s1");
+        let [preview, approval] = digests(&plain, &none, 1, "s1");
         let edited: GivenScenes =
             serde_json::from_value(json!({"overrides": [{"id": "s2", "narration": "Mine."}]})).unwrap();
         let [after_edit, same] = digests(&plain, &edited, 1, "s1");
         assert!(
-            after_edit != preview && same == manner,
-            "another text is looked at anew, until it is approved"
+            after_edit != preview && same == approval,
+            "another text is looked at again, until it is approved"
         );
         for (settings, run, scene) in [
             (json!({"style": {"suffix": "noir"}}), 1, "s1"),
@@ -77,9 +77,9 @@ mod tests {
             (plain.clone(), 2, "s1"),
             (plain.clone(), 1, "s2"),
         ] {
-            assert_ne!(digests(&settings, &none, run, scene)[1], manner, "{settings} {run} {scene}");
+            assert_ne!(digests(&settings, &none, run, scene)[1], approval, "{settings} {run} {scene}");
         }
         let clips = json!({"providers": {"animation": {"accountRef": {"name": "grok"}, "model": "m"}}});
-        assert_eq!(digests(&clips, &none, 1, "s1")[1], manner, "no clip was shown");
+        assert_eq!(digests(&clips, &none, 1, "s1")[1], approval, "no clip was shown");
     }
 }

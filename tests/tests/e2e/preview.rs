@@ -1,4 +1,4 @@
-//! A scene that is looked at before the others are made: what is paid for until somebody approves it, and afterwards.
+//! The preview: what is paid for until somebody approves it, and afterwards.
 
 use anyhow::{Context as _, ensure};
 use reqwest::{Method, StatusCode};

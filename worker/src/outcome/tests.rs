@@ -21,7 +21,7 @@ fn input() -> StepInput {
         attempt: 1,
         input: Digest::of_bytes(b"in"),
         survey: false,
-        only: None,
+        preview_scene: None,
         settings: Settings::default(),
         topic: String::new(),
         takes: BTreeMap::new(),

@@ -148,7 +148,7 @@ impl SceneWork for Motions<'_> {
         }
         let digests: Result<BTreeSet<_>, _> = missing.iter().map(|scene| self.digest(scene)).collect();
         let digests = digests?;
-        external.cancel_unwanted(self.context, &digests).await?;
+        external.cancel_unwanted(&digests).await?;
         external.account.expect(digests).await
     }
 

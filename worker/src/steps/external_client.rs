@@ -58,16 +58,8 @@ impl<T: ?Sized> ExternalClient<T> {
 }
 
 impl ExternalClient<dyn Illustrator> {
-    /// Cancels pictures that are under way and not wanted any more. For a preview none is: those of other scenes are wanted
-    /// later.
-    pub async fn cancel_unwanted(
-        &self,
-        context: &Context,
-        wanted: &BTreeSet<Digest>,
-    ) -> Result<(), StepError> {
-        if context.input.only.is_some() {
-            return Ok(());
-        }
+    /// Cancels pictures that are under way and not wanted any more.
+    pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
         let id_of = |ticket: &Ticket| self.client.id_of(ticket);
         let cancel = |id: String| async move { self.client.cancel(&id).await };
         self.account.cancel_unwanted(wanted, id_of, cancel).await
@@ -75,16 +67,8 @@ impl ExternalClient<dyn Illustrator> {
 }
 
 impl ExternalClient<dyn Animator> {
-    /// Cancels clips that are under way and not wanted any more. For a preview none is: those of other scenes are wanted
-    /// later.
-    pub async fn cancel_unwanted(
-        &self,
-        context: &Context,
-        wanted: &BTreeSet<Digest>,
-    ) -> Result<(), StepError> {
-        if context.input.only.is_some() {
-            return Ok(());
-        }
+    /// Cancels clips that are under way and not wanted any more.
+    pub async fn cancel_unwanted(&self, wanted: &BTreeSet<Digest>) -> Result<(), StepError> {
         let id_of = |ticket: &Ticket| self.client.id_of(ticket);
         let cancel = |id: String| async move { self.client.cancel(&id).await };
         self.account.cancel_unwanted(wanted, id_of, cancel).await
@@ -178,6 +162,7 @@ pub async fn session(context: &Context) -> Result<Arc<SubmissionSession>, StepEr
         allowed_submissions: input.allowed_submissions.clone(),
         again_before: input.again_before,
         survey: input.survey,
+        is_preview: input.preview_scene.is_some(),
         accounts_for: input.accounts_for,
         usage: context.usage.clone(),
         traces: context.traces.clone(),

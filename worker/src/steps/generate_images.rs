@@ -72,7 +72,7 @@ impl SceneWork for Pictures<'_> {
             external.client.avoid(&external.account.known_ids().await?);
         }
         let digests: BTreeSet<Digest> = missing.iter().map(|scene| self.digest(scene)).collect();
-        external.cancel_unwanted(self.context, &digests).await?;
+        external.cancel_unwanted(&digests).await?;
         external.account.expect(digests).await
     }
 

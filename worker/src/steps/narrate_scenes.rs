@@ -9,7 +9,7 @@ use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_providers::{NarrationRequest, Narrator, Sold, Speech};
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
-use super::scenes::{SceneWork, conclude, each_scene, find_scenes, make_scenes, wanted};
+use super::scenes::{SceneWork, conclude, each_scene, find_scenes, make_scenes, wanted_places};
 use super::voices::{is_silent, store_voice, voice_for};
 use super::{keep_document, narration, own_voice, read_document};
 use crate::context::Context;
@@ -46,7 +46,7 @@ async fn bought(
     scenes: &[Scene],
 ) -> Result<Vec<SceneVoice>, StepError> {
     let work = Narration { context };
-    let wanted = wanted(context, scenes)?;
+    let wanted = wanted_places(context, scenes)?;
     let mut entries = find_scenes(context, scenes, &wanted, &work).await?;
     let missing: Vec<usize> = wanted.iter().copied().filter(|place| entries[*place].is_none()).collect();
     let (spoken, own): (Vec<usize>, Vec<usize>) =

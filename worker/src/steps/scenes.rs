@@ -44,7 +44,7 @@ pub async fn each_scene<W: SceneWork>(
     scenes: &[Scene],
     work: &W,
 ) -> Result<Vec<W::Entry>, StepError> {
-    let wanted = wanted(context, scenes)?;
+    let wanted = wanted_places(context, scenes)?;
     let mut entries = find_scenes(context, scenes, &wanted, work).await?;
     let missing: Vec<usize> = wanted.iter().copied().filter(|place| entries[*place].is_none()).collect();
     if context.input.survey && !missing.is_empty() && !work.is_external() {
@@ -55,14 +55,14 @@ pub async fn each_scene<W: SceneWork>(
     conclude(context, &wanted, entries, failed)
 }
 
-/// The places of the scenes that this attempt is to make: all, or the one that is previewed.
-pub fn wanted(context: &Context, scenes: &[Scene]) -> Result<Vec<usize>, StepError> {
-    let Some(only) = context.input.only.as_deref() else { return Ok((0..scenes.len()).collect()) };
-    let place = scenes.iter().position(|scene| only.is_empty() || scene.id == only);
+/// The places of the scenes that this attempt is to make: all, or the previewed one.
+pub fn wanted_places(context: &Context, scenes: &[Scene]) -> Result<Vec<usize>, StepError> {
+    let Some(id) = context.input.preview_scene.as_deref() else { return Ok((0..scenes.len()).collect()) };
+    let place = scenes.iter().position(|scene| id.is_empty() || scene.id == id);
     place.map(|place| vec![place]).ok_or_else(|| {
         let known = scenes.iter().map(|scene| scene.id.as_str()).collect::<Vec<_>>().join(", ");
         StepError::FollowSettings(format!(
-            "failed to preview scene {only:?}: the storyboard has no such scene (it has {known}); correct spec.preview"
+            "failed to preview scene {id:?}: the storyboard has no such scene (it has {known}); correct spec.preview"
         ))
     })
 }

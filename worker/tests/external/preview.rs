@@ -1,4 +1,4 @@
-//! One scene that is made before all others, for a look at it.
+//! The preview: one scene is made and paid for before all others.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ fn account_settings() -> Value {
 }
 
 /// The next attempts make this scene alone.
-fn only(film: &mut Film<'_>, scene: &'static str) {
+fn preview(film: &mut Film<'_>, scene: &'static str) {
     film.adjust = Box::new(move |input| {
-        input.only = Some(scene.to_owned());
+        input.preview_scene = Some(scene.to_owned());
         input.input = Digest::of_bytes(format!("scene {scene} of {}", input.input).as_bytes());
     });
 }
@@ -43,7 +43,7 @@ async fn a_scene_is_bought_alone_and_not_again_with_the_others() {
     let mut film = Film::new(&studio, Arc::new(service.clone()), &account_settings());
     film.make(StepName::WriteScript).await;
 
-    only(&mut film, "s2");
+    preview(&mut film, "s2");
     for step in PARTS {
         let outcome = film.make(step).await;
         let report = outcome.scenes.clone().unwrap();
@@ -86,7 +86,7 @@ async fn another_text_of_the_scene_is_bought_alone_too_and_of_another_scene_noth
     let (studio, service) = (Studio::open().await, FakeService::default());
     let mut film = Film::new(&studio, Arc::new(service.clone()), &account_settings());
     film.make(StepName::WriteScript).await;
-    only(&mut film, "s2");
+    preview(&mut film, "s2");
     film.make(StepName::NarrateScenes).await;
     let of_scene = json!({"id": "s2", "narration": "It is pitch-dark."});
     let of_another = json!({"id": "s3", "narration": "Some fish light up."});
@@ -94,7 +94,7 @@ async fn another_text_of_the_scene_is_bought_alone_too_and_of_another_scene_noth
         film.production.given.overrides = serde_json::from_value(overrides.clone()).unwrap();
         all(&mut film);
         film.make(StepName::WriteScript).await;
-        only(&mut film, "s2");
+        preview(&mut film, "s2");
         assert_eq!(spent(&film.make(StepName::NarrateScenes).await), submissions, "{overrides}");
     }
     assert_eq!(service.recorded().narrations.len(), 2);
@@ -105,7 +105,7 @@ async fn a_scene_that_is_not_there_is_named_and_nothing_is_bought() {
     let (studio, service) = (Studio::open().await, FakeService::default());
     let mut film = Film::new(&studio, Arc::new(service.clone()), &account_settings());
     film.make(StepName::WriteScript).await;
-    only(&mut film, "s9");
+    preview(&mut film, "s9");
     for step in [StepName::GenerateImages, StepName::NarrateScenes] {
         let ended = film.run(step).await;
         assert_eq!((ended.exit, spent(&ended)), (ExitCode::Configuration, 0), "{step}");
@@ -116,7 +116,7 @@ async fn a_scene_that_is_not_there_is_named_and_nothing_is_bought() {
         );
     }
     // Without a name it is the first.
-    only(&mut film, "");
+    preview(&mut film, "");
     let outcome = film.make(StepName::GenerateImages).await;
     assert_eq!((spent(&outcome), outcome.scenes.unwrap().completed.to_string().as_str()), (1, "0"));
 }
@@ -134,7 +134,7 @@ async fn what_is_under_way_of_other_scenes_is_left_under_way() {
     running.abort();
     assert!(running.await.is_err());
 
-    only(&mut film, "s2");
+    preview(&mut film, "s2");
     assert_eq!(spent(&film.make(StepName::AnimateScenes).await), 0);
     assert_eq!(service.recorded().cancelled, Vec::<String>::new());
     all(&mut film);

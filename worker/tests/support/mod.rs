@@ -148,7 +148,7 @@ impl<'a> Production<'a> {
             attempt: self.attempt,
             input: step_digest(step, &film, &self.results),
             survey: false,
-            only: None,
+            preview_scene: None,
             settings: settings_of(step, &self.settings),
             topic: self.topic.clone(),
             takes: self.takes.clone(),

@@ -1,7 +1,7 @@
 //! What is said first of a job: where it stands, why, and what to do. Pure.
 
 use jiff::Timestamp;
-use videofactory_client::job_action::{in_preview, phase, ready};
+use videofactory_client::job_action::{phase, preview_result, ready};
 use videofactory_client::job_advice::{Attention, attention};
 use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::videojob::VideoMode;
@@ -89,8 +89,8 @@ impl Head {
 fn next(job: &VideoJob) -> String {
     match attention(job) {
         Some(Attention::Failed | Attention::Stalled) => hint(job, &Buttons),
-        Some(Attention::Review) if in_preview(job).is_some() => {
-            "look at the scene, and approve it to have the others made".to_owned()
+        Some(Attention::Review) if preview_result(job).is_some() => {
+            "look at the scene; approve it to have the other scenes made".to_owned()
         }
         Some(Attention::Review) => "look at the result, and approve or reject it".to_owned(),
         Some(Attention::Held) => "press Resume to let it continue".to_owned(),
@@ -163,7 +163,7 @@ mod tests {
         assert!(asks.hint.contains("press Retry is the permission to pay"), "{}", asks.hint);
         assert_eq!(head(&json!({"phase": "Review"})).hint, "look at the result, and approve or reject it");
         let first = head(&json!({"phase": "Review", "preview": {"result": "narrate-scenes@0a"}}));
-        assert_eq!(first.hint, "look at the scene, and approve it to have the others made");
+        assert_eq!(first.hint, "look at the scene; approve it to have the other scenes made");
         assert_eq!(head(&json!({"phase": "Running"})).hint, "");
         let waits = head(&json!({"phase": "Waiting", "resumeAt": "2026-12-24T20:30:00Z"}));
         assert_eq!(waits.hint, "nothing has to be done: it continues automatically");

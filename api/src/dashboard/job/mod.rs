@@ -15,7 +15,7 @@ use axum::response::Response;
 use kube::runtime::reflector::ObjectRef;
 use serde::Deserialize;
 use videofactory_client::estimate::{accounts_of, of_rest};
-use videofactory_client::job_action::{in_preview, under_review};
+use videofactory_client::job_action::{preview_result, under_review};
 use videofactory_client::{Estimate, JobRef, Request};
 use videofactory_crds::{StepName, VideoJob};
 use videofactory_pipeline::clock;
@@ -59,7 +59,7 @@ struct JobPage {
 struct JobView {
     head: Head,
     calls: Vec<Call>,
-    /// The scene that is made before all others, if it waits for a person.
+    /// The preview, if it waits for a person.
     preview: Option<PreviewView>,
     film: Option<FilmView>,
     /// A result that waits for a person, and is neither of these.
@@ -117,7 +117,7 @@ async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -
     let JobPath(id) = path;
     let now = clock::now();
     let read = Made::read(state, job, path).await;
-    let preview = in_preview(job).map(|result| {
+    let preview = preview_result(job).map(|result| {
         let rest = rest_of(state, job).map(|rest| rest_words(&rest, now)).unwrap_or_default();
         PreviewView::of(id, job, read.as_ref().ok(), settings_of(job).as_ref(), &result, rest)
     });

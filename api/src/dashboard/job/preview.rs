@@ -1,4 +1,4 @@
-//! The scene that is made before all others: what a person looks at, and what the others will cost them. Pure.
+//! The preview: what a person looks at, and what the other scenes will cost them. Pure.
 
 use std::collections::BTreeSet;
 
@@ -39,8 +39,8 @@ pub struct Caption {
 }
 
 impl PreviewView {
-    /// Of a job whose scene waits for a person. `result`: what is shown, as an approval names it; `rest`: what the others cost,
-    /// in sentences.
+    /// Of a job whose preview waits for a person. `result`: what is shown, as an approval names it; `rest`: what the other
+    /// scenes cost, in sentences.
     pub fn of(
         id: &JobRef,
         job: &VideoJob,
@@ -90,7 +90,7 @@ fn card(id: &JobRef, job: &VideoJob, made: &Made) -> Option<SceneCard> {
 
 fn calls(id: &JobRef, result: &str) -> Vec<Call> {
     let [approve, reject] = command::of_review(id, result);
-    vec![Call { label: "Continue with the rest".to_owned(), ..approve }, reject]
+    vec![Call { label: "Approve and make the other scenes".to_owned(), ..approve }, reject]
 }
 
 /// What the other scenes cost, and need, in sentences.
@@ -186,7 +186,7 @@ mod tests {
     fn the_rest_is_made_by_an_approval_of_what_is_shown() {
         let calls = view(&json!({"preview": {}})).calls;
         let labels: Vec<&str> = calls.iter().map(|call| call.label.as_str()).collect();
-        assert_eq!(labels, ["Continue with the rest", "Reject"]);
+        assert_eq!(labels, ["Approve and make the other scenes", "Reject"]);
         assert_eq!(calls[0].body, format!(r#"{{"result":"{RESULT}"}}"#));
         assert!(calls[0].curl.contains("/jobs/films/ocean/approve"), "{}", calls[0].curl);
         assert_eq!(calls[0].plugin, "kubectl videofactory approve ocean -n films");

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scene_that_is_made_first_is_named_or_the_first() {
+    fn the_previewed_scene_is_named_or_the_first() {
         let spec = |line: &[&str]| made(line, &Files::default()).unwrap().remove(0).1["spec"].clone();
         assert_eq!(spec(&["Tides", "--preview=s2"])["preview"], json!({"scene": "s2"}));
         assert_eq!(spec(&["--preview", "Tides"]), json!({"topic": "Tides", "preview": {}}));

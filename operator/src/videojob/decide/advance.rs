@@ -24,7 +24,7 @@ use super::walk::Walk;
 /// Makes every step that is stale and can begin begin, and says how the job stands.
 pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts: &OpenAttempts) -> Verdict {
     let mut walk = Walk::new(Film::of(draft, settings), draft.held());
-    preview::open(&walk, draft);
+    preview::choose_preview_steps(&walk, draft);
     for entry in STEPS {
         visit(&mut walk, draft, open_attempts, entry.name);
         for approved in check_preview(&mut walk, draft, entry.name) {
@@ -47,9 +47,9 @@ pub(super) fn advance(draft: &mut Draft<'_>, settings: &Settings, open_attempts:
 /// Looks at one step.
 fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempts, name: StepName) {
     let whole = walk.film.wanted(draft, name, &walk.results);
-    let is_preview = draft.previews.contains(&name);
+    let is_preview = draft.preview_steps.contains(&name);
     let wanted = if is_preview {
-        walk.film.wanted_of_one(draft, name, &walk.upstream(draft, name))
+        walk.film.wanted_preview(draft, name, &walk.upstream(draft, name))
     } else {
         whole.clone()
     };
@@ -75,8 +75,8 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempt
             return;
         }
         if is_preview && wanted.as_ref() == Some(&done.input) {
-            step.show();
-            walk.previews.insert(name, done);
+            step.await_preview_approval();
+            walk.preview_results.insert(name, done);
             return;
         }
     }

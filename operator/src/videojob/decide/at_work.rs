@@ -29,11 +29,11 @@ pub(super) fn at_work(
     let settings = walk.film.settings;
     let edited = draft.status.observed_generation != draft.observed.job.metadata.generation;
     let barred = is_barred(draft, settings, name);
-    let previewing = !draft.previews.is_empty();
+    let previewing = !draft.preview_steps.is_empty();
     let step = draft.step_mut(name);
     // While something before it is made again it may still turn out to be wanted, but for a
-    // publication, which cannot be taken back, for what belongs to an earlier run, and for what is paid for beside the scene
-    // that is to be looked at first.
+    // publication, which cannot be taken back, for what belongs to an earlier run, and for what is paid for beside the
+    // preview.
     let stale = if let Some(wanted) = wanted {
         Some(wanted.as_str()) != step.input_digest.as_deref()
     } else {

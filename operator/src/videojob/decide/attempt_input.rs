@@ -50,7 +50,7 @@ pub(super) fn start_step(
         attempt,
         input: input.clone(),
         survey: plan.survey,
-        only: draft.previews.contains(&name).then(|| draft.preview_scene().to_owned()),
+        preview_scene: draft.preview_steps.contains(&name).then(|| draft.preview_scene().to_owned()),
         settings: cleaned(&settings_of(name, film.settings)),
         topic: if writes || publishes {
             text::clean(draft.observed.job.spec.topic.as_deref().unwrap_or_default())

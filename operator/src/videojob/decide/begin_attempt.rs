@@ -23,7 +23,7 @@ pub(super) fn launch(
     plan: LaunchPlan,
 ) {
     let (survey, credentials) = (plan.survey, plan.credentials.clone());
-    let preview = draft.previews.contains(&name);
+    let preview = draft.preview_steps.contains(&name);
     let start = start_step(draft, &walk.film, &walk.upstream(draft, name), name, input, attempt, plan);
     let now = draft.now;
     let job = job_name(&start.input.job, name, attempt);

@@ -34,8 +34,8 @@ pub(super) struct Draft<'a> {
     pub(super) wake_at: Option<Timestamp>,
     /// Steps that continue by what their accounts, or the end of an earlier pod, will report.
     pub(super) asking: BTreeSet<StepName>,
-    /// Steps that make one scene alone, as long as nobody has approved it.
-    pub(super) previews: BTreeSet<StepName>,
+    /// Steps that make the previewed scene alone, as long as nobody has approved the preview.
+    pub(super) preview_steps: BTreeSet<StepName>,
 }
 
 impl<'a> Draft<'a> {
@@ -55,7 +55,7 @@ impl<'a> Draft<'a> {
             measured: Vec::new(),
             wake_at: None,
             asking: BTreeSet::new(),
-            previews: BTreeSet::new(),
+            preview_steps: BTreeSet::new(),
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Id of the scene that is made before all others; empty: the film's first.
+    /// Id of the previewed scene; empty: the film's first.
     pub(super) fn preview_scene(&self) -> &'a str {
         self.observed.job.spec.preview.as_ref().map_or("", Preview::scene)
     }

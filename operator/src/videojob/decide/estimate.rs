@@ -23,16 +23,16 @@ pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
 
 /// What those of these steps that are not done will ask for.
 pub(super) fn to_come(draft: &Draft<'_>, settings: &Settings, steps: &[StepName]) -> Money {
-    let each = steps.iter().map(|name| {
-        let name = *name;
+    let each = steps.iter().copied().map(|name| {
         let step = draft.step(name);
         if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
             return Money::ZERO;
         }
-        let asked = step.filter(|step| !is_of_earlier_run(step)).map(|step| step.demands.clone());
-        // While an attempt is at work, its progress is not paid for yet. What is asked for one scene says nothing of the others.
-        let mut open = asked.unwrap_or_default();
-        open.retain(|demand| demand.settled != Some(true) && !draft.previews.contains(&name));
+        // What is asked for a preview says nothing of the other scenes.
+        let asked = step.filter(|step| !is_of_earlier_run(step) && !draft.preview_steps.contains(&name));
+        let mut open = asked.map(|step| step.demands.clone()).unwrap_or_default();
+        // While an attempt is at work, its progress is not paid for yet.
+        open.retain(|demand| demand.settled != Some(true));
         let wanted = if open.is_empty() {
             needs_of_all(draft, settings, name, &external_accounts(draft, settings, name))
         } else {

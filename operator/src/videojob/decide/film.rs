@@ -35,8 +35,8 @@ impl<'a> Film<'a> {
         is_ready(name, results).then(|| inputs::step_digest(name, &self.inputs(draft), results))
     }
 
-    /// The same of a step that makes one scene alone.
-    pub(super) fn wanted_of_one(
+    /// The same of a step that makes the previewed scene alone.
+    pub(super) fn wanted_preview(
         &self,
         draft: &Draft<'_>,
         name: StepName,
@@ -46,9 +46,9 @@ impl<'a> Film<'a> {
         is_ready(name, results).then(|| inputs::preview_digest(name, &self.inputs(draft), results, scene))
     }
 
-    /// How these steps make scenes, and which one is made first.
-    pub(super) fn manner(&self, draft: &Draft<'_>, steps: &BTreeSet<StepName>) -> Digest {
-        inputs::manner_digest(steps, &self.inputs(draft), draft.preview_scene())
+    /// What an approval of the preview is of: how these steps make scenes, and which scene is previewed.
+    pub(super) fn approval_digest(&self, draft: &Draft<'_>, steps: &BTreeSet<StepName>) -> Digest {
+        inputs::approval_digest(steps, &self.inputs(draft), draft.preview_scene())
     }
 
     fn inputs<'b>(&'b self, draft: &'b Draft<'_>) -> FilmInputs<'b> {

@@ -74,11 +74,13 @@ pub(super) fn in_review(draft: &Draft<'_>, gate: StepName) -> Verdict {
     Verdict::Review { reason: VideoJobReason::AwaitingReview, step: gate, message }
 }
 
-/// How a job stands that has made the scene of its preview, and how to have the others made. `result`: what is shown.
+/// How a job stands whose preview is made, and how to have the other scenes made. `result`: what is shown.
 pub(super) fn in_preview(draft: &Draft<'_>, step: StepName, scene: &str, result: &str) -> Verdict {
     let scene = if scene.is_empty() { "the first scene".to_owned() } else { format!("scene {scene}") };
     let command = annotate_command(&draft.observed.job, requests::APPROVED, result);
-    let message = format!("{scene} is there to be looked at; to have the others made: {command}");
+    let message = format!(
+        "the preview of {scene} is ready; look at it, and approve it to make the other scenes: {command}"
+    );
     Verdict::Review { reason: VideoJobReason::PreviewReady, step, message }
 }
 

@@ -7,14 +7,14 @@
 //!
 //! - What people ask: `requests`. What has ended: `record_attempts`, by `outcome`, `spent`, `no_quota` and `kept`.
 //! - Whether a run may begin: `begin_run`, by `restored`, `already_made` and `channel`.
-//! - The walk over the graph: `advance`; a scene that people look at before the others are made: `preview`; a result that they
-//!   review: `review`; an attempt that has not ended: `at_work`, or of which there is no Job: `attempt_without_job`; a step that
-//!   is stale: `begin_step`.
-//! - Once it is known how all steps stand: `progress`, `estimate`, `release`, `orphaned_jobs`, `announce`, `retire`.
+//! - The walk over the graph: `advance`; the preview of one scene: `preview`; a result that people review: `review`; an
+//!   attempt that has not ended: `at_work`, or of which there is no Job: `attempt_without_job`; a step that is stale:
+//!   `begin_step`.
+//! - Once it is known how all steps stand: `progress`, `release`, `orphaned_jobs`, `announce`, `retire`.
 //! - What keeps a stale step: `after_attempt`, `first_purchase`, `obstacles`, `supplies` (`missing_artifacts`, `storage_gate`),
 //!   `orphans`.
-//! - What it asks its accounts and what it waits for there: `quota_request`, by `survey`, `budget`, `needs` and `waits`. The begin of
-//!   an attempt: `begin_attempt`, by `attempt_input`.
+//! - What it asks its accounts and what it waits for there: `quota_request`, by `survey` and `waits`. The begin of an attempt:
+//!   `begin_attempt`, by `attempt_input`. What both reckon with: `budget`, `estimate`, `needs`.
 //! - What all of these read and fill in: `walk`, `film`, `launch_plan`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
 //!   `messages`; and at the bottom `draft`, `step`, the one place that writes a step's state, and `allowed_submissions`.
 

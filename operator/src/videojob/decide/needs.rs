@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use videofactory_client::price::{
-    given_scenes, price_each, provider_of, seconds_each, seconds_of_one, speaks_all_at_once,
+    given_scenes, preview_seconds, price_each, provider_of, seconds_each, speaks_all_at_once,
 };
 use videofactory_crds::StepName;
 use videofactory_crds::settings::PublishTarget;
@@ -15,15 +15,25 @@ use super::draft::Draft;
 use super::prices::scenes;
 use super::step::completed;
 
-/// What the step's next attempt asks its accounts for, one demand each; none where nothing is to be submitted. For a scene
-/// that is made before all others, one submission.
+/// For which scenes a step asks its accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// All that are still to be made.
+    AllScenes,
+    /// The previewed one alone.
+    Preview,
+}
+
+/// What the step's next attempt asks its accounts for, one demand each; none where nothing is to be submitted. For a
+/// preview, one submission.
 pub(super) fn needs(
     draft: &Draft<'_>,
     settings: &Settings,
     name: StepName,
     accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Vec<Demand> {
-    demands(draft, settings, name, accounts, draft.previews.contains(&name))
+    let scope = if draft.preview_steps.contains(&name) { Scope::Preview } else { Scope::AllScenes };
+    needs_for(scope, draft, settings, name, accounts)
 }
 
 /// What the step asks them for until all its scenes are there.
@@ -33,22 +43,25 @@ pub(super) fn needs_of_all(
     name: StepName,
     accounts: &BTreeMap<String, ExternalAccount>,
 ) -> Vec<Demand> {
-    demands(draft, settings, name, accounts, false)
+    needs_for(Scope::AllScenes, draft, settings, name, accounts)
 }
 
-fn demands(
+fn needs_for(
+    scope: Scope,
     draft: &Draft<'_>,
     settings: &Settings,
     name: StepName,
     accounts: &BTreeMap<String, ExternalAccount>,
-    of_one: bool,
 ) -> Vec<Demand> {
-    let seconds = if of_one { seconds_of_one } else { seconds_each };
-    let seconds = seconds(settings, name, scenes(draft, settings));
+    let total = scenes(draft, settings);
+    let seconds = match scope {
+        Scope::AllScenes => seconds_each(settings, name, total),
+        Scope::Preview => preview_seconds(settings, name, total),
+    };
     accounts
         .iter()
         .filter_map(|(account, external)| {
-            let submissions = submissions(draft, settings, name, account, of_one);
+            let submissions = submissions(scope, draft, settings, name, account);
             let provider = provider_of(settings, name);
             (submissions > 0).then(|| Demand {
                 account: account.clone(),
@@ -63,8 +76,8 @@ fn demands(
 }
 
 /// How many submissions are still to be made to an account: as the last attempt counted them, or else as many as there
-/// can be. `of_one`: for one scene alone.
-fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: &str, of_one: bool) -> i64 {
+/// can be.
+fn submissions(scope: Scope, draft: &Draft<'_>, settings: &Settings, name: StepName, account: &str) -> i64 {
     let step = draft.step(name);
     let left = step.and_then(|step| step.scenes.as_ref()?.left).map(i64::from);
     match name {
@@ -86,11 +99,11 @@ fn submissions(draft: &Draft<'_>, settings: &Settings, name: StepName, account: 
             if given { 0 } else { left.unwrap_or(1).min(1) }
         }
         StepName::GenerateImages | StepName::NarrateScenes | StepName::AnimateScenes => {
-            if of_one {
+            if scope == Scope::Preview {
                 return left.unwrap_or(1).clamp(0, 1);
             }
-            // Of the one scene alone an attempt has counted what is left of it.
-            let left = left.filter(|_| !draft.previews.contains(&name));
+            // In a preview an attempt has counted what is left of the previewed scene alone.
+            let left = left.filter(|_| !draft.preview_steps.contains(&name));
             let total = scenes(draft, settings);
             let done = step.map_or(0, |step| i64::from(completed(step).len()));
             // One request speaks the film, as long as the worker knows of no more than one voice.

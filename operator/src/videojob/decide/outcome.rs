@@ -85,7 +85,7 @@ impl StepRecorder<'_> {
         }
         let message = said(outcome);
         match outcome.exit {
-            ExitCode::Done if self.makes_one() => self.step.succeed_with_one(outcome.output.as_ref()),
+            ExitCode::Done if self.is_preview() => self.step.succeed_preview(outcome.output.as_ref()),
             ExitCode::Done => self.step.succeed(outcome.output.as_ref(), &outcome.message),
             ExitCode::QualityCheck => {
                 let output = outcome.output.as_ref().map(Digest::as_str);
@@ -130,8 +130,8 @@ impl StepRecorder<'_> {
     fn scenes(&mut self, outcome: &StepOutcome) {
         let Some(report) = &outcome.scenes else { return };
         let before = completed(self.step).len();
-        // Once the one scene is there, the attempt knows nothing of the others.
-        let left = report.left.filter(|_| outcome.exit != ExitCode::Done || !self.makes_one());
+        // Once the previewed scene is there, the attempt knows nothing of the others.
+        let left = report.left.filter(|_| outcome.exit != ExitCode::Done || !self.is_preview());
         if report.completed.len() > before || report.made > 0 {
             self.step.reset_counters();
         }
@@ -144,8 +144,8 @@ impl StepRecorder<'_> {
         });
     }
 
-    /// Whether the attempt was to make one scene alone.
-    fn makes_one(&self) -> bool {
+    /// Whether the attempt was to make the previewed scene alone.
+    fn is_preview(&self) -> bool {
         self.step.preview == Some(true)
     }
 

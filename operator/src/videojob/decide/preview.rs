@@ -1,7 +1,7 @@
-//! The scene that is made before all others: which steps make it alone, and what a person says of it.
+//! The preview of one scene: which steps make it, and what a person says of it.
 //!
-//! What a step makes for it is another result than that of all scenes, under a digest of its own: a part is never taken for
-//! the whole, and what is stale is found by the one rule. A step whose scenes are all made needs no preview.
+//! What a step makes for a preview is another result than that of all scenes, under a digest of its own: a part is never
+//! taken for the whole, and what is stale is found by the one rule. A step whose scenes are all made needs no preview.
 //!
 //! A person approves exactly what is shown. That counts for the run, for as long as it makes scenes in the same way: another
 //! text asks nobody again, another style or voice does, before all scenes are paid for in it.
@@ -9,106 +9,83 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use videofactory_crds::condition::VideoJobReason;
+use videofactory_crds::StepName;
 use videofactory_crds::videojob::VideoMode;
-use videofactory_crds::{StepName, requests};
 use videofactory_pipeline::Digest;
 
 use super::super::verdict::Verdict;
 use super::draft::Draft;
 use super::messages::in_preview;
+use super::review::{is_of, rejected_verdict, report_other_approval};
 use super::step::Transitions;
 use super::walk::Walk;
-use crate::events::EventReason;
 
-/// Lets the steps that make a scene make one alone, unless a person has approved one that was made in this way. A Draft
-/// costs nothing but its script, so that all of it is made.
-pub(super) fn open(walk: &Walk<'_>, draft: &mut Draft<'_>) {
+/// Lets the steps that make a scene make the previewed one alone, unless a person has approved one that was made in this
+/// way. A Draft costs nothing but its script, so that all of it is made.
+pub(super) fn choose_preview_steps(walk: &Walk<'_>, draft: &mut Draft<'_>) {
     let spec = &draft.observed.job.spec;
     let Some(preview) = spec.preview.as_ref().filter(|_| spec.mode == VideoMode::Final) else {
         draft.status.preview = None;
         return;
     };
     let steps = preview.steps();
-    let manner = walk.film.manner(draft, &steps);
+    let digest = walk.film.approval_digest(draft, &steps);
     let status = draft.status.preview.get_or_insert_default();
     // It is said again below, if it is so still.
     status.result = None;
-    if status.approved.as_deref() != Some(manner.as_str()) {
-        draft.previews = steps;
+    if status.approved.as_deref() != Some(digest.as_str()) {
+        draft.preview_steps = steps;
     }
 }
 
-/// Whether the scene is there, which is asked after each step, and what a person says of it then. Once they have approved
+/// Whether the preview is ready, which is asked after each step, and what a person says of it then. Once they have approved
 /// it: the steps that make all scenes now, and are to be looked at again.
 pub(super) fn check_preview(
     walk: &mut Walk<'_>,
     draft: &mut Draft<'_>,
     name: StepName,
 ) -> BTreeSet<StepName> {
-    if draft.previews.last() != Some(&name) {
-        return BTreeSet::new();
-    }
-    let made = |step: &StepName| walk.results.get(step).or_else(|| walk.previews.get(step));
-    let shown: Option<Vec<&Digest>> = draft.previews.iter().map(|step| Some(&made(step)?.output)).collect();
-    let Some(result) = shown.map(|shown| format!("{name}@{}", Digest::of(&json!(shown)))) else {
-        return BTreeSet::new();
-    };
-    if walk.previews.is_empty() {
+    match shown_result(walk, draft, name) {
+        None => {}
         // All scenes are there already: nobody has to be asked.
-        draft.previews.clear();
-        return BTreeSet::new();
-    }
-    if walk.gate.is_some() {
+        Some(_) if walk.preview_results.is_empty() => draft.preview_steps.clear(),
         // The script, which is reviewed first, may still change.
-        return BTreeSet::new();
+        Some(_) if walk.gate.is_some() => {}
+        Some(result) if is_of(draft.requests.rejected.as_ref(), &result) => reject(walk, draft, name),
+        Some(result) if is_of(draft.requests.approved.as_ref(), &result) => return approve(walk, draft),
+        Some(result) => ask(walk, draft, name, result),
     }
-    let says = |decision: &Option<requests::Decision>| {
-        decision.as_ref().is_some_and(|decision| format!("{}@{}", decision.step, decision.digest) == result)
-    };
-    if says(&draft.requests.rejected) {
-        reject(walk, draft, name);
-        return BTreeSet::new();
-    }
-    if says(&draft.requests.approved) {
-        return approve(walk, draft);
-    }
-    ask(walk, draft, name, result);
     BTreeSet::new()
+}
+
+/// What is shown once this step, the last of the preview's, is looked at and all of them have made their parts: the step,
+/// and a digest of all the parts.
+fn shown_result(walk: &Walk<'_>, draft: &Draft<'_>, name: StepName) -> Option<String> {
+    if draft.preview_steps.last() != Some(&name) {
+        return None;
+    }
+    let made = |step: &StepName| walk.results.get(step).or_else(|| walk.preview_results.get(step));
+    let parts: Option<Vec<&Digest>> =
+        draft.preview_steps.iter().map(|step| Some(&made(step)?.output)).collect();
+    Some(format!("{name}@{}", Digest::of(&json!(parts?))))
 }
 
 /// From now on all scenes are made.
 fn approve(walk: &mut Walk<'_>, draft: &mut Draft<'_>) -> BTreeSet<StepName> {
-    let steps = std::mem::take(&mut draft.previews);
-    let manner = walk.film.manner(draft, &steps);
-    draft.status.preview.get_or_insert_default().approved = Some(manner.to_string());
-    walk.previews.clear();
+    let steps = std::mem::take(&mut draft.preview_steps);
+    let digest = walk.film.approval_digest(draft, &steps);
+    draft.status.preview.get_or_insert_default().approved = Some(digest.to_string());
+    walk.preview_results.clear();
     steps
 }
 
 fn reject(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName) {
     draft.step_mut(name).reject();
-    walk.verdicts.push(Verdict::Failed {
-        reason: VideoJobReason::Rejected,
-        message: format!(
-            "the scene that was made first was rejected; edit the job, take the annotation {} off to decide again, or \
-             request a restart",
-            requests::REJECTED
-        ),
-        step: name,
-    });
+    walk.verdicts.push(rejected_verdict(name, "the preview"));
 }
 
 fn ask(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: StepName, result: String) {
-    let of_this_step = |decision: &&requests::Decision| decision.step == name;
-    if let Some(other) = draft.requests.approved.clone().as_ref().filter(of_this_step) {
-        let note = format!(
-            "the approval of {name}@{} is not for the scene that is there to be looked at, {result}: look at it, and \
-             approve it if you like it",
-            other.digest
-        );
-        draft.event(false, EventReason::RequestIgnored, "Reconcile", note);
-    }
+    report_other_approval(draft, name, &format!("the preview that is shown now, {result}"));
     walk.verdicts.push(match &walk.held {
         Some((reason, message)) => Verdict::Suspended { reason: *reason, message: message.clone() },
         None => in_preview(draft, name, draft.preview_scene(), &result),

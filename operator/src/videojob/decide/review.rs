@@ -1,7 +1,8 @@
 //! Whether a person is to look at what was just found done, and what they said.
 
+use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;
-use videofactory_crds::{StepName, requests};
+use videofactory_crds::requests::{Decision, REJECTED};
 
 use super::super::verdict::Verdict;
 use super::draft::Draft;
@@ -17,24 +18,16 @@ pub(super) fn check_review(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: Ste
         return;
     }
     let output = draft.step(name).and_then(|step| step.output_digest.clone()).unwrap_or_default();
-    let says = |decision: &Option<requests::Decision>| {
-        decision.as_ref().is_some_and(|decision| decision.step == name && decision.digest == output)
-    };
-    let (approved, rejected) = (says(&draft.requests.approved), says(&draft.requests.rejected));
+    let result = format!("{name}@{output}");
+    let approved = is_of(draft.requests.approved.as_ref(), &result);
+    let rejected = is_of(draft.requests.rejected.as_ref(), &result);
     let step = draft.step_mut(name);
     if rejected {
         // Whatever was approved before: a person may think better of it.
         step.reject();
         walk.gate.get_or_insert(name);
         walk.rejected.get_or_insert(name);
-        walk.verdicts.push(Verdict::Failed {
-            reason: VideoJobReason::Rejected,
-            message: format!(
-                "{name} was rejected; edit the job, take the annotation {} off to decide again, or request a restart",
-                requests::REJECTED
-            ),
-            step: name,
-        });
+        walk.verdicts.push(rejected_verdict(name, &name.to_string()));
         return;
     }
     if walk.gate.is_some() {
@@ -46,14 +39,32 @@ pub(super) fn check_review(walk: &mut Walk<'_>, draft: &mut Draft<'_>, name: Ste
     if step.approved.as_deref() != Some(output.as_str()) {
         step.await_review();
         walk.gate = Some(name);
-        let of_this_step = |decision: &&requests::Decision| decision.step == name;
-        if let Some(other) = draft.requests.approved.clone().as_ref().filter(of_this_step) {
-            let note = format!(
-                "the approval of {name}@{} is not for what is under review, {name}@{output}: look at it, and approve it \
-                 if you like it",
-                other.digest
-            );
-            draft.event(false, EventReason::RequestIgnored, "Reconcile", note);
-        }
+        report_other_approval(draft, name, &format!("what is under review, {result}"));
     }
+}
+
+/// Whether a person has decided about this very result, `<step>@<digest>`.
+pub(super) fn is_of(decision: Option<&Decision>, result: &str) -> bool {
+    decision.is_some_and(|decision| format!("{}@{}", decision.step, decision.digest) == result)
+}
+
+/// How a job stands of which a person has rejected this.
+pub(super) fn rejected_verdict(name: StepName, what: &str) -> Verdict {
+    Verdict::Failed {
+        reason: VideoJobReason::Rejected,
+        message: format!(
+            "{what} was rejected; edit the job, take the annotation {REJECTED} off to decide again, or request a restart"
+        ),
+        step: name,
+    }
+}
+
+/// Says that an approval of this step does not count, if there is one: it is of something else than what is shown.
+pub(super) fn report_other_approval(draft: &mut Draft<'_>, name: StepName, shown: &str) {
+    let approved = draft.requests.approved.as_ref().filter(|decision| decision.step == name);
+    let Some(digest) = approved.map(|decision| decision.digest.clone()) else { return };
+    let note = format!(
+        "the approval of {name}@{digest} is not for {shown}: look at it, and approve it if you like it"
+    );
+    draft.event(false, EventReason::RequestIgnored, "Reconcile", note);
 }

@@ -20,7 +20,7 @@ pub(super) struct Start<'a> {
     pub input: &'a Digest,
     /// It submits nothing.
     pub survey: bool,
-    /// It makes one scene alone.
+    /// It makes the previewed scene alone.
     pub preview: bool,
     /// Versions of the credentials that it is given.
     pub credentials: Option<String>,
@@ -62,10 +62,10 @@ pub(super) trait Transitions {
     fn resume(&mut self, message: &str);
     /// Its attempt has done what was to be done.
     fn succeed(&mut self, output: Option<&Digest>, message: &str);
-    /// Its attempt has made its part of the scene that is made before all others.
-    fn succeed_with_one(&mut self, output: Option<&Digest>);
-    /// That part is there, and is still the one that is wanted.
-    fn show(&mut self);
+    /// Its attempt has made its part of the preview.
+    fn succeed_preview(&mut self, output: Option<&Digest>);
+    /// Its part of the preview is made, and is still the one that is wanted.
+    fn await_preview_approval(&mut self);
     /// Its result is there, and is still the one that is wanted.
     fn stay_done(&mut self);
     /// A person takes its result as it is.
@@ -215,16 +215,16 @@ impl Transitions for StepStatus {
         self.reset_counters();
     }
 
-    fn succeed_with_one(&mut self, output: Option<&Digest>) {
-        self.show();
+    fn succeed_preview(&mut self, output: Option<&Digest>) {
+        self.await_preview_approval();
         self.output_digest = output.map(ToString::to_string);
         self.reset_counters();
     }
 
-    fn show(&mut self) {
+    fn await_preview_approval(&mut self) {
         self.wait(
             VideoJobReason::PreviewReady,
-            "its part of the scene is there; the others wait for an approval",
+            "its part of the preview is made; the other scenes wait for an approval",
         );
     }
 

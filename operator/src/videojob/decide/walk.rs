@@ -18,8 +18,8 @@ pub(super) struct Walk<'a> {
     pub held: Option<(VideoJobReason, String)>,
     /// Steps that are done with the inputs they would have now.
     pub results: Results,
-    /// What steps have made of the scene that is made before all others.
-    pub previews: Results,
+    /// What steps have made of the preview.
+    pub preview_results: Results,
     /// A step whose result was found gone, and which is to be looked at once more.
     pub gone: Option<StepName>,
     /// Steps that may begin as soon as their accounts grant them something.
@@ -38,7 +38,7 @@ impl<'a> Walk<'a> {
             film,
             held,
             results: Results::new(),
-            previews: Results::new(),
+            preview_results: Results::new(),
             gone: None,
             asks: Vec::new(),
             verdicts: Vec::new(),
@@ -47,9 +47,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The results that a step reads: for a scene alone, also those of that scene alone.
+    /// The results that a step reads: in a preview, also those of the previewed scene alone.
     pub(super) fn upstream(&self, draft: &Draft<'_>, name: StepName) -> Results {
-        let mut results = if draft.previews.contains(&name) { self.previews.clone() } else { Results::new() };
+        let mut results =
+            if draft.preview_steps.contains(&name) { self.preview_results.clone() } else { Results::new() };
         results.extend(self.results.clone());
         results
     }

@@ -188,7 +188,7 @@ fn outcome_of(input: &StepInput, exit: ExitCode) -> StepOutcome {
         outcome.scenes = Some(SceneReport { total: SCENES, ..SceneReport::default() });
     }
     if by_scene(input.step) {
-        let completed = match input.only.as_deref() {
+        let completed = match input.preview_scene.as_deref() {
             Some(scene) if done => [place_of(scene)].into_iter().collect(),
             Some(_) => SceneSet::default(),
             None => SceneSet::first(if done { SCENES } else { 1 }),

@@ -1,4 +1,4 @@
-//! The scene that is made before all others: nothing is made or paid for beside it until somebody has approved it.
+//! The preview: nothing is made or paid for beside the previewed scene until somebody has approved it.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -41,15 +41,16 @@ fn edit_scene(harness: &mut Harness, id: &str, narration: &str) {
     harness.edit(|job| job.spec.scene_overrides = Some(vec![over]));
 }
 
-/// The scene that the latest attempt of a step makes alone.
-fn only(harness: &Harness, step: StepName) -> Option<String> {
+/// The previewed scene, if the latest attempt of a step makes it alone.
+fn previewed(harness: &Harness, step: StepName) -> Option<String> {
     let latest = harness.begun.iter().rev().find(|(begun, _)| *begun == step).expect("it has not begun");
-    harness.inputs[latest].only.clone()
+    harness.inputs[latest].preview_scene.clone()
 }
 
 /// The attempts that made, or may have made, more than the one scene.
 fn beside_the_preview(harness: &Harness) -> Vec<(StepName, i32)> {
-    let inputs = harness.inputs.iter().filter(|((step, _), input)| *step != SCRIPT && input.only.is_none());
+    let inputs =
+        harness.inputs.iter().filter(|((step, _), input)| *step != SCRIPT && input.preview_scene.is_none());
     inputs.map(|(attempt, _)| *attempt).collect()
 }
 
@@ -71,12 +72,12 @@ fn one_scene_is_made_before_the_others_which_wait_until_it_is_approved() {
     }
     let result = shown(&harness).unwrap();
     assert_eq!(under_review(&harness.observed.job).as_ref(), Some(&result));
-    let shows = "scene s2 is there to be looked at; to have the others made: kubectl annotate -n films vj ocean \
-                 --overwrite videofactory.dev/approved=";
+    let shows = "the preview of scene s2 is ready; look at it, and approve it to make the other scenes: kubectl \
+                 annotate -n films vj ocean --overwrite videofactory.dev/approved=";
     assert_eq!(harness.message(), format!("{shows}{result}"));
     assert_eq!(harness.begun, [(SCRIPT, 1), (IMAGES, 1), (VOICES, 1)]);
     for step in [IMAGES, VOICES] {
-        assert_eq!(only(&harness, step).as_deref(), Some("s2"));
+        assert_eq!(previewed(&harness, step).as_deref(), Some("s2"));
         let step = harness.step(step);
         assert_eq!((step.state, step.reason), (Some(StepState::Waiting), Some(VideoJobReason::PreviewReady)));
         assert_eq!(step.scenes.clone().unwrap().completed.as_deref(), Some("1"));
@@ -87,7 +88,7 @@ fn one_scene_is_made_before_the_others_which_wait_until_it_is_approved() {
     harness.run_to_rest();
     assert_eq!((harness.phase(), progress(&harness).as_str()), (Phase::Succeeded, "11/11"));
     assert_eq!(harness.begun[3..], [(IMAGES, 2), (VOICES, 2), (CLIPS, 1), (FILM, 1)]);
-    assert_eq!((only(&harness, IMAGES), only(&harness, VOICES)), (None, None));
+    assert_eq!((previewed(&harness, IMAGES), previewed(&harness, VOICES)), (None, None));
     assert_eq!(under_review(&harness.observed.job), None);
 }
 
@@ -103,7 +104,7 @@ fn another_text_of_a_scene_shows_it_again_and_an_older_approval_is_none_of_it() 
     harness.run_to_rest();
     assert_eq!((harness.phase(), beside_the_preview(&harness)), (Phase::Review, vec![]));
     assert_ne!(shown(&harness).unwrap(), old);
-    let reported = |note: &String| note.contains("is not for the scene that is there to be looked at");
+    let reported = |note: &String| note.contains("is not for the preview that is shown now");
     assert!(harness.events.iter().any(reported), "{:?}", harness.events);
     approve_preview(&mut harness);
     harness.run_to_rest();
@@ -119,17 +120,17 @@ fn once_it_is_approved_another_text_asks_nobody_and_another_style_does() {
     for scene in ["s2", "s3"] {
         edit_scene(&mut harness, scene, "Mine.");
         harness.run_to_rest();
-        assert_eq!((harness.phase(), only(&harness, IMAGES)), (Phase::Succeeded, None), "{scene}");
+        assert_eq!((harness.phase(), previewed(&harness, IMAGES)), (Phase::Succeeded, None), "{scene}");
     }
     harness.edit(|job| job.spec.settings.style = serde_json::from_value(json!({"suffix": "noir"})).unwrap());
     harness.run_to_rest();
-    assert_eq!((harness.phase(), only(&harness, IMAGES).as_deref()), (Phase::Review, Some("s2")));
+    assert_eq!((harness.phase(), previewed(&harness, IMAGES).as_deref()), (Phase::Review, Some("s2")));
     approve_preview(&mut harness);
     harness.run_to_rest();
-    assert_eq!((harness.phase(), only(&harness, IMAGES)), (Phase::Succeeded, None));
+    assert_eq!((harness.phase(), previewed(&harness, IMAGES)), (Phase::Succeeded, None));
     harness.annotate(requests::RESTART, "2026-01-01T00:00:00Z");
     harness.run_to_rest();
-    assert_eq!((harness.phase(), only(&harness, IMAGES).as_deref()), (Phase::Review, Some("s2")));
+    assert_eq!((harness.phase(), previewed(&harness, IMAGES).as_deref()), (Phase::Review, Some("s2")));
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn its_clip_is_made_of_its_picture_and_its_voice_if_it_is_asked_for() {
         harness.end(step, ExitCode::Done);
         harness.converge();
     }
-    assert_eq!((harness.at_work(), only(&harness, CLIPS).as_deref()), (vec![CLIPS], Some("")));
+    assert_eq!((harness.at_work(), previewed(&harness, CLIPS).as_deref()), (vec![CLIPS], Some("")));
     let upstream = &harness.inputs[&(CLIPS, 1)].upstream;
     for step in [IMAGES, VOICES] {
         let made = &harness.step(step).output_digest;
@@ -166,22 +167,26 @@ fn its_clip_is_made_of_its_picture_and_its_voice_if_it_is_asked_for() {
     }
     harness.run_to_rest();
     assert_eq!(harness.phase(), Phase::Review);
-    assert!(harness.message().starts_with("the first scene is there"), "{}", harness.message());
+    assert!(
+        harness.message().starts_with("the preview of the first scene is ready"),
+        "{}",
+        harness.message()
+    );
     approve_preview(&mut harness);
     harness.run_to_rest();
-    assert_eq!((harness.phase(), only(&harness, CLIPS)), (Phase::Succeeded, None));
+    assert_eq!((harness.phase(), previewed(&harness, CLIPS)), (Phase::Succeeded, None));
 }
 
 #[test]
 fn a_draft_and_a_job_whose_preview_is_taken_away_make_all_scenes() {
     let mut harness = Harness::new(json!({"topic": "x", "mode": "Draft", "preview": {}}));
     harness.run_to_rest();
-    assert_eq!((harness.phase(), only(&harness, IMAGES)), (Phase::Succeeded, None));
+    assert_eq!((harness.phase(), previewed(&harness, IMAGES)), (Phase::Succeeded, None));
     let mut harness = film(&json!({}));
     harness.run_to_rest();
     harness.edit(|job| job.spec.preview = None);
     harness.run_to_rest();
-    assert_eq!((harness.phase(), only(&harness, IMAGES)), (Phase::Succeeded, None));
+    assert_eq!((harness.phase(), previewed(&harness, IMAGES)), (Phase::Succeeded, None));
     assert_eq!(harness.observed.job.status.as_ref().unwrap().preview, None);
 }
 
@@ -195,7 +200,10 @@ fn a_preview_that_is_asked_for_later_stops_what_pays_for_others_and_none_is_made
     ask(&mut harness);
     harness.converge();
     assert_eq!(harness.at_work(), [IMAGES, VOICES]);
-    assert_eq!((only(&harness, IMAGES).as_deref(), only(&harness, VOICES).as_deref()), (Some(""), Some("")));
+    assert_eq!(
+        (previewed(&harness, IMAGES).as_deref(), previewed(&harness, VOICES).as_deref()),
+        (Some(""), Some(""))
+    );
 
     // All pictures and voices are there: of these nothing can be saved by a look at one.
     let mut harness = Harness::topic();
@@ -274,7 +282,10 @@ fn one_unit_is_asked_for_and_what_is_there_is_looked_for_before_the_others_are()
     set_grants(&mut harness, Some(1));
     harness.converge();
     let first = &harness.inputs[&(IMAGES, 1)];
-    assert_eq!((first.only.as_deref(), first.accounts["gemini"].allowance.submissions), (Some("s2"), 1));
+    assert_eq!(
+        (first.preview_scene.as_deref(), first.accounts["gemini"].allowance.submissions),
+        (Some("s2"), 1)
+    );
     let spent = |submissions: u32, cost: &str, harness: &Harness| {
         let (at, cost) = (harness.now, cost.parse().unwrap());
         vec![Spent { account: "gemini".to_owned(), at, submissions, seconds: 0, cost }]
@@ -325,7 +336,7 @@ fn another_text_takes_stock_before_it_asks_for_the_scene_again() {
     harness.end(SCRIPT, ExitCode::Done);
     harness.converge();
     let survey = &harness.inputs[&(IMAGES, 2)];
-    assert_eq!((survey.survey, survey.only.as_deref()), (true, Some("s2")));
+    assert_eq!((survey.survey, survey.preview_scene.as_deref()), (true, Some("s2")));
     // Its picture is there: nothing is asked for.
     harness.end(IMAGES, ExitCode::Done);
     harness.run_to_rest();
@@ -384,7 +395,7 @@ proptest! {
         }
         finish_in_peace(&mut harness);
         prop_assert_eq!(harness.phase(), Phase::Succeeded, "{}", harness.message());
-        prop_assert_eq!(only(&harness, IMAGES), None);
+        prop_assert_eq!(previewed(&harness, IMAGES), None);
     }
 }
 

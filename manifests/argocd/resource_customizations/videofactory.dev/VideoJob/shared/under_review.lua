@@ -1,4 +1,4 @@
--- What is under review: the result of a step, or the scene that is made before all others.
+-- What is under review: the result of a step, or a preview.
 local function under_review(status)
   for _, step in ipairs(status.steps or {}) do
     if step.reason == "AwaitingReview" and step.outputDigest ~= nil then

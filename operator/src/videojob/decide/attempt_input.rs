@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use videofactory_crds::StepName;
 use videofactory_crds::videojob::Demand;
-use videofactory_pipeline::contract::{Brand, GivenScenes, JobRef, StepInput, Upstream, VERSION};
+use videofactory_pipeline::contract::{
+    Brand, GivenScenes, JobRef, PREVIEW_VERSION, StepInput, Upstream, VERSION,
+};
 use videofactory_pipeline::parts::settings_of;
 use videofactory_pipeline::{Digest, graph, text};
 
@@ -43,14 +45,15 @@ pub(super) fn start_step(
     let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&plan, draft.now));
     let upstream: BTreeMap<StepName, Upstream> =
         graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();
+    let preview_scene = draft.preview_steps.contains(&name).then(|| draft.preview_scene().to_owned());
     let input = StepInput {
-        version: VERSION,
+        version: if preview_scene.is_some() { PREVIEW_VERSION } else { VERSION },
         job,
         step: name,
         attempt,
         input: input.clone(),
         survey: plan.survey,
-        preview_scene: draft.preview_steps.contains(&name).then(|| draft.preview_scene().to_owned()),
+        preview_scene,
         settings: cleaned(&settings_of(name, film.settings)),
         topic: if writes || publishes {
             text::clean(draft.observed.job.spec.topic.as_deref().unwrap_or_default())

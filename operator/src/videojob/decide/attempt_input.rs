@@ -40,8 +40,7 @@ pub(super) fn start_step(
     // Here the texts of the spec enter. Digests are made from them as they were given.
     let given = (writes && film.given != GivenScenes::default()).then(|| cleaned(&film.given));
     let begun_with = begun_with(draft, name, attempt);
-    let affordable_scripts =
-        if writes && !plan.survey { affordable_scripts(draft, film.settings) } else { None };
+    let affordable_scripts = if writes { affordable_scripts(draft, film.settings, attempt) } else { None };
     let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&plan, draft.now));
     let upstream: BTreeMap<StepName, Upstream> =
         graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();

@@ -1,5 +1,5 @@
-"""Writes a model again whose products of matrices and convolutions are made of whole numbers of 8 bits, with the same products
-of floating-point numbers: dequantise.py MODEL RESULT. The weights stay 8 bits in the file and are turned when it is loaded.
+"""Rewrites a model: products of matrices and convolutions of 8-bit whole numbers become the same products of floating-point
+numbers. dequantise.py MODEL RESULT. The weights stay 8 bits in the file and are turned when it is loaded.
 
 Processors without VNNI cannot add such products without an overflow, which is heard; and nothing is rounded on the way any
 more. An operator of ONNX Runtime's own, FusedMatMul, becomes the standard's Einsum, and the angle of a wave that is silent

@@ -13,7 +13,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// What the file of a bucket is kept under: other buckets may have a file with the same key.
 #[must_use]
-pub fn name_of(bucket: &Bucket, key: &str) -> String {
+pub fn cache_key(bucket: &Bucket, key: &str) -> String {
     format!("{}/{}{key}", bucket.name(), bucket.prefix())
 }
 

@@ -96,8 +96,7 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
-    /// Where it is asked after a request that was taken, what goes wrong between us and the service says nothing of the
-    /// request: it is asked again.
+    /// While an accepted request is polled, an unexpected answer says nothing of the request: it is polled again.
     #[must_use]
     pub(crate) fn into_transient(self) -> Self {
         match self {

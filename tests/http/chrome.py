@@ -1,5 +1,7 @@
 """A Chromium without a window, which asks nothing of the outside."""
 
+from urllib.parse import urlsplit
+
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -29,3 +31,10 @@ def chrome(chromium, chromedriver, *flags):
     driver.set_script_timeout(PATIENCE)
     driver.set_page_load_timeout(PATIENCE)
     return driver
+
+
+def enter(driver, entry):
+    """Is let in at this address, and brought to the dashboard; where that is served."""
+    driver.get(entry)
+    address = urlsplit(entry)
+    return f"{address.scheme}://{address.netloc}"

@@ -10,12 +10,11 @@ import argparse
 import json
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from chrome import PATIENCE, chrome
+from chrome import PATIENCE, chrome, enter
 from pages import faults, look_at_all, paths
 
 # Plays a film from its middle, and says where it is then.
@@ -54,7 +53,7 @@ def script(driver, text):
 
 
 def is_live(driver):
-    """Whether the page follows its job, and has fetched anew what may have changed before."""
+    """Whether the page follows its job, and has fetched again what may have changed before."""
     return driver.execute_script("""
       return document.querySelector("[data-live]").textContent === "live"
         && performance.getEntriesByType("resource").some(({ name }) => name.includes("fragment="));
@@ -151,13 +150,6 @@ def estimate(driver, base, args):
     form.find_element(By.NAME, "channel").send_keys(args.channel)
     form.find_element(By.CSS_SELECTOR, "button[value=estimate]").click()
     return until(driver, lambda _: form.find_element(By.TAG_NAME, "output").text)
-
-
-def enter(driver, entry):
-    """Is let in at this address, and brought to the dashboard; where that is served."""
-    driver.get(entry)
-    address = urlsplit(entry)
-    return f"{address.scheme}://{address.netloc}"
 
 
 def main():

@@ -7,7 +7,7 @@ What was found is printed as JSON.
 import argparse
 import json
 
-from chrome import chrome
+from chrome import chrome, enter
 
 # Visits of each page.
 VISITS = 20
@@ -23,9 +23,7 @@ def main():
     args = parser.parse_args()
     driver = chrome(args.chromium, args.chromedriver)
     try:
-        # Where the browser is let in, and then brought to the dashboard.
-        driver.get(args.entry)
-        base = driver.current_url.removesuffix("/dashboard")
+        base = enter(driver, args.entry)
         found = {path: [] for path in args.path}
         for path in args.path * VISITS:
             driver.get(base + path)

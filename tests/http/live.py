@@ -14,7 +14,7 @@ import sys
 
 from selenium.webdriver.support.ui import WebDriverWait
 
-from chrome import PATIENCE, chrome
+from chrome import PATIENCE, chrome, enter
 
 # Notes each phase that the page shows, with the time.
 NOTE = """
@@ -44,9 +44,7 @@ def main():
     args = parser.parse_args()
     driver = chrome(args.chromium, args.chromedriver)
     try:
-        # Where the browser is let in, and then brought to the dashboard.
-        driver.get(args.entry)
-        driver.get(driver.current_url.removesuffix("/dashboard") + args.path)
+        driver.get(enter(driver, args.entry) + args.path)
         driver.execute_script(NOTE)
         wait = WebDriverWait(driver, PATIENCE, poll_frequency=0.1)
         for line in sys.stdin:

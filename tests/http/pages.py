@@ -12,18 +12,16 @@ LONGEST = 3200
 # A page of something that is not there. That the browser complains of its status is right.
 MISSING = "missing"
 
-# What a page is: whether it is wider than the window, what it has loaded from elsewhere, how soon it could be used.
+# What a page is: whether it is wider than the window, what it has loaded from elsewhere, and which players have no name, which
+# axe does not judge.
 LOOK = """
 const outside = performance.getEntriesByType("resource").map((entry) => entry.name)
   .filter((name) => !name.startsWith(location.origin));
-const { domInteractive } = performance.getEntriesByType("navigation")[0];
-const nameless = [...document.querySelectorAll("button, a, input:not([type=hidden]), select, textarea, audio, video, svg")]
-  .filter((element) => element.checkVisibility() && !element.closest("[aria-hidden]"))
-  .filter((element) => !(element.labels && element.labels.length) && !element.getAttribute("aria-label")
-    && !element.textContent.trim())
+const nameless = [...document.querySelectorAll("audio, video")]
+  .filter((element) => element.checkVisibility() && !element.closest("[aria-hidden]") && !element.getAttribute("aria-label"))
   .map((element) => element.outerHTML.slice(0, 120));
 return {
-  title: document.title, heading: document.querySelector("h1").textContent, nameless, outside, interactive: domInteractive,
+  title: document.title, heading: document.querySelector("h1").textContent, nameless, outside,
   sideways: document.documentElement.scrollWidth > document.documentElement.clientWidth,
 };
 """

@@ -180,7 +180,7 @@ impl EditForm {
         let key = |asset: Option<videofactory_crds::AssetKey>| {
             asset.as_ref().and_then(|key| key.get()).unwrap_or_default().to_owned()
         };
-        // A script that is written again has what was asked for only then.
+        // The storyboard has an edit only after write-script has run again; until then the form shows the edit itself.
         let text = |asked: Option<&str>, made: &str| asked.unwrap_or(made).to_owned();
         let path = format!("/jobs/{id}/scenes/{}", scene.id);
         let example = json!({"scene": wish, "seen": wish}).to_string();

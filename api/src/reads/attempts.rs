@@ -15,7 +15,7 @@ use videofactory_storage::{Bucket, StorageError};
 use super::artifacts;
 use super::media::of_bucket;
 use super::storyboard::keys_of;
-use crate::documents::name_of;
+use crate::documents::cache_key;
 use crate::path::JobPath;
 use crate::problem::Problem;
 use crate::state::State;
@@ -69,7 +69,7 @@ async fn kept(
     step: StepName,
     attempt: i32,
 ) -> Result<Option<EarlierAttempt>, Problem> {
-    let name = name_of(bucket, &keys.outcome(step, attempt));
+    let name = cache_key(bucket, &keys.outcome(step, attempt));
     if let Some(kept) = state.documents.get(&name) {
         return Ok(<Option<EarlierAttempt> as Deserialize>::deserialize(&*kept).unwrap_or_default());
     }

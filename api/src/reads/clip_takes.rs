@@ -23,9 +23,7 @@ pub struct Clips<'a> {
     /// What was found lately.
     pub found: &'a FoundClips,
     /// Whose clips.
-    pub job: &'a JobRef,
-    /// The same job, as the cluster has it.
-    pub object: &'a VideoJob,
+    pub job: &'a VideoJob,
 }
 
 impl Clips<'_> {
@@ -37,12 +35,13 @@ impl Clips<'_> {
         take: i32,
         continues: bool,
     ) -> Result<Option<String>, StorageError> {
-        let wanted = candidates(self.job, self.object, scene, take);
+        let id = JobRef::of(self.job);
+        let wanted = candidates(&id, self.job, scene, take);
         let known = if continues { self.found.among(&wanted) } else { None };
         if known.is_some() {
             return Ok(known);
         }
-        let Some(keys) = keys_of(self.job, self.object) else { return Ok(None) };
+        let Some(keys) = keys_of(&id, self.job) else { return Ok(None) };
         let newest = newest(self.bucket, &keys.clips(), &wanted).await?;
         if let Some(key) = &newest {
             self.found.remember(key);
@@ -68,9 +67,9 @@ async fn newest(
 
 /// The names that the clip may have: made of the picture of the same take, or, where the clip alone was made again, of
 /// the picture in the film.
-fn candidates(job: &JobRef, object: &VideoJob, scene: &Scene, take: i32) -> BTreeSet<String> {
-    let run = object.status.as_ref().and_then(|status| status.run);
-    let (Some(settings), Some(keys), Some(run)) = (settings_of(object), keys_of(job, object), run) else {
+fn candidates(id: &JobRef, job: &VideoJob, scene: &Scene, take: i32) -> BTreeSet<String> {
+    let run = job.status.as_ref().and_then(|status| status.run);
+    let (Some(settings), Some(keys), Some(run)) = (settings_of(job), keys_of(id, job), run) else {
         return BTreeSet::new();
     };
     let mut names = BTreeSet::new();

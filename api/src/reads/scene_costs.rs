@@ -1,5 +1,6 @@
-//! What the picture and the clip of each scene have cost, as their steps have recorded it with each submission. Voices are
-//! bought together. What is recorded does not change, so that it is read once for each result of a step.
+//! What the picture and the clip of each scene have cost, as their steps have recorded it with each submission. A voice may
+//! be bought with others in one request (`grouping: Film`). What is recorded does not change, so that it is read once for
+//! each result of a step.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +14,13 @@ use videofactory_storage::{Bucket, StorageError};
 
 use super::artifacts::bucket;
 use super::storyboard::{Made, keys_of};
+use crate::documents::cache_key;
 use crate::path::JobPath;
 use crate::state::State;
 
-/// Submissions for one file that are looked for: after two that brought nothing, a person is asked.
-const MOST_SUBMISSIONS: u32 = 16;
+/// Submissions for one file that are looked for. A person is asked after two submissions that brought nothing, and may allow
+/// one more each time: more than this nobody has allowed.
+const MAX_SUBMISSIONS: u32 = 16;
 /// Scenes that are looked up at a time.
 const CONCURRENCY: usize = 16;
 
@@ -61,7 +64,7 @@ async fn of_step(
     let keys = keys_of(&path.0, job)?;
     let input = Digest::from_hex(recorded.input_digest.as_deref()?)?;
     let bucket = bucket(state, job, path).await.ok()?.with_short_timeouts();
-    let name = format!("{}/{}{}: costs", bucket.name(), bucket.prefix(), keys.document(step, &input));
+    let name = format!("{}: costs", cache_key(&bucket, &keys.document(step, &input)));
     if let Some(kept) = state.documents.get(&name) {
         return Costs::deserialize(&*kept).ok();
     }
@@ -83,7 +86,7 @@ async fn paid(
     digest: &Digest,
 ) -> Result<(String, Money), StorageError> {
     let mut paid = Money::ZERO;
-    for number in 1..=MOST_SUBMISSIONS {
+    for number in 1..=MAX_SUBMISSIONS {
         let end: Option<SubmissionEnd> = bucket.get_json(&keys.slot_end(step, digest, number)).await?;
         let Some(end) = end else { break };
         paid = paid.plus(end.cost);

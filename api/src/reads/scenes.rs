@@ -224,7 +224,7 @@ pub async fn bytes(
         let scene = scenes.iter().find(|scene| scene.id == params.scene).ok_or_else(nothing)?;
         match (part, take) {
             (Part::Clip, Some(take)) => {
-                let clips = Clips { bucket: &bucket, found: &state.found_clips, job: &path.0, object: job };
+                let clips = Clips { bucket: &bucket, found: &state.found_clips, job };
                 let found = clips.find(scene, take, media::continues(&headers)).await;
                 found.map_err(|error| media::of_bucket(&error))?.into_iter().collect()
             }

@@ -18,7 +18,7 @@ use videofactory_storage::Bucket;
 
 use super::artifacts;
 use super::media::of_bucket;
-use crate::documents::{Documents, name_of};
+use crate::documents::{Documents, cache_key};
 use crate::path::JobPath;
 use crate::problem::Problem;
 use crate::state::State;
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
         let input = begun.and_then(|step| step.input_digest.as_deref()).and_then(Digest::from_hex);
         let Some(input) = input else { return Ok(T::default()) };
         let key = self.keys.document(step, &input);
-        let name = name_of(&self.bucket, &key);
+        let name = cache_key(&self.bucket, &key);
         let document = if let Some(document) = self.kept.get(&name) {
             document
         } else {

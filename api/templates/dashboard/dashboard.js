@@ -276,8 +276,8 @@ async function refresh() {
   if (isStale) { isStale = false; refresh(); }
 }
 
-// How soon a page tries again to follow its changes: at once where it has followed for a while, because one replica may just
-// take over from another; where it is refused again and again, it asks by itself as often as it tries.
+// Wait before following again: short at first, because another replica may just take over; doubled each time it is refused, up
+// to POLL. From then on each try also fetches the page.
 const FIRST_TRY = 250;
 const POLL = 10000;
 
@@ -427,17 +427,17 @@ document.querySelectorAll("details[data-plan]").forEach((element) => {
     readPlan(element).catch((error) => element.append(`The plan broke off: ${error.message}.`));
   }, { once: true });
 });
-// A picture that is gone leaves its place empty, and no torn one.
-function leaveEmpty(image) {
+// In place of a picture that is gone, its description stands with "not there".
+function replaceMissing(image) {
   if (!image.matches("img.thumb, img.thumb-take")) return;
   const place = document.createElement("span");
   place.className = image.className;
   place.textContent = image.alt && `${image.alt}: not there`;
   image.replaceWith(place);
 }
-document.addEventListener("error", (event) => leaveEmpty(event.target), true);
+document.addEventListener("error", (event) => replaceMissing(event.target), true);
 // Some were asked for, and refused, before this script was there.
-[...document.images].filter((image) => image.complete && !image.naturalWidth).forEach(leaveEmpty);
+[...document.images].filter((image) => image.complete && !image.naturalWidth).forEach(replaceMissing);
 prepare(document.body);
 document.querySelectorAll("form[data-new]").forEach(prepareNew);
 document.querySelectorAll("form[data-scene]").forEach(prepareScene);

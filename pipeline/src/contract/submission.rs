@@ -21,13 +21,13 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubmissionEnd {
-    #[serde(rename = "end")]
     /// What came of it.
+    #[serde(rename = "end")]
     pub how: Ending,
     /// Why, for people.
     #[serde(default)]
     pub message: String,
-    /// When the service answered, and a second.
+    /// One second after the answer came, so that it is not before the moment at which the service counted.
     pub at: Timestamp,
     /// Seconds of its time, as far as is known.
     #[serde(default)]

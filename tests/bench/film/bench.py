@@ -7,7 +7,7 @@ added), on the same six scenes; and the peak memory of a film of 200 scenes.
 
     bench.py [--runs N] [--skip-moviepy] [--skip-memory] [--json FILE]
 
-Ends with 1 if a film costs more than MOST_RATIO times what it costs by hand, or 200 scenes more than MOST_MEBIBYTES.
+Ends with 1 if a film costs more than MAX_RATIO times what it costs by hand, or 200 scenes more than MAX_MEBIBYTES.
 
 Needs cargo, ffmpeg, flite and fonts-noto-core. What it downloads and makes lies under
 $XDG_CACHE_HOME/videofactory-bench, outside the checkout.
@@ -27,7 +27,7 @@ import threading
 CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "videofactory-bench"
 MOVIEPY = "moviepy==2.1.2"
-MOST_RATIO, MOST_MEBIBYTES = 1.10, 800
+MAX_RATIO, MAX_MEBIBYTES = 1.10, 800
 WIDTH, HEIGHT, FPS, LEAD = 720, 1280, 30, 0.4
 X264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-x264-params", "mbtree=0:aq-strength=0.4"]
 TEXTS = [
@@ -247,7 +247,7 @@ def report(name, ours, hand):
     ratio = statistics.median(a / b for a, b in zip(ours, hand))
     print(f"{name}: ours {statistics.median(ours):.1f} CPU-s ({min(ours):.1f} to {max(ours):.1f}), "
           f"by hand {statistics.median(hand):.1f} ({min(hand):.1f} to {max(hand):.1f}), "
-          f"ratio {ratio:.2f} (at most {MOST_RATIO:.2f})", flush=True)
+          f"ratio {ratio:.2f} (at most {MAX_RATIO:.2f})", flush=True)
     return ratio
 
 
@@ -279,8 +279,8 @@ def main():
                 seconds = film["seconds"]
             ratio = report(f"{name}, {seconds:.1f} s", ours, hand)
             figures[name] = {"ours": ours, "hand": hand, "ratio": ratio}
-            if ratio > MOST_RATIO:
-                above.append(f"a film of {name} costs {ratio:.3f} times the CPU of the command by hand, above {MOST_RATIO:.2f}")
+            if ratio > MAX_RATIO:
+                above.append(f"a film of {name} costs {ratio:.3f} times the CPU of the command by hand, above {MAX_RATIO:.2f}")
         if not options.skip_moviepy:
             cpu = moviepy(sources, work / "moviepy", seconds)
             times = cpu / statistics.median(figures["clips"]["ours"])
@@ -290,9 +290,9 @@ def main():
             peak, film = peak_memory(binary, sources, work / "long")
             figures["memory"] = {"mebibytes": peak, "scenes": 200, "seconds": film["seconds"]}
             print(f"200 scenes, {film['seconds']:.0f} s, in {len(film['sections'])} sections: "
-                  f"{peak:.0f} MiB (at most {MOST_MEBIBYTES})", flush=True)
-            if peak > MOST_MEBIBYTES:
-                above.append(f"a film of 200 scenes takes {peak:.0f} MiB, above {MOST_MEBIBYTES}")
+                  f"{peak:.0f} MiB (at most {MAX_MEBIBYTES})", flush=True)
+            if peak > MAX_MEBIBYTES:
+                above.append(f"a film of 200 scenes takes {peak:.0f} MiB, above {MAX_MEBIBYTES}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
     if above:

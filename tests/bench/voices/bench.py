@@ -5,8 +5,8 @@ silence at the ends, clipping, clicks at joins, one narration louder than anothe
 
     run [--sentences N] [--languages en,hi] [--speak PROGRAM] [--keep FOLDER] [--json FILE]
 
-Ends with 1 if the neural voice of a language makes more than MOST_RATIO times the quick voice's errors, if its sound has a
-fault, or if its narrations are more than MOST_SPREAD LU apart.
+Ends with 1 if the neural voice of a language makes more than MAX_RATIO times the quick voice's errors, if its sound has a
+fault, or if its narrations are more than MAX_SPREAD LU apart.
 
 `run` installs what is needed, with the model of the voices and the recogniser's. Needs ffmpeg, flite, espeak-ng and kakasi.
 """
@@ -28,7 +28,7 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".ca
 # As `voice` of a narration names them.
 NEURAL, QUICK = "", "quick"
 NEURAL_RATE = 24_000
-MOST_RATIO, MOST_SPREAD = 0.5, 1.0
+MAX_RATIO, MAX_SPREAD = 0.5, 1.0
 
 
 def chosen_sentences(options):
@@ -53,12 +53,12 @@ def speak(program, folder, sentences):
     subprocess.run([program], input=lines, text=True, check=True)
 
 
-def hear(recogniser, folder, language, voice, texts):
-    score = Score()
+def score(recogniser, folder, language, voice, texts):
+    total = Score()
     for place, text in enumerate(texts):
-        heard = recogniser.understands(wav(folder, language, voice, place), language)
-        score.add(units(text, language), units(heard, language))
-    return score
+        heard = recogniser.transcribe(wav(folder, language, voice, place), language)
+        total.add(units(text, language), units(heard, language))
+    return total
 
 
 def understanding(recogniser, folder, sentences):
@@ -66,12 +66,13 @@ def understanding(recogniser, folder, sentences):
     figures, above = {}, []
     print(f"{'':8}{'neural':>16}{'quick':>18}\n{'':8}{'errors':>8}{'median':>8}{'errors':>10}{'median':>8}{'ratio':>8}")
     for language, texts in sentences.items():
-        neural, quick = (hear(recogniser, folder, language, voice, texts) for voice in (NEURAL, QUICK))
-        ratio = neural.share / quick.share if quick.share else float(neural.share > 0)
-        print(f"{language:8}{neural.share:8.1%}{neural.median:8.1%}{quick.share:10.1%}{quick.median:8.1%}{ratio:8.2f}", flush=True)
-        figures[language] = {"neural": neural.share, "quick": quick.share, "ratio": ratio}
-        if ratio > MOST_RATIO:
-            above.append(f"{language}: the neural voice makes {ratio:.2f} times the quick one's errors, above {MOST_RATIO}")
+        neural, quick = (score(recogniser, folder, language, voice, texts) for voice in (NEURAL, QUICK))
+        ratio = neural.error_rate / quick.error_rate if quick.error_rate else float(neural.error_rate > 0)
+        row = f"{neural.error_rate:8.1%}{neural.median:8.1%}{quick.error_rate:10.1%}{quick.median:8.1%}{ratio:8.2f}"
+        print(f"{language:8}{row}", flush=True)
+        figures[language] = {"neural": neural.error_rate, "quick": quick.error_rate, "ratio": ratio}
+        if ratio > MAX_RATIO:
+            above.append(f"{language}: the neural voice makes {ratio:.2f} times the quick one's errors, above {MAX_RATIO}")
     return figures, above
 
 
@@ -88,8 +89,8 @@ def cleanliness(folder, sentences):
             wrong += [f"{path.name}: {fault}" for fault in sound.faults(path)]
     spread = max(levels) - min(levels)
     print(f"{len(levels)} narrations of {min(levels):.1f} to {max(levels):.1f} LUFS, {len(wrong)} faults of sound", flush=True)
-    if spread > MOST_SPREAD:
-        wrong.append(f"narrations are {spread:.1f} LU apart, above {MOST_SPREAD}")
+    if spread > MAX_SPREAD:
+        wrong.append(f"narrations are {spread:.1f} LU apart, above {MAX_SPREAD}")
     return {"spread": spread}, wrong
 
 

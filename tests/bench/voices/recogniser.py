@@ -41,7 +41,7 @@ class Recogniser:
     def __init__(self, folder):
         self.model = WhisperModel(str(join_model(folder)), compute_type="int8", local_files_only=True)
 
-    def understands(self, path, language):
+    def transcribe(self, path, language):
         """The text that is heard. Always the same for the same sound."""
         segments, _ = self.model.transcribe(
             str(path), language=primary(language), beam_size=5, temperature=0.0, condition_on_previous_text=False,
@@ -70,7 +70,7 @@ def units(text, language):
     return text.split()
 
 
-def distance(wanted, heard):
+def edit_distance(wanted, heard):
     """Units that were replaced, left out or added."""
     row = list(range(len(heard) + 1))
     for place, one in enumerate(wanted, 1):
@@ -84,19 +84,19 @@ class Score:
     """The errors of one voice over the sentences of one language."""
 
     def __init__(self):
-        self.errors, self.units, self.shares = 0, 0, []
+        self.errors, self.units, self.error_rates = 0, 0, []
 
     def add(self, wanted, heard):
         # A recogniser that understands nothing may repeat itself for ever.
-        errors = min(distance(wanted, heard), len(wanted))
+        errors = min(edit_distance(wanted, heard), len(wanted))
         self.errors += errors
         self.units += len(wanted)
-        self.shares.append(errors / len(wanted))
+        self.error_rates.append(errors / len(wanted))
 
     @property
-    def share(self):
+    def error_rate(self):
         return self.errors / self.units
 
     @property
     def median(self):
-        return statistics.median(self.shares)
+        return statistics.median(self.error_rates)

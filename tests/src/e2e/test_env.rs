@@ -265,7 +265,7 @@ impl TestEnv {
     }
 
     /// Waits until each pod of the namespace has ended or been asked to.
-    pub async fn no_pod_goes_on(&self) -> anyhow::Result<()> {
+    pub async fn no_pod_continues(&self) -> anyhow::Result<()> {
         let is_stopped = |pod: &Pod| has_ended(pod) || pod.metadata.deletion_timestamp.is_some();
         self.every_pod("to be stopped", is_stopped).await
     }

@@ -164,8 +164,8 @@ async fn behind_a_proxy_that_logs_people_in_pages_media_and_the_stream_work_as_w
         ensure!(report["first"] == json!(format!("{}/dashboard", proxy.url)), "{report}");
         let refused = &report["refused"];
         let why = refused["text"].as_str().unwrap_or_default();
-        let is_told = refused["look"] == "bad" && why.contains("cannot patch resource \"videojobs\"");
-        ensure!(is_told, "whoever may only read is not told why: {refused}");
+        let sees_why = refused["look"] == "bad" && why.contains("cannot patch resource \"videojobs\"");
+        ensure!(sees_why, "whoever may only read does not see why: {refused}");
         let marks = &report["marks"];
         for found in ["foreign", "faults"] {
             ensure!(marks[found] == json!([]), "text becomes a part of a page: {found}: {}", marks[found]);
@@ -177,8 +177,8 @@ async fn behind_a_proxy_that_logs_people_in_pages_media_and_the_stream_work_as_w
     .await;
 }
 
-/// Whether the film played, its player moved to another place of it, a price was shown, the second of two tabs was told of the
-/// first one's edit, and the held job's page followed it.
+/// Whether the film played, its player moved to another place of it, a price was shown, the second of two tabs showed the first
+/// one's edit, and the held job's page followed it.
 fn works(report: &Value) -> anyhow::Result<()> {
     let seen = &report["film"];
     let (at, length) = (seen["at"].as_f64().unwrap_or_default(), seen["of"].as_f64().unwrap_or_default());
@@ -197,7 +197,7 @@ fn works(report: &Value) -> anyhow::Result<()> {
     ensure!(
         looks == (&json!("good"), &json!("bad"))
             && conflict.contains("somebody else has changed the scene s1"),
-        "the second tab is not told that the first one has saved: {edited}"
+        "the second tab does not see that the first one has saved: {edited}"
     );
     ensure!(edited["saved"] == "As the first tab has it.", "{edited}");
     let resumed = &report["resumed"];

@@ -285,7 +285,7 @@ async fn bench_stop_all_of_a_hundred() {
         let answer = editor.post(&format!("/jobs/force-stop-all?namespace={}", env.namespace)).await?;
         ensure!(answer.body["counts"] == json!({"requested": FILMS}), "{answer:?}");
         let answered = begun.elapsed().as_secs_f64();
-        env.no_pod_goes_on().await?;
+        env.no_pod_continues().await?;
         let took = begun.elapsed().as_secs_f64();
         for film in &films {
             film.phase(Phase::Suspended).await?;

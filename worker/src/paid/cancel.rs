@@ -8,7 +8,7 @@ use videofactory_pipeline::Digest;
 use videofactory_providers::{ProviderError, Ticket};
 
 use super::account::Account;
-use super::slots::{End, Ending};
+use super::slots::{Ending, SubmissionEnd};
 use crate::outcome::StepError;
 
 /// Why such a submission has ended.
@@ -40,7 +40,13 @@ impl Account {
                 match self.or_stop(cancel(taken.id.clone())).await? {
                     Ok(true) => {
                         let (message, at) = (NOT_WANTED.to_owned(), self.session.config.clock.answered());
-                        let end = End { how: Ending::Nothing, message, at, seconds: 0, cost: Money::ZERO };
+                        let end = SubmissionEnd {
+                            how: Ending::Nothing,
+                            message,
+                            at,
+                            seconds: 0,
+                            cost: Money::ZERO,
+                        };
                         self.session.slots.end(&digest, taken.number, &end).await;
                         tracing::info!(account = self.name, %digest, "{NOT_WANTED}");
                     }

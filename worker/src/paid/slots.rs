@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::Spent;
-pub(super) use videofactory_pipeline::contract::{Ending, SubmissionEnd as End};
+pub(super) use videofactory_pipeline::contract::{Ending, SubmissionEnd};
 use videofactory_pipeline::keys::SlotPart;
 use videofactory_pipeline::{Digest, Keys};
 
@@ -62,7 +62,7 @@ pub(super) struct Slot {
     pub number: u32,
     pub submission: Submission,
     pub acceptance: Option<Acceptance>,
-    pub end: Option<End>,
+    pub end: Option<SubmissionEnd>,
     /// The id under which the service knows it if it has taken it, where it takes ids of ours.
     pub presumed: Option<String>,
 }
@@ -373,7 +373,7 @@ impl Slots {
 
     /// Keeps how it ended. Without this the next attempt finds the artifact, polls once more, or takes the
     /// outcome for unknown: nothing is lost, so a bucket that fails here fails nothing.
-    pub async fn end(&self, digest: &Digest, number: u32, end: &End) {
+    pub async fn end(&self, digest: &Digest, number: u32, end: &SubmissionEnd) {
         if let Err(error) = self.write(&self.keys.slot_end(self.step, digest, number), end).await {
             tracing::warn!(%digest, number, %error, "failed to keep how a submission ended");
         }

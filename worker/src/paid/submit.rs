@@ -22,7 +22,7 @@ use super::question::Why;
 use super::remaining::Remaining;
 use super::request::{Answer, PaidRequest};
 use super::session::SubmissionSession;
-use super::slots::{End, Ending, History, RetryBudget, Submission, SubmissionState, Taken};
+use super::slots::{Ending, History, RetryBudget, Submission, SubmissionEnd, SubmissionState, Taken};
 use super::usage::UsageEntry;
 use crate::outcome::StepError;
 use crate::progress::Progress;
@@ -403,7 +403,10 @@ impl Account {
         cost: Money,
     ) {
         let (message, at) = (message.to_owned(), self.session.config.clock.answered());
-        self.session.slots.end(request.digest(), number, &End { how, message, at, seconds, cost }).await;
+        self.session
+            .slots
+            .end(request.digest(), number, &SubmissionEnd { how, message, at, seconds, cost })
+            .await;
     }
 
     /// The work's result, unless nothing more may be submitted.

@@ -164,9 +164,9 @@ async fn an_attempt_that_ends_half_way_keeps_its_sections_and_the_next_renders_o
     let picture = document::<Images>(&film, StepName::GenerateImages, &studio).await.scenes[0].key.clone();
     let picture = studio.bucket.get(&picture, 1 << 24).await.unwrap();
     studio.bucket.put("assets/last.png", picture, &png).await.unwrap();
-    let goes_on = film.run(StepName::AssembleVideo).await;
-    assert_eq!(goes_on.code, 0, "{}", goes_on.log);
-    assert!(goes_on.log.contains("\"sections\":2,\"reused\":1"), "{}", goes_on.log);
+    let continued = film.run(StepName::AssembleVideo).await;
+    assert_eq!(continued.code, 0, "{}", continued.log);
+    assert!(continued.log.contains("\"sections\":2,\"reused\":1"), "{}", continued.log);
     let after = studio.etags().await;
     let again = |(key, etag): (&String, &String)| !key.starts_with("assets/") && after.get(key) != Some(etag);
     assert!(!kept.iter().any(again), "something was written again");

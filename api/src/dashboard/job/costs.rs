@@ -1,5 +1,5 @@
-//! What scenes have cost. Pictures and clips are bought one by one, voices together: of these no more than their sum is
-//! known. Pure.
+//! What scenes have cost. Pictures and clips are bought one by one. A voice may be bought with others in one request
+//! (`grouping: Film`): of voices no more than their sum is known. Pure.
 
 use videofactory_crds::{Money, StepName, VideoJob};
 
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steps_have_paid_for_scenes_is_told_by_step() {
+    fn what_steps_have_paid_for_scenes_is_shown_by_step() {
         let steps = json!([
             {"name": "write-script", "cost": "0.50"}, {"name": "generate-images", "cost": "0.03"},
             {"name": "narrate-scenes", "cost": "0"}, {"name": "animate-scenes", "cost": "0.97"}]);

@@ -1,4 +1,4 @@
-//! The run of a job as bars in time: for each step, and each of its attempts, how long it stood in line, waited for a quota,
+//! The run of a job as bars in time: for each step, and each of its attempts, how long it was queued, waited for a quota,
 //! and worked. Pure.
 
 use jiff::Timestamp;

@@ -143,7 +143,7 @@ pub async fn run(args: CreateArgs, context: &mut Context) -> Result<Exit, Error>
     if args.wait || args.download.is_some() {
         return tokio::select! {
             ended = wait(&args, &made, context) => ended,
-            () = &mut interrupted => Err(continues(&new)),
+            () = &mut interrupted => Err(interrupted_wait(&new)),
         };
     }
     let objects = made.iter().map(output::object).collect::<Result<Vec<_>, _>>()?;
@@ -179,7 +179,7 @@ fn half_made(new: &NewJobs, made: &[VideoJob]) -> Error {
 }
 
 /// What a Ctrl-C means to films that are waited for: nothing.
-fn continues(new: &NewJobs) -> Error {
+fn interrupted_wait(new: &NewJobs) -> Error {
     let names: Vec<String> = new.jobs.iter().map(|job| job.name.clone()).collect();
     let namespace = &new.namespace;
     Error::interrupted(format!("created, and made all the same: {}", names.join(" "))).hint(format!(

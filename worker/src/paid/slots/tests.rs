@@ -29,7 +29,7 @@ fn slot(number: u32, outcome: char) -> Slot {
             seconds: 0,
             cost,
         }),
-        end: ending.map(|how| End { how, message: "why".to_owned(), at: at(5), seconds: 3, cost }),
+        end: ending.map(|how| SubmissionEnd { how, message: "why".to_owned(), at: at(5), seconds: 3, cost }),
         presumed: None,
     }
 }

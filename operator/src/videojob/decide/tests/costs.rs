@@ -55,7 +55,7 @@ fn one_for(harness: &Harness, cost: &str) -> Vec<Spent> {
 }
 
 #[test]
-fn a_writer_is_told_how_many_scripts_the_budget_has_room_for_beside_the_rest_of_the_film() {
+fn an_attempt_is_given_how_many_scripts_the_budget_has_room_for_beside_the_rest_of_the_film() {
     let name = SCRIPT;
     for (limit, scripts) in [("0.30", 0), ("0.75", 1), ("0.95", 3)] {
         assert_eq!(room(&written_with(&json!({"limit": limit})), 1), Some(scripts), "{limit}");
@@ -103,7 +103,7 @@ fn another_script_leaves_room_for_all_that_is_made_again_of_it() {
 }
 
 #[test]
-fn what_takes_stock_of_a_lost_attempt_is_told_that_its_script_may_be_paid_for() {
+fn the_survey_of_a_lost_attempt_takes_the_script_that_it_may_have_bought_for_paid() {
     let mut harness = written_with(&json!({"limit": "0.75"}));
     assert_eq!(room(&harness, 1), Some(1));
     harness.end_silently(SCRIPT, 137, false);

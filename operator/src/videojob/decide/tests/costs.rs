@@ -103,7 +103,7 @@ fn another_script_leaves_room_for_all_that_is_made_again_of_it() {
 }
 
 #[test]
-fn the_survey_of_a_lost_attempt_takes_the_script_that_it_may_have_bought_for_paid() {
+fn the_survey_of_a_lost_attempt_counts_the_script_that_it_may_have_bought() {
     let mut harness = written_with(&json!({"limit": "0.75"}));
     assert_eq!(room(&harness, 1), Some(1));
     harness.end_silently(SCRIPT, 137, false);

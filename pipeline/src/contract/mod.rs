@@ -20,7 +20,7 @@ pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
 };
 pub use remark::{remark_of, with_remark};
-pub use submission::{Ending, SubmissionEnd};
+pub use submission::{Ending, Submission, SubmissionEnd};
 pub use trace::{ParseTraceparentError, Part, RunTrace, SpanId, TRACEPARENT_VARIABLE, TraceId, Traceparent};
 
 /// The version of this contract.

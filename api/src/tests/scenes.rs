@@ -244,6 +244,9 @@ async fn an_earlier_take_of_a_clip_is_found_although_nothing_names_it() {
     let part = harness.ask("GET", take, ROOT, &[(RANGE, "bytes=2-3")]).await;
     assert_eq!((part.status, &part.body[..]), (StatusCode::PARTIAL_CONTENT, &b"cl"[..]), "{part:?}");
     assert_eq!(&harness.get(take).await.body[..], b"another");
+    harness.files.remove(&later);
+    let part = harness.ask("GET", take, ROOT, &[(RANGE, "bytes=2-3")]).await;
+    assert_eq!((part.status, &part.body[..]), (StatusCode::PARTIAL_CONTENT, &b"cl"[..]), "{part:?}");
     let missing = harness.get("/jobs/films/ocean/scenes/s1/clip?take=2").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     let page = html(&harness.get("/dashboard/jobs/films/ocean/scenes/s1").await);

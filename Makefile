@@ -41,7 +41,7 @@ demo-down: ## Remove all that the demo made, but for the film
 
 generate: ## Write manifests/crds and docs/reference (from the code), the charts' copies, and Argo CD's ConfigMap (from its Lua)
 	cargo build --locked --quiet --workspace --bins --test e2e
-	RENEW=1 cargo test --locked --quiet --workspace --test reference
+	RENEW=1 cargo test --locked --quiet --workspace --test reference_pages
 	"$${CARGO_TARGET_DIR:-target}/debug/crdgen"
 	scripts/charts generate
 	manifests/argocd/render

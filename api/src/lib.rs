@@ -83,7 +83,7 @@ pub fn router(state: State) -> Router {
         .merge(dashboard::routes().with_state(state.clone()))
         .fallback(async || path::unknown_route())
         .method_not_allowed_fallback(async || other_methods())
-        .layer(from_fn(access::site::guard))
+        .layer(from_fn(access::same_origin::guard))
         .layer(from_fn_with_state(state.clone(), authenticate))
         .layer(from_fn_with_state(state.clone(), measure))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES));

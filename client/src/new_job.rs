@@ -6,12 +6,11 @@ use http::Request;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Map, Value, json};
 use videofactory_crds::{GROUP, VERSION, VideoJob};
+use videofactory_pipeline::keys::MAX_NAME;
 
 use crate::call::{CallError, PAUSES, within};
 use crate::job_ref::JobRef;
 
-/// Longest name of a `VideoJob`.
-pub const MAX_NAME: usize = 52;
 /// Annotation of a job: which request made it.
 const REQUEST: &str = "videofactory.dev/created-by-request";
 

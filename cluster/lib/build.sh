@@ -2,7 +2,9 @@
 # Kubernetes' own programs, compiled once and kept by the hash of everything that goes into them.
 # A program appears in the cache by a rename, so what is there is whole.
 
-readonly KUBERNETES_VERSION=v1.34.4
+# That of the sources, so that what programs say of themselves is true.
+KUBERNETES_VERSION=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' "$ROOT/cluster/go/go.mod")
+readonly KUBERNETES_VERSION
 readonly COREDNS_VERSION=v1.12.4
 readonly VERSITYGW_VERSION=v1.8.0
 readonly CACHE_ROOT=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/videofactory

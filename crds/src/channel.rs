@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::AssetKey;
+use crate::object_refs::AssetKey;
 use crate::settings::VideoSettings;
 
 /// What the channel's videos have in common.

@@ -15,8 +15,8 @@ pub mod condition;
 pub mod generate;
 pub mod labels;
 mod limits;
+pub mod object_refs;
 pub mod provideraccount;
-pub mod reference;
 pub mod request_state;
 pub mod requests;
 pub mod restoring;
@@ -34,8 +34,8 @@ pub use condition::{
     ConditionState, ConditionStatus, ConditionType, Phase, ProviderAccountReason, StepState,
     StoragePolicyReason, VideoJobReason,
 };
+pub use object_refs::{AssetKey, CaKind, CaRef, LocalRef, StorageRef};
 pub use provideraccount::{ProviderAccount, ProviderAccountSpec, ProviderAccountStatus};
-pub use reference::{AssetKey, CaKind, CaRef, LocalRef, StorageRef};
 pub use settings::VideoSettings;
 pub use step::StepName;
 pub use storagepolicy::{StoragePolicy, StoragePolicySpec, StoragePolicyStatus};

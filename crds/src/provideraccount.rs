@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::{CaRef, LocalRef};
+use crate::object_refs::{CaRef, LocalRef};
 use crate::schedule::TimeZone;
 use crate::step::StepName;
 use crate::units::{Duration, Money};
@@ -19,6 +20,10 @@ pub use status::{
     AccountHealth, Grant, GrantState, Holder, LastTurn, Opening, PaidAt, ProviderAccountStatus, QuotaStatus,
     SpendStatus, SpentAt, Waiter,
 };
+
+/// How long before their end credentials are warned of. The alert, the definition and the operator guide name the same days,
+/// which a test of the operator's metrics compares.
+pub const CREDENTIALS_EXPIRE_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// An account with an outside service.
 #[skip_serializing_none]

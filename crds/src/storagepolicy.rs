@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::{CaRef, LocalRef};
+use crate::object_refs::{CaRef, LocalRef};
 use crate::schedule::{CronSchedule, TimeZone};
 use crate::units::{Duration, Quantity};
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::FilmError;
 use super::ffmpeg::Ffmpeg;
-use super::picture::ON_GROUND;
 use super::probe;
 use super::render::Sources;
+use super::render_section::ON_GROUND;
 use super::request::{FilmRequest, Picture, ThumbnailSource};
 use super::sniff;
 

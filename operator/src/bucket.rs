@@ -1,5 +1,5 @@
 //! The bucket of a `StoragePolicy`, opened with credentials that are read live. Nothing here keeps them; of the HTTP side,
-//! which opens it for each request, `http/recent.rs` says for how long.
+//! which opens it for each request, `http/versioned_cache.rs` says for how long.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt};

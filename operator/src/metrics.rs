@@ -7,7 +7,7 @@
 mod accounts;
 mod census;
 mod films;
-mod outcome;
+mod outcome_labels;
 mod storage;
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use accounts::{AccountMetrics, QuotaLevel};
 pub use census::Census;
 pub use films::FilmMetrics;
-pub use outcome::{AttemptOutcome, JobOutcome, PublishOutcome, ReconcileOutcome, RequestOutcome};
+pub use outcome_labels::{AttemptOutcome, JobOutcome, PublishOutcome, ReconcileOutcome, RequestOutcome};
 pub use storage::StorageMetrics;
 pub use videofactory_api::state::MetricsFormat;
 

@@ -251,7 +251,7 @@ pub const KINDS: [ObjectKind; 6] = [
 /// Most characters of a namespace's name.
 const MAX_NAMESPACE: usize = 63;
 /// Most characters of a `VideoJob`'s name.
-const MAX_NAME: usize = 52;
+pub const MAX_NAME: usize = 52;
 /// Digits of an id.
 const ID_DIGITS: usize = 8;
 

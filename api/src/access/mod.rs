@@ -1,9 +1,9 @@
 //! Who calls, and what they may: the cluster's own tokens and rules.
 
 mod clients;
-mod own;
+mod own_permissions;
 mod permissions;
-pub mod site;
+pub mod same_origin;
 mod tokens;
 mod user_client;
 
@@ -16,7 +16,7 @@ use axum::http::request::Parts;
 use k8s_openapi::api::authentication::v1::UserInfo;
 
 pub use clients::Clients;
-pub use own::may;
+pub use own_permissions::may;
 pub use permissions::{Authorizer, Permission};
 pub use tokens::TokenReviewer;
 pub use user_client::{MANAGER, UserClient, UserClientSource};

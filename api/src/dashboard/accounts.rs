@@ -7,7 +7,7 @@ use axum::extract::State as Shared;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use videofactory_crds::ProviderAccount;
-use videofactory_crds::provideraccount::{QuotaUnit, Window};
+use videofactory_crds::provideraccount::{CREDENTIALS_EXPIRE_SOON, QuotaUnit, Window};
 use videofactory_pipeline::clock;
 
 use super::page::{self, Frame, Place};
@@ -22,8 +22,6 @@ use crate::state::State;
 const MAX_UNITS: i64 = 100;
 /// Most times that are shown at which units come back.
 const MAX_RETURNS: usize = 8;
-/// How long before their end credentials are warned of.
-const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The page.
 #[derive(Template)]
@@ -120,7 +118,7 @@ impl AccountView {
             health: health.unwrap_or_else(|| "was not asked yet".to_owned()),
             expires: expires.map(words::moment),
             expires_in: expires.map(|at| words::from_now(at, now)).unwrap_or_default(),
-            expires_soon: expires.is_some_and(|at| at.duration_since(now) <= EXPIRES_SOON),
+            expires_soon: expires.is_some_and(|at| at.duration_since(now) <= CREDENTIALS_EXPIRE_SOON),
             spend: stats.spend.as_ref().map(spend).unwrap_or_default(),
             spend_percent: stats.spend.as_ref().and_then(spend_percent),
             quotas: stats.quotas.iter().map(|quota| QuotaView::of(account, quota, now)).collect(),

@@ -6,6 +6,7 @@ use axum::extract::State as Shared;
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use videofactory_crds::provideraccount::CREDENTIALS_EXPIRE_SOON;
 use videofactory_crds::storagepolicy::{BackupOutcome, PruneOutcome, StorageLevel};
 use videofactory_crds::videojob::PublicationState;
 use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
@@ -16,14 +17,12 @@ use super::words::{self, Tone};
 use crate::access::{Caller, Permission};
 use crate::checks::Check;
 use crate::problem::Problem;
-use crate::reads::metrics::{self, JobMetrics, QuotaMetrics};
+use crate::reads::metrics_json::{self, JobMetrics, QuotaMetrics};
 use crate::state::State;
 
 /// How old the last of what is due each week and each month may be.
 const WEEK: SignedDuration = SignedDuration::from_hours(8 * 24);
 const MONTH: SignedDuration = SignedDuration::from_hours(32 * 24);
-/// How long before their end credentials are warned of.
-const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The page.
 #[derive(Template)]
@@ -81,7 +80,7 @@ pub async fn get(Shared(state): Shared<State>, caller: Caller) -> Result<Respons
     }
     let checks = crate::health::checks(&state).await;
     let now = clock::now();
-    let numbers = metrics::numbers(&state, now);
+    let numbers = metrics_json::numbers(&state, now);
     let (policies, accounts) = (state.stores.policies.state(), state.stores.accounts.state());
     let jobs = state.stores.videojobs.state();
     let facts = Facts {
@@ -260,12 +259,13 @@ fn publications(facts: &Facts<'_>) -> Item {
 fn keys(facts: &Facts<'_>) -> Item {
     let ends = |account: &&&ProviderAccount| {
         let at = account.spec.credentials_expire_at.as_ref();
-        at.is_some_and(|at| at.0.duration_since(facts.now) <= EXPIRES_SOON)
+        at.is_some_and(|at| at.0.duration_since(facts.now) <= CREDENTIALS_EXPIRE_SOON)
     };
     let soon = facts.accounts.iter().filter(ends);
     let wrong: Vec<String> =
         soon.map(|account| format!("those of {} end soon", name_of(&account.metadata))).collect();
-    item("API keys stay valid", "/dashboard/accounts", &wrong, "none ends in the next 14 days".to_owned())
+    let well = format!("none ends in the next {} days", CREDENTIALS_EXPIRE_SOON.as_hours() / 24);
+    item("API keys stay valid", "/dashboard/accounts", &wrong, well)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::changes::{Change, Subscription};
 use crate::limits::SharedPermit;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_name};
-use crate::reads::scope::{self, Scope};
+use crate::reads::allowed_namespaces::{self, Scope};
 use crate::reads::stream::{Guard, KEEP_ALIVE, UNBUFFERED, ending};
 use crate::state::State;
 
@@ -83,7 +83,7 @@ impl Shown {
     /// Where it is. A list of all namespaces has the jobs of those in which the caller may list them.
     async fn scope(&self, state: &State, caller: &Caller) -> Result<Scope, Problem> {
         let there = state.stores.videojobs.state().iter().filter_map(|job| job.namespace()).collect();
-        scope::of(state, caller, "videojobs", self.namespace(), there).await
+        allowed_namespaces::of(state, caller, "videojobs", self.namespace(), there).await
     }
 
     /// Whether a page that shows this, with the jobs of this scope, is another one after a change.

@@ -15,7 +15,7 @@ use super::page::{self, Frame, Place};
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::Parameters;
-use crate::reads::scope;
+use crate::reads::allowed_namespaces;
 use crate::state::State;
 
 /// The page.
@@ -46,14 +46,14 @@ pub async fn get(
     let policies = state.stores.policies.state();
     let there: BTreeSet<String> = policies.iter().filter_map(|policy| policy.namespace()).collect();
     // What somebody may not list is not offered; who may create a film there can write its name.
-    let seen = scope::of(&state, &caller, "storagepolicies", None, there.clone()).await.ok();
+    let seen = allowed_namespaces::of(&state, &caller, "storagepolicies", None, there.clone()).await.ok();
     let namespaces: Vec<String> = there
         .into_iter()
         .filter(|namespace| seen.as_ref().is_some_and(|scope| scope.holds(namespace)))
         .collect();
     let channels = state.stores.channels.state();
     let of_channels: BTreeSet<String> = channels.iter().filter_map(|channel| channel.namespace()).collect();
-    let seen = scope::of(&state, &caller, "channels", None, of_channels).await.ok();
+    let seen = allowed_namespaces::of(&state, &caller, "channels", None, of_channels).await.ok();
     let named = channels.iter().filter(|channel| {
         let namespace = channel.namespace().unwrap_or_default();
         seen.as_ref().is_some_and(|scope| scope.holds(&namespace))

@@ -14,7 +14,7 @@ use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::provideraccount::{Provider, QuotaStatus, QuotaUnit, Waiter, Window};
 use videofactory_crds::{Money, ProviderAccount, ProviderAccountStatus, StepName};
 
-use super::scope;
+use super::allowed_namespaces;
 use super::storage::at;
 use crate::access::Caller;
 use crate::problem::Problem;
@@ -169,7 +169,7 @@ pub async fn listed(
     check_name("namespace", named)?;
     let mut accounts = state.stores.accounts.state();
     let there: BTreeSet<String> = accounts.iter().filter_map(|account| account.namespace()).collect();
-    let scope = scope::of(state, caller, "provideraccounts", named, there).await?;
+    let scope = allowed_namespaces::of(state, caller, "provideraccounts", named, there).await?;
     accounts.retain(|account| scope.holds(account.meta().namespace.as_deref().unwrap_or_default()));
     Ok(accounts)
 }

@@ -14,21 +14,16 @@ use videofactory_client::JobRef;
 use videofactory_crds::{Phase, VideoJob};
 use videofactory_pipeline::Digest;
 
+use super::allowed_namespaces::{self, Scope};
 use super::etag;
 use super::filter::Filter;
-use super::page::{self, MAX_TOKEN, Page, Place};
-use super::scope::{self, Scope};
+use super::pagination::{self, DEFAULT_LIMIT, MAX_LIMIT, MAX_TOKEN, Page, Place};
 use super::summary::JobSummary;
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::{Parameters, check_length, job_filter};
 use crate::schemas;
 use crate::state::{Guarded, State};
-
-/// Items of a page, unless the caller says how many.
-const USUAL_LIMIT: usize = 100;
-/// Most items of a page.
-const MAX_ITEMS: usize = 500;
 
 /// Query parameters of GET `/jobs`: filters and paging. A filter that is left out matches all jobs.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -87,7 +82,8 @@ pub async fn list(
     let asked = Asked::read(&query)?;
     let jobs = state.stores.videojobs.state();
     let there = jobs.iter().filter_map(|job| job.meta().namespace.clone()).collect();
-    let scope = scope::of(&state, &caller, "videojobs", query.namespace.as_deref(), there).await?;
+    let scope =
+        allowed_namespaces::of(&state, &caller, "videojobs", query.namespace.as_deref(), there).await?;
     let list = page_of(&jobs, &asked, &scope)?;
     etag::json(&headers, &list)
 }
@@ -107,13 +103,13 @@ impl Asked {
         let jobs = job_filter("", namespace.clone(), *phase, channel.clone(), label_selector.as_deref())?;
         let filter = Filter { jobs, ended_after: *ended_after };
         check_length("continue", query.token.as_deref(), MAX_TOKEN)?;
-        let limit = query.limit.unwrap_or(USUAL_LIMIT);
-        if !(1..=MAX_ITEMS).contains(&limit) {
-            return Err(Problem::bad_request(format!("limit is 1 to {MAX_ITEMS}")));
+        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(Problem::bad_request(format!("limit is 1 to {MAX_LIMIT}")));
         }
         let digest = json!([phase, channel, namespace, label_selector, ended_after]).to_string();
         let digest = Digest::of_bytes(digest.as_bytes());
-        let after = query.token.as_deref().map(|token| page::read(token, &digest)).transpose()?;
+        let after = query.token.as_deref().map(|token| pagination::read(token, &digest)).transpose()?;
         Ok(Self { filter, limit, digest, after })
     }
 }
@@ -122,9 +118,9 @@ fn page_of(jobs: &[Arc<Guarded<VideoJob>>], asked: &Asked, scope: &Scope) -> Res
     let shown = jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| scope.holds(place(job).0));
     let matching = shown.filter(|job| asked.filter.takes(job));
     let after = asked.after.as_ref().map(|after| (after.namespace.as_str(), after.name.as_str()));
-    let Page { items, remaining } = page::take(matching, |job| place(job), after, asked.limit);
+    let Page { items, remaining } = pagination::take(matching, |job| place(job), after, asked.limit);
     let token = match items.last() {
-        Some(last) if remaining > 0 => Some(page::token(JobRef::of(last), &asked.digest)?),
+        Some(last) if remaining > 0 => Some(pagination::token(JobRef::of(last), &asked.digest)?),
         _ => None,
     };
     Ok(JobList { items: items.into_iter().map(JobSummary::of).collect(), token, remaining })
@@ -142,7 +138,10 @@ mod tests {
 
     #[test]
     fn the_limits_of_parameters_are_documented() {
-        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MAX_ITEMS);
+        assert_eq!(parameter::<JobsQuery>("limit")["maximum"], MAX_LIMIT);
         assert_eq!(parameter::<JobsQuery>("continue")["maxLength"], MAX_TOKEN);
+        let all = serde_json::to_value(JobsQuery::into_params(|| None)).unwrap();
+        let limit = all.as_array().unwrap().iter().find(|parameter| parameter["name"] == "limit").unwrap();
+        assert_eq!(limit["description"], format!("Most items of the page. Left out: {DEFAULT_LIMIT}."));
     }
 }

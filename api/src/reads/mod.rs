@@ -4,6 +4,7 @@
 mod accept;
 pub mod accounts;
 pub mod advice;
+pub mod allowed_namespaces;
 pub mod artifacts;
 pub mod attempts;
 pub mod checkpoint;
@@ -16,12 +17,11 @@ mod jobs;
 mod kept_logs;
 mod logs;
 pub mod media;
-pub mod metrics;
-mod page;
+pub mod metrics_json;
+mod pagination;
 pub mod plan;
 pub mod scene_costs;
 pub mod scenes;
-pub mod scope;
 pub mod storage;
 pub mod storyboard;
 pub mod stream;
@@ -35,7 +35,7 @@ use crate::state::State;
 /// The routes with their documentation.
 pub fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
-        .routes(routes!(metrics::metrics))
+        .routes(routes!(metrics_json::metrics))
         .routes(routes!(jobs::list))
         .routes(routes!(stream::follow))
         .routes(routes!(job::get))

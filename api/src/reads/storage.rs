@@ -16,7 +16,7 @@ use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::storagepolicy::{ObjectKind, StorageLevel};
 
-use super::scope;
+use super::allowed_namespaces;
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::{NamespaceQuery, Parameters, check_name};
@@ -137,7 +137,7 @@ pub async fn listed(
     check_name("namespace", named)?;
     let mut policies = state.stores.policies.state();
     let there: BTreeSet<String> = policies.iter().filter_map(|policy| policy.namespace()).collect();
-    let scope = scope::of(state, caller, "storagepolicies", named, there).await?;
+    let scope = allowed_namespaces::of(state, caller, "storagepolicies", named, there).await?;
     policies.retain(|policy| scope.holds(policy.meta().namespace.as_deref().unwrap_or_default()));
     Ok(policies)
 }

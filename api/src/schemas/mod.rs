@@ -10,10 +10,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use videofactory_client::backup::Kind;
 use videofactory_client::job_ref::MAX_LABEL;
-use videofactory_client::new_job::MAX_NAME;
 use videofactory_client::scene_edit::ScenePart;
 use videofactory_client::{JobAction, Outcome, restore};
 use videofactory_crds as crds;
+use videofactory_pipeline::keys::MAX_NAME;
 
 pub use self::answers::{BackupStats, BulkAnswer, CleanupAnswer, RestoreAnswer, RunStats, SceneEdit};
 use crate::limits::{MAX_REASON, MAX_SELECTOR};

@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use videofactory_client::JobRef;
 use videofactory_client::job_advice::{Attention, attention};
 use videofactory_crds::condition::{self, ConditionType};
+use videofactory_crds::provideraccount::CREDENTIALS_EXPIRE_SOON;
 use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
 
@@ -13,8 +14,6 @@ use super::Check;
 use crate::policies as policy;
 use crate::text::{count, plain, span};
 
-/// How long before its end a key is warned of.
-const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Jobs that are named.
 const MAX_NAMED: usize = 5;
 
@@ -78,7 +77,7 @@ pub fn account(account: &ProviderAccount, now: Timestamp) -> Check {
         if left <= SignedDuration::ZERO {
             return Check::error(name, format!("its key ended {} ago", span(-left.as_secs())), renew);
         }
-        if left <= WARNED_BEFORE {
+        if left <= CREDENTIALS_EXPIRE_SOON {
             return Check::warning(name, format!("its key ends in {}", span(left.as_secs())), renew);
         }
     }

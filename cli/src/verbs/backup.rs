@@ -11,7 +11,7 @@ use videofactory_client::storage_action::{self, PolicyResult};
 use videofactory_client::{Outcome, Results, backup};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::condition::whole_seconds;
-use videofactory_crds::reference::DEFAULT_STORAGE;
+use videofactory_crds::object_refs::DEFAULT_STORAGE;
 use videofactory_crds::requests::time_of;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use kube::{Api, Client};
 use serde_json::Value;
 use videofactory_crds::condition::StepState;
-use videofactory_crds::reference::DEFAULT_STORAGE;
+use videofactory_crds::object_refs::DEFAULT_STORAGE;
 use videofactory_crds::storagepolicy::ObjectKind;
 use videofactory_crds::{StepName, StoragePolicy, VideoJobStatus};
 use videofactory_pipeline::keys::{KeyParts, pruned_kinds};

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::AssetKey;
+use crate::object_refs::AssetKey;
 
 /// Captions of what is said.
 #[skip_serializing_none]

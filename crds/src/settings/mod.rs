@@ -22,7 +22,7 @@ pub use providers::{
 };
 pub use publish::{MissedSlot, Publish, PublishTarget, TargetType, Visibility};
 
-use crate::reference::AssetKey;
+use crate::object_refs::AssetKey;
 use crate::step::StepName;
 use crate::units::{Duration, Money};
 

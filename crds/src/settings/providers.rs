@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with_macros::skip_serializing_none;
 
-use crate::reference::LocalRef;
+use crate::object_refs::LocalRef;
 
 /// A provider's own parameters, by their names there; handed on as they are.
 pub type Parameters = BTreeMap<String, Value>;

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
+use crate::object_refs::LocalRef;
 use crate::provideraccount::Provider;
-use crate::reference::LocalRef;
 
 /// Where the finished film goes.
 #[skip_serializing_none]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_with_macros::skip_serializing_none;
 
 use super::status::VideoJobStatus;
-use crate::reference::{AssetKey, LocalRef, StorageRef};
+use crate::object_refs::{AssetKey, LocalRef, StorageRef};
 use crate::settings::VideoSettings;
 use crate::step::StepName;
 use crate::units::Duration;

@@ -13,7 +13,7 @@ mod topic;
 use videofactory_providers::capability::{Script, ScriptRequest, ScriptScene};
 use videofactory_providers::error::ProviderError;
 use videofactory_providers::language;
-use videofactory_providers::pace::{Pace, SCENE_PAUSE};
+use videofactory_providers::speech_pace::{Pace, SCENE_PAUSE};
 
 use self::facts::{BANKS, Fact};
 use self::phrases::Phrases;

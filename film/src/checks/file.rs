@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Finding, Plan, picture};
+use super::{Finding, Plan, black_and_frozen};
 use crate::error::FilmError;
 use crate::ffmpeg::probe;
 use crate::sniff::MP4;
@@ -47,7 +47,7 @@ pub(super) async fn check(plan: &Plan<'_>, path: &Path, seen: &Watch) -> Result<
     let frames = frames(&found["packets"]);
     faults.extend(uneven(&frames, plan.timeline.frames().0));
     let keys: Vec<usize> = (0..frames.len()).filter(|frame| frames[*frame].1).collect();
-    faults.extend(picture::unlike(plan, seen, path, &keys).await?);
+    faults.extend(black_and_frozen::unlike(plan, seen, path, &keys).await?);
     let apart = (number(video, "duration") - number(audio, "duration")).abs();
     let frame = 1.0 / f64::from(format.fps.per_second());
     if apart > frame {

@@ -1,9 +1,9 @@
 //! The finished film, looked at and listened to: what a viewer would complain of is found here, in the
 //! file itself, and judged against what the timeline expects at that place.
 
+mod black_and_frozen;
 mod captions;
 mod file;
-mod picture;
 mod sound;
 
 use std::path::Path;
@@ -57,8 +57,8 @@ pub async fn check(
             results.push(result(name, level, finding));
         }
     };
-    add(CheckName::BlackFrames, levels.black_frames, picture::black(plan, seen).await?);
-    add(CheckName::Freeze, levels.freeze, picture::freeze(plan, seen).await?);
+    add(CheckName::BlackFrames, levels.black_frames, black_and_frozen::black(plan, seen).await?);
+    add(CheckName::Freeze, levels.freeze, black_and_frozen::freeze(plan, seen).await?);
     results.extend(rehearsed(plan, heard).await?);
     Ok(results)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use videofactory_pipeline::timeline::Interval;
 
 use super::loudness::{Loudness, Meter};
-use super::speech::level;
+use super::speech_segments::level;
 use crate::error::FilmError;
 use crate::ffmpeg::Ffmpeg;
 use crate::sniff::MP4;

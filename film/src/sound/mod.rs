@@ -8,7 +8,7 @@ pub mod loudness;
 pub mod master;
 pub mod mix;
 pub mod pcm;
-pub mod speech;
+pub mod speech_segments;
 
 use std::path::Path;
 
@@ -20,8 +20,8 @@ use self::master::{Aim, Master};
 use self::mix::{Mix, Stem, Underlay};
 use self::pcm::{Pcm, PcmWriter, Source};
 use super::error::FilmError;
-use super::picture::fit_clip;
 use super::render::Sources;
+use super::render_section::fit_clip;
 use super::request::{AudioSource, FilmRequest, Music, Picture, SceneRole};
 
 /// Every voice is brought to this loudness before it is mixed, in LUFS.
@@ -67,7 +67,7 @@ pub async fn voices(request: &FilmRequest, dir: &Path) -> Result<Voices, FilmErr
     let mut voices = Voices { sounds: Vec::new(), speech: vec![Vec::new(); request.scenes.len()] };
     voices.sounds.resize_with(request.scenes.len(), || None);
     for (place, sound) in owners.into_iter().zip(decoded) {
-        voices.speech[place] = speech::segments(&sound)?;
+        voices.speech[place] = speech_segments::segments(&sound)?;
         voices.sounds[place] = Some(sound);
     }
     Ok(voices)
@@ -252,7 +252,7 @@ fn gain_to(target: f64, sound: &Pcm) -> Result<f64, FilmError> {
     let mut integrated = measure(sound)?.integrated;
     if !integrated.is_finite() {
         let mut loudest = f64::NEG_INFINITY;
-        sound.each_block(|samples| loudest = loudest.max(speech::level(samples)))?;
+        sound.each_block(|samples| loudest = loudest.max(speech_segments::level(samples)))?;
         integrated = loudest;
     }
     Ok(if integrated < -70.0 { 0.0 } else { (target - integrated).min(MAX_GAIN) })

@@ -5,12 +5,12 @@
 
 mod accounts;
 mod claims;
-mod follow;
-mod merge;
+mod merge_watches;
 mod own_writes;
 mod owned;
-mod scope;
 mod unwatched;
+mod watched_namespaces;
+mod watches;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -32,8 +32,8 @@ use videofactory_net::{ALLOWED_HOSTS_ANNOTATION, AllowedHosts};
 pub use claims::ClaimIndex;
 pub use own_writes::{OwnWrites, version};
 pub use owned::{CachedObject, Owned, OwnedCache, OwnerKey};
-pub use scope::Scope;
 pub use unwatched::Unwatched;
+pub use watched_namespaces::Scope;
 
 use crate::config::Watched;
 use crate::videojob::model::{JobFacts, PodFacts};
@@ -139,7 +139,7 @@ impl Caches {
     /// out, unless that is all of them.
     #[must_use]
     pub fn start(client: &Client, watched: &Watched) -> (Arc<Self>, Watches) {
-        follow::start(client, watched)
+        watches::start(client, watched)
     }
 
     /// Whether every first list is complete.

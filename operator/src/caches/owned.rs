@@ -74,8 +74,8 @@ pub struct OwnedCache<T> {
 struct Tables<T> {
     by_owner: HashMap<OwnerKey, HashMap<String, CachedObject<T>>>,
     owner_of: HashMap<String, OwnerKey>,
-    /// What we wrote, the oldest first. With several namespaces no relist removes a lost object (`merge.rs`), so the next
-    /// write does.
+    /// What we wrote, the oldest first. With several namespaces no relist removes a lost object (`merge_watches.rs`),
+    /// so the next write does.
     written: VecDeque<(Instant, String)>,
     /// What a running relist has shown so far.
     listed: HashMap<String, Owned<T>>,

@@ -9,7 +9,7 @@ use kube::runtime::watcher::Error;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::scope::REFUSED_FOR;
+use super::watched_namespaces::REFUSED_FOR;
 
 /// A watch that is refused is tried again at least as often: one of which nothing was heard for so long is refused no more.
 const TRIED_WITHIN: Duration = Duration::from_mins(2);

@@ -11,7 +11,7 @@ use videofactory_crds::StoragePolicy;
 use videofactory_crds::storagepolicy::{BackupRun, PruneRun, StorageLevel};
 use videofactory_pipeline::keys::{self, KINDS};
 
-use super::{Histograms, Label, Labels, labels, outcome};
+use super::{Histograms, Label, Labels, labels, outcome_labels};
 
 /// Seconds, from one tenth to half an hour: what a prune run takes.
 const RUNS: [f64; 11] = [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 1_800.0];
@@ -95,14 +95,14 @@ impl StorageMetrics {
             self.duration.get_or_create(&label).observe(std::time::Duration::from(duration).as_secs_f64());
         }
         if let Some(outcome) = run.outcome {
-            let outcome = outcome::of_prune(outcome);
+            let outcome = outcome_labels::of_prune(outcome);
             self.prunes.get_or_create(&labels([("policy", policy), ("outcome", outcome)])).inc();
         }
     }
 
     /// Counts a backup that has ended.
     pub fn backed_up(&self, policy: &str, run: &BackupRun) {
-        let Some(outcome) = run.outcome.map(outcome::of_backup) else { return };
+        let Some(outcome) = run.outcome.map(outcome_labels::of_backup) else { return };
         self.backups.get_or_create(&labels([("policy", policy), ("outcome", outcome)])).inc();
     }
 

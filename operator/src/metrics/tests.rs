@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use videofactory_crds::provideraccount::{Operation, Provider};
+use videofactory_crds::provideraccount::{CREDENTIALS_EXPIRE_SOON, Operation, Provider};
 use videofactory_crds::{ProviderAccount, StepName, StoragePolicy, VideoJob};
 
 use super::*;
@@ -242,6 +242,19 @@ fn each_alert_is_documented_and_links_to_its_own_section_of_the_runbook() {
         let anchor = format!("<a id=\"{}\"></a>", alert.to_lowercase());
         assert!(runbook.contains(&anchor), "docs/runbook.md has no section for {alert}: {anchor}");
     }
+}
+
+#[test]
+fn the_alert_the_definition_and_the_documentation_name_the_days_from_which_on_credentials_are_warned_of() {
+    let days = CREDENTIALS_EXPIRE_SOON.as_hours() / 24;
+    let alert = RULES.split("- alert: ").find(|alert| alert.starts_with("VideoFactoryCredentialsExpiring"));
+    let alert = alert.unwrap();
+    assert!(alert.contains(&format!("time() < {days} * 86400\n")), "{alert}");
+    assert!(alert.contains(&format!("expire within {days} days\n")), "{alert}");
+    let definition = include_str!("../../../manifests/crds/provideraccounts.yaml");
+    assert!(definition.contains(&format!("warned of from {days} days before.")));
+    let row = table("### Alerts").into_iter().find(|(name, _)| *name == "`CredentialsExpiring`").unwrap();
+    assert!(row.1.contains(&format!("expire within {days} days")), "{row:?}");
 }
 
 #[test]

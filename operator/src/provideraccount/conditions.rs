@@ -3,15 +3,12 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use videofactory_crds::condition::{self, ConditionState, ConditionStatus, ConditionType};
-use videofactory_crds::provideraccount::Provider;
+use videofactory_crds::provideraccount::{CREDENTIALS_EXPIRE_SOON, Provider};
 use videofactory_crds::{ProviderAccount, ProviderAccountReason, ProviderAccountSpec};
 
 use super::calendar::plus;
 use super::model::{Checked, Credentials, Finding, Health, Observed};
 use crate::events::Event;
-
-/// Seconds before the end of the credentials from which on it is warned of: 14 days.
-const WARNED_BEFORE: i64 = 14 * 86_400;
 
 /// What one of its conditions is to say.
 type State = ConditionState<ProviderAccountReason>;
@@ -27,7 +24,7 @@ pub struct Assessment {
 /// When the end of the credentials is warned of.
 #[must_use]
 pub fn warns_at(spec: &ProviderAccountSpec) -> Option<Timestamp> {
-    spec.credentials_expire_at.as_ref().map(|end| plus(end.0, -WARNED_BEFORE))
+    spec.credentials_expire_at.as_ref().map(|end| plus(end.0, -CREDENTIALS_EXPIRE_SOON.as_secs()))
 }
 
 /// What is to be said of an account.

@@ -21,7 +21,7 @@ mod object_size;
 mod observe;
 mod openings;
 mod reclaim;
-mod remember;
+mod remember_turns;
 mod wait_queue;
 mod window;
 

@@ -27,7 +27,7 @@ use super::location::{arrived, location};
 use super::observe::{Finding, Inspection, Inspector, Thoroughness, good_for};
 use super::overlapping_policies::{older, sharing, touching};
 use super::prune::ListingMemory;
-use super::runs::freed;
+use super::run_history::freed;
 use super::task_registry::TaskRegistry;
 use super::tasks;
 use crate::caches::Guarded;

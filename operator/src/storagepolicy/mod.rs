@@ -14,7 +14,7 @@ pub mod ownership;
 pub mod plan;
 pub mod prune;
 mod requests;
-mod runs;
+mod run_history;
 mod schedule;
 mod task_registry;
 mod tasks;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::decide::{Report, RunningTask, Snapshot};
 use super::location::BucketLocation;
-use super::runs::freed;
+use super::run_history::freed;
 use crate::usage_deltas::{self, Changes};
 
 /// How soon a measurement that failed is made again, at first and at last.

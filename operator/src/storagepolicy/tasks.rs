@@ -15,7 +15,7 @@ use super::overlapping_policies::{covered_namespaces, respected_peers};
 use super::ownership::{Ownership, acquire};
 use super::plan::RunRequest;
 use super::prune::{self, KubeJobs, ListingMemory, RECHECK_AFTER, RunContext, RunReport, Usage};
-use super::runs::begun;
+use super::run_history::begun;
 use crate::bucket;
 use crate::context::Context;
 

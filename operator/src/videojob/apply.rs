@@ -8,8 +8,8 @@ use kube::{Resource, ResourceExt};
 use videofactory_crds::VideoJob;
 use videofactory_pipeline::{Tombstone, clock};
 
+use super::create_job::start_step;
 use super::model::{Action, Decision, Observed};
-use super::start::start_step;
 use super::writes::{
     ApplyError, api, check_newest, count, delete_job, path, policy_of, set_finalizer, write_status,
 };

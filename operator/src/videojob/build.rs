@@ -26,7 +26,7 @@ use videofactory_pipeline::contract::{
 use super::labels::Labels;
 use super::model::StartStep;
 use super::names::job_name;
-use super::placement::{self, Placement};
+use super::pod_placement::{self, Placement};
 use super::trace;
 use crate::bucket::{ACCESS_KEY, SECRET_KEY};
 use crate::config::{CLUSTER_DOMAIN, WorkerConfig};
@@ -79,7 +79,7 @@ pub fn attempt(owner: &VideoJob, start: &StartStep, worker: &WorkerConfig) -> At
     if !worker.progress_url.is_empty() {
         volumes.push(token());
     }
-    let placement = placement::of(owner, &labels(&start.input), worker);
+    let placement = pod_placement::of(owner, &labels(&start.input), worker);
     let annotations = Some(placement.annotations.clone()).filter(|annotations| !annotations.is_empty());
     let labels = placement.labels.clone();
     let metadata = ObjectMeta {

@@ -8,8 +8,8 @@ use kube::api::ListParams;
 use videofactory_pipeline::clock;
 
 use super::attempts;
-use super::facts::pod_refusal;
 use super::model::{JobFacts, PodFacts};
+use super::pod_status::pod_refusal;
 use crate::context::Context;
 use videofactory_client::call::within;
 

@@ -8,8 +8,8 @@ use videofactory_pipeline::tombstone::spec_digest;
 use videofactory_pipeline::{Tombstone, keys};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
+use super::job_bucket;
 use super::model::{Made, Storage};
-use super::place;
 use crate::bucket;
 use crate::context::Context;
 
@@ -60,7 +60,7 @@ pub(super) async fn leave(
     key: &str,
     tombstone: &Tombstone,
 ) -> Result<(), String> {
-    let place = place::open(context, job).await.map_err(|why| why.to_string())?;
+    let place = job_bucket::open(context, job).await.map_err(|why| why.to_string())?;
     write(&place.bucket, key, tombstone).await.map_err(|error| error.to_string())
 }
 

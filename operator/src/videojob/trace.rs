@@ -16,8 +16,8 @@ use videofactory_pipeline::contract::{
 };
 use videofactory_traces::{Kind, Span, Value};
 
+use super::attempt_outcome::outcome_of;
 use super::attempts::{self, Attempt, End};
-use super::ending::outcome_of;
 use super::model::{Account, Observed, PodEnd, PodFacts, PodState};
 use crate::config::WorkerConfig;
 use crate::events::{Event, EventReason};

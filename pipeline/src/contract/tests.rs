@@ -10,8 +10,8 @@ use super::carry::in_parts;
 use super::{
     AccountAccess, Allowance, Brand, GivenScenes, MAX_INPUT_BYTES, MAX_PART_BYTES, Opening, StepInput,
 };
-use crate::parts::settings_of;
 use crate::settings::Settings;
+use crate::step_settings::settings_of;
 
 /// The schema of a `VideoJob`'s spec.
 fn schema_of(kind: &str, part: &str) -> Value {

@@ -5,15 +5,15 @@
 //! film lasts `ΣF_i + X`. A crossfade lies in the lead of the scene that it opens, so a voice is never
 //! crossfaded. Everything that carries a time is derived from here.
 
-mod bought;
+mod camera_motion;
+mod clip_length;
 mod cues;
-mod motion;
 mod sections;
 mod units;
 
-pub use bought::{MAX_STRETCH, Sold, bought_seconds, nearly_enough};
+pub use camera_motion::{Easing, Motion, Rect};
+pub use clip_length::{MAX_STRETCH, Sold, bought_seconds, nearly_enough};
 pub use cues::{Cue, Interval, Span, ass_time, srt, vtt};
-pub use motion::{Easing, Motion, Rect};
 pub use sections::{MAX_SCENES_A_SECTION, ScenePart, Section};
 pub use units::{FrameRate, Frames, SAMPLE_RATE, Samples, UnsupportedRate};
 

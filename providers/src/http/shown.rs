@@ -1,13 +1,13 @@
 //! Makes texts of services fit to be shown to people: short, on one line, and without what looks like a
 //! secret. Secrets that are known are taken out of the bytes before anything else sees them.
 
+use videofactory_net::KEY_PREFIXES;
+
 use crate::connection::Secret;
 
 /// Most characters of a service's text.
 const MAX_CHARACTERS: usize = 200;
-/// What services' keys and tokens begin with.
-const KEY_PREFIXES: [&str; 9] = ["xai-", "hf_", "AIza", "ya29.", "1//", "GOCSPX-", "r8_", "sk-", "eyJ"];
-/// A word with such a beginning is a key if it is as long as this.
+/// A word that begins as keys do is one if it is as long as this.
 const KEY_CHARACTERS: usize = 12;
 /// Shorter secrets are not looked for: they would be found in ordinary words.
 const SECRET_BYTES: usize = 4;
@@ -124,6 +124,13 @@ mod tests {
         assert_eq!(shown("Authorization: Bearer abc.def"), "Authorization: Bearer ***");
         assert_eq!(shown("xa*** and xai-1*** stay"), "xa*** and xai-1*** stay");
         assert_eq!(shown("see https://a.example/b?sig=1&x=2 now"), "see https://a.example/b?… now");
+    }
+
+    #[test]
+    fn keys_of_all_services_are_masked() {
+        for prefix in KEY_PREFIXES {
+            assert_eq!(shown(&format!("key {prefix}0123456789abcdef is bad")), "key *** is bad");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{MAX_TAGS, MAX_TITLE_CHARACTERS};
 use crate::capability::{Revision, ScriptRequest};
-use crate::pace::{Pace, SCENE_PAUSE};
+use crate::speech_pace::{Pace, SCENE_PAUSE};
 
 /// Words that a narrator says in a second, in English.
 const WORDS_A_SECOND: f64 = 2.4;

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use videofactory_pipeline::Digest;
 use videofactory_providers::ProviderError;
 
-use super::pace::Pace;
 use super::probe::Probe;
 use super::remaining::Remaining;
 use super::session::SubmissionSession;
 use super::slots::History;
+use super::submit_permits::Pace;
 
 /// An account that this attempt may submit to.
 pub struct Account {

@@ -7,7 +7,6 @@ mod cancel;
 mod clock;
 mod deliver;
 mod fencing_token;
-mod pace;
 mod polling;
 mod probe;
 mod question;
@@ -17,6 +16,7 @@ mod session;
 mod slots;
 mod store;
 mod submit;
+mod submit_permits;
 mod usage;
 
 pub use account::Account;

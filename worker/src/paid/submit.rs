@@ -15,7 +15,6 @@ use videofactory_providers::{ProviderError, Resume, Ticket};
 
 use super::account::Account;
 use super::deliver::{TrackedRequest, ask_person};
-use super::pace::{Pace, SubmitPermit};
 use super::polling;
 use super::probe::{Milestone, Probe};
 use super::question::Why;
@@ -23,6 +22,7 @@ use super::remaining::Remaining;
 use super::request::{Answer, PaidRequest};
 use super::session::SubmissionSession;
 use super::slots::{Ending, History, RetryBudget, Submission, SubmissionEnd, SubmissionState, Taken};
+use super::submit_permits::{Pace, SubmitPermit};
 use super::usage::UsageEntry;
 use crate::outcome::StepError;
 use crate::progress::Progress;

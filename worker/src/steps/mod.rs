@@ -3,23 +3,23 @@
 
 mod animate_scenes;
 mod assemble_video;
+mod bought_voices;
 mod credits;
 mod external_client;
 mod film_request;
 mod generate_images;
 mod narrate_scenes;
-mod narration;
 mod own_voice;
 mod pictures;
 mod preflight;
 mod publish_outside;
 mod publish_video;
+mod scene_voice;
 mod scenes;
 mod script_review;
 mod script_versions;
 mod sections;
 mod spoken;
-mod voices;
 mod write_script;
 
 use serde::Serialize;

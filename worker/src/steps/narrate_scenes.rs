@@ -9,9 +9,9 @@ use videofactory_pipeline::storyboard::{Scene, Storyboard};
 use videofactory_providers::{NarrationRequest, Narrator, Sold, Speech};
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
+use super::scene_voice::{is_silent, store_voice, voice_for};
 use super::scenes::{SceneWork, conclude, each_scene, find_scenes, make_scenes, wanted_places};
-use super::voices::{is_silent, store_voice, voice_for};
-use super::{keep_document, narration, own_voice, read_document};
+use super::{bought_voices, keep_document, own_voice, read_document};
 use crate::context::Context;
 use crate::outcome::{Made, StepError};
 
@@ -50,10 +50,11 @@ async fn bought(
     let mut entries = find_scenes(context, scenes, &wanted, &work).await?;
     let missing: Vec<usize> = wanted.iter().copied().filter(|place| entries[*place].is_none()).collect();
     let (spoken, own): (Vec<usize>, Vec<usize>) =
-        missing.into_iter().partition(|place| narration::needs_paid_voice(&scenes[*place]));
+        missing.into_iter().partition(|place| bought_voices::needs_paid_voice(&scenes[*place]));
     let mut failed = make_scenes(context, scenes, &work, &own, &mut entries).await;
     failed.extend(
-        narration::narrate_missing(context, external, scenes, |scene| work.digest(scene), &spoken).await?,
+        bought_voices::narrate_missing(context, external, scenes, |scene| work.digest(scene), &spoken)
+            .await?,
     );
     for place in spoken {
         entries[place] = work.find(&scenes[place]).await?;

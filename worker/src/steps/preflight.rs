@@ -7,7 +7,7 @@ use videofactory_crds::settings::{CaptionMode, MusicSource, ThumbnailSource};
 use videofactory_embedded::Embedded;
 use videofactory_pipeline::storyboard::{Scene, Storyboard};
 
-use super::voices::{is_silent, voice_for};
+use super::scene_voice::{is_silent, voice_for};
 use crate::context::Context;
 use crate::outcome::StepError;
 use videofactory_film::captions::legible::{Text, require_fonts};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use videofactory_pipeline::text;
-use videofactory_providers::pace::Pace;
+use videofactory_providers::speech_pace::Pace;
 use videofactory_providers::words;
 
 /// A script may miss its target by this part of it …

@@ -15,7 +15,7 @@ use videofactory_pipeline::contract::{
     Brand, BucketRef, GivenScenes, JobRef, Upstream, VERSION, in_parts, part_name,
 };
 use videofactory_pipeline::inputs::{FilmInputs, step_digest};
-use videofactory_pipeline::parts::settings_of;
+use videofactory_pipeline::step_settings::settings_of;
 use videofactory_pipeline::storyboard::Takes;
 use videofactory_pipeline::{Digest, Settings, StepInput, StepOutcome};
 use videofactory_storage::{Bucket, PutOptions};

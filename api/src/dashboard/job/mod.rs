@@ -2,10 +2,10 @@
 
 mod conditions;
 mod costs;
+mod events_logs_manifest;
 mod film;
 mod head;
 mod preview;
-mod records;
 mod storyboard;
 mod waterfall;
 
@@ -22,10 +22,10 @@ use videofactory_pipeline::clock;
 
 use self::conditions::ConditionView;
 pub use self::costs::cost_of_scene;
+pub use self::events_logs_manifest::{events, logs, yaml};
 use self::film::FilmView;
 use self::head::Head;
 use self::preview::{PreviewView, rest_words};
-pub use self::records::{events, logs, yaml};
 use self::storyboard::StoryboardView;
 pub use self::storyboard::{PartView, SceneCard, stale_words};
 use self::waterfall::Waterfall;

@@ -12,7 +12,7 @@ use crate::reads::scenes::{SceneDetail, ScenePart, ScenePartState, details};
 use crate::reads::storyboard::{Made, Part};
 
 /// The scenes of a page of the storyboard.
-pub const PAGE: usize = 24;
+pub const SCENES_PER_PAGE: usize = 24;
 
 /// A page of the storyboard.
 #[derive(Clone, Debug, Default)]
@@ -69,8 +69,8 @@ impl StoryboardView {
             job.spec.scene_overrides.iter().flatten().map(|over| over.id.as_str()).collect();
         let all = details(id, job, made);
         let total = all.len();
-        let begin = page.saturating_sub(1).saturating_mul(PAGE).min(total);
-        let shown = all.into_iter().enumerate().skip(begin).take(PAGE);
+        let begin = page.saturating_sub(1).saturating_mul(SCENES_PER_PAGE).min(total);
+        let shown = all.into_iter().enumerate().skip(begin).take(SCENES_PER_PAGE);
         let stale = made.stale(job);
         let card = |(place, scene): (usize, SceneDetail)| {
             let parts = stale.get(scene.id.as_str()).map(Vec::as_slice).unwrap_or_default();
@@ -82,7 +82,7 @@ impl StoryboardView {
         let at = |page: usize| format!("/dashboard/jobs/{id}?scenes={page}#storyboard");
         Self {
             title: made.storyboard.title.clone(),
-            range: if total > PAGE {
+            range: if total > SCENES_PER_PAGE {
                 format!("scenes {}–{end} of {total}", begin + 1)
             } else {
                 String::new()

@@ -27,11 +27,11 @@ use super::{address, live, wait_queue};
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::Parameters;
-use crate::reads::scope::{self, Scope};
+use crate::reads::allowed_namespaces::{self, Scope};
 use crate::state::State;
 
-/// Jobs of a page.
-const PAGE: usize = 25;
+/// Jobs of a page of the list.
+const JOBS_PER_PAGE: usize = 25;
 
 /// The page.
 #[derive(Template)]
@@ -87,10 +87,10 @@ pub async fn list(
     let jobs = state.stores.videojobs.state();
     let there: BTreeSet<String> = jobs.iter().filter_map(|job| job.namespace()).collect();
     let named = Some(query.namespace.trim()).filter(|namespace| !namespace.is_empty());
-    let scope = scope::of(&state, &caller, "videojobs", named, there).await?;
+    let scope = allowed_namespaces::of(&state, &caller, "videojobs", named, there).await?;
     let seen: Vec<&VideoJob> =
         jobs.iter().filter_map(|job| job.0.as_ref().ok()).filter(|job| is_in(&scope, job)).collect();
-    let (found, total) = wanted.page_of(seen.iter().copied(), PAGE);
+    let (found, total) = wanted.page_of(seen.iter().copied(), JOBS_PER_PAGE);
     let table = table(&state, &query, &seen, &found, (wanted.page, total), clock::now());
     if query.fragment == live::JOBS {
         return page::html(&table);
@@ -136,7 +136,7 @@ fn table(
     let usual = rows::usual(seen.iter().copied());
     let rows: Vec<Row> =
         found.iter().map(|job| Row::of(job, &usual, place_in_line(state, job), now)).collect();
-    let first = (page - 1).saturating_mul(PAGE);
+    let first = (page - 1).saturating_mul(JOBS_PER_PAGE);
     let last = first + rows.len();
     let range = match (total, rows.is_empty()) {
         (0, _) => "no jobs".to_owned(),

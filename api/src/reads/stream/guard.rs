@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::access::{Caller, Permission};
 use crate::problem::Problem;
-use crate::reads::scope::Scope;
+use crate::reads::allowed_namespaces::Scope;
 use crate::state::State;
 
 /// How often it is asked.

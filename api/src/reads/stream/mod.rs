@@ -28,7 +28,7 @@ use crate::changes::Subscription;
 use crate::limits::SharedPermit;
 use crate::problem::Problem;
 use crate::query::{Parameters, job_filter};
-use crate::reads::scope::Scope;
+use crate::reads::allowed_namespaces::Scope;
 use crate::schemas;
 use crate::state::{NOT_READY, State};
 use crate::unwatched::Unwatched;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use videofactory_client::job_ref::is_label;
-use videofactory_client::new_job::{MAX_NAME, NewJobs};
+use videofactory_client::new_job::NewJobs;
+use videofactory_pipeline::keys::MAX_NAME;
 
 use super::CreateArgs;
 use super::setting;

@@ -13,7 +13,7 @@ use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 use self::names::{key, prefix, superfluous};
-use super::runs::backup_begun;
+use super::run_history::backup_begun;
 use crate::context::Context;
 
 /// Metadata of a backup: how many `VideoJob`s are in it.

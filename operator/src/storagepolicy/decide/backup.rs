@@ -5,7 +5,7 @@ use videofactory_crds::condition::whole_seconds;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun};
 
 use super::super::requests::{self, Pending};
-use super::super::runs;
+use super::super::run_history;
 use super::super::schedule::{Schedule, TOO_LATE};
 use super::{Action, Draft, refused};
 

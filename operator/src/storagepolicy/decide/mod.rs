@@ -4,10 +4,11 @@
 //! under way nothing else begins.
 
 mod backup;
-mod level;
 mod location;
 mod measure;
 mod prune;
+mod prune_early;
+mod storage_level;
 
 #[cfg(test)]
 pub(super) mod testing;
@@ -24,7 +25,7 @@ use super::observe::{Finding, can_prune};
 use super::ownership::OwnedLocation;
 use super::plan::RunRequest;
 use super::schedule::Schedule;
-use super::{requests, runs};
+use super::{requests, run_history};
 use crate::config::SideEffects;
 use crate::events::{Event, EventReason};
 use crate::usage_deltas::Changes;
@@ -221,18 +222,18 @@ impl<'a> Draft<'a> {
         let measured = match &self.observed.snapshot.report {
             Some(Report::Measured(usage)) => usage.clone(),
             Some(Report::Pruned(run, usage)) => {
-                self.events.push(runs::end(&mut self.status, (**run).clone(), self.spec.history));
+                self.events.push(run_history::end(&mut self.status, (**run).clone(), self.spec.history));
                 usage.clone()
             }
             Some(Report::BackedUp(run)) => {
-                self.events.push(runs::event_of_backup(run));
+                self.events.push(run_history::event_of_backup(run));
                 self.status.backup = Some(run.clone());
                 None
             }
             None => None,
         };
         if self.observed.snapshot.running.is_none() {
-            runs::reconcile_runs(&mut self.status);
+            run_history::reconcile_runs(&mut self.status);
         }
         if let Some(measured) = measured.filter(|_| self.status.place.is_some()) {
             self.status.usage = Some(measured);

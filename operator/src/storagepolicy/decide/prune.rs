@@ -7,7 +7,7 @@ use videofactory_crds::storagepolicy::{PruneCause, PruneRun, StorageUsage};
 use super::super::conditions::Barrier;
 use super::super::plan::RunRequest;
 use super::super::requests::{self, Pending};
-use super::super::runs;
+use super::super::run_history;
 use super::super::schedule::{Schedule, TOO_LATE};
 use super::{Action, Draft, refused};
 
@@ -21,7 +21,7 @@ impl Draft<'_> {
     ) {
         let (Some(schedule), None) = (schedule, barrier) else {
             self.status.next_run_at = None;
-            self.events.extend(barrier.and_then(|_| runs::cancel(&mut self.status)));
+            self.events.extend(barrier.and_then(|_| run_history::cancel(&mut self.status)));
             if let (Some(request), Some(barrier)) = (&pending.cleanup, barrier) {
                 requests::handled_cleanup(&mut self.status.handled, request);
                 self.events.push(refused("Prune", &barrier.words()));
@@ -46,7 +46,7 @@ impl Draft<'_> {
             {
                 requests::handled_cleanup(&mut self.status.handled, request);
             }
-            runs::begin(&mut self.status, &run_request, self.spec.history);
+            run_history::begin(&mut self.status, &run_request, self.spec.history);
             self.action = Some(Action::Prune(run_request));
         }
     }
@@ -75,7 +75,8 @@ impl Draft<'_> {
     ) -> Option<RunRequest> {
         let slot = self.own_slot();
         let run_request = |slot, cause| RunRequest { slot, cause, dry_run: false, older_than: None };
-        let mut run_request = if let Some(resumed) = runs::to_resume(&self.status, schedule, self.now) {
+        let mut run_request = if let Some(resumed) = run_history::to_resume(&self.status, schedule, self.now)
+        {
             resumed
         } else if let Some(request) = &pending.cleanup {
             RunRequest {

@@ -9,7 +9,7 @@ use videofactory_crds::{StoragePolicy, StoragePolicyReason};
 use super::super::observe::Finding;
 use super::super::ownership::OwnedLocation;
 use super::super::plan::RunRequest;
-use super::super::runs;
+use super::super::run_history;
 use super::{Action, Decision, Observed, Report, RunningTask, Snapshot, decide};
 use crate::config::SideEffects;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use videofactory_crds::storagepolicy::{ObjectKind, WaterMark};
 
 use super::Tally;
-use super::decide::PrunePlan;
+use super::apply_rules::PrunePlan;
 use super::file_verdict::{FileVerdict, Why};
 use super::listing::{Folder, Listing};
 use super::rules::{Rules, covers};

@@ -1,8 +1,8 @@
 //! What a prune run deletes, and why each file stays or goes. Pure: no client, no clock.
 
-mod decide;
+mod always_kept;
+mod apply_rules;
 mod explain;
-mod facts;
 mod file_verdict;
 mod listing;
 mod references;
@@ -16,7 +16,7 @@ mod tests;
 
 use std::ops::AddAssign;
 
-pub use decide::{PrunePlan, plan};
+pub use apply_rules::{PrunePlan, plan};
 pub use explain::{kept, shortfall, size};
 pub use file_verdict::{FileVerdict, Why};
 pub use listing::{Folder, Listing, NOBODY, Object, Owner, OwnerIndex};

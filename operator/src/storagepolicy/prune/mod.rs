@@ -8,7 +8,7 @@ mod job_guard;
 mod jobs;
 mod kube_jobs;
 mod listing_memory;
-mod record;
+mod plan_file;
 mod report;
 
 use std::collections::{BTreeSet, HashMap};
@@ -27,7 +27,7 @@ use videofactory_storage::{Bucket, PutOptions, StorageError};
 pub use jobs::{JobVersion, Jobs, Marked};
 pub use kube_jobs::KubeJobs;
 pub use listing_memory::{BYTES_PER_FILE, ListingMemory};
-pub use record::write as write_plan;
+pub use plan_file::write as write_plan;
 pub use report::{Calls, Kept, Measured, RunReport, Unknown, Usage};
 
 use super::plan::{
@@ -242,7 +242,7 @@ impl<'a> Run<'a> {
         let key =
             self.request.plan_key(&self.policy.namespace().unwrap_or_default(), &self.policy.name_any());
         let Planned { listing, rules, plan, .. } = planned.clone();
-        let writing = tokio::task::spawn_blocking(move || record::write(&listing, &plan, &rules.rules));
+        let writing = tokio::task::spawn_blocking(move || plan_file::write(&listing, &plan, &rules.rules));
         let failed = |reason: String| StorageError::LocalFile { tried: format!("write {key}"), reason };
         let file = writing.await.map_err(|error| failed(error.to_string()))?;
         let file = file.map_err(|error| failed(error.to_string()))?;
@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
         let history = usize::try_from(self.policy.spec.history).unwrap_or(1).max(1);
         let new = self.report.plan_key.as_deref();
         let policy = format!("{}/{}", self.policy.namespace().unwrap_or_default(), self.policy.name_any());
-        let old = record::too_many(listing, &policy, new, history);
+        let old = plan_file::too_many(listing, &policy, new, history);
         if old.is_empty() {
             return;
         }

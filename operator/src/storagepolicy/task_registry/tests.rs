@@ -2,7 +2,7 @@ use videofactory_crds::storagepolicy::{ObjectKind, PruneCause, PruneRun, Storage
 
 use super::super::decide::testing::at;
 use super::super::plan::RunRequest;
-use super::super::runs::{backup_begun, begun};
+use super::super::run_history::{backup_begun, begun};
 use super::*;
 use crate::usage_deltas::Change;
 

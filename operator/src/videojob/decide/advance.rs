@@ -13,12 +13,12 @@ use super::begin_step::begin;
 use super::demands::withdraw;
 use super::draft::Draft;
 use super::estimate::estimate;
-use super::film::Film;
 use super::preview::{self, check_preview};
 use super::progress;
 use super::quota_request::request_quota;
 use super::review::check_review;
 use super::step::{Transitions, result_of};
+use super::step_inputs::Film;
 use super::walk::Walk;
 
 /// Makes every step that is stale and can begin begin, and says how the job stands.

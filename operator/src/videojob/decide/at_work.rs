@@ -13,9 +13,9 @@ use super::begin_step::begin;
 use super::draft::{BUCKET_RETRY, Draft};
 use super::messages::at_work_verdict;
 use super::obstacles::obstacle;
-use super::orphans::blocked_by_orphan;
 use super::progress;
 use super::step::Transitions;
+use super::wait_for_orphans::blocked_by_orphan;
 use super::walk::Walk;
 
 /// An attempt that has not ended.

@@ -9,7 +9,7 @@ use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::contract::{
     Brand, GivenScenes, JobRef, PREVIEW_VERSION, StepInput, Upstream, VERSION,
 };
-use videofactory_pipeline::parts::settings_of;
+use videofactory_pipeline::step_settings::settings_of;
 use videofactory_pipeline::{Digest, graph, text};
 
 use super::super::model::{StartStep, Storage};
@@ -17,8 +17,8 @@ use super::allowed_submissions;
 use super::budget::affordable_scripts;
 use super::demands::is_owed;
 use super::draft::Draft;
-use super::film::{Film, Results};
 use super::launch_plan::{LaunchPlan, opening_delay};
+use super::step_inputs::{Film, Results};
 
 /// What is needed to start one attempt.
 pub(super) fn start_step(

@@ -8,15 +8,15 @@ use videofactory_pipeline::{Digest, Settings};
 use super::super::model::Storage;
 use super::super::verdict::Verdict;
 use super::accounts::{external_accounts, has_new_credentials};
-use super::after_attempt::after_attempt;
 use super::draft::Draft;
 use super::first_purchase::obstacle_to_purchase;
 use super::missing_artifacts;
 use super::obstacles::obstacle;
-use super::orphans::blocked_by_orphan;
 use super::quota_request::request_quota;
 use super::step::{Transitions, is_tried, result_is_void};
 use super::supplies::lacks;
+use super::wait_after_attempt::after_attempt;
+use super::wait_for_orphans::blocked_by_orphan;
 use super::walk::Walk;
 
 /// Begins the step, if nothing keeps it.

@@ -9,7 +9,7 @@ use videofactory_pipeline::Settings;
 use super::accounts::external_accounts;
 use super::demands::paid;
 use super::draft::Draft;
-use super::needs::needs_of_all;
+use super::quota_needs::needs_of_all;
 use super::step::is_of_earlier_run;
 
 /// Writes down what the whole run is expected to cost: what was paid, and what the steps that are not done will ask for,

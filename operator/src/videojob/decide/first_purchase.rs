@@ -10,8 +10,8 @@ use videofactory_pipeline::{Settings, graph};
 use super::super::verdict::Verdict;
 use super::accounts::external_accounts;
 use super::draft::Draft;
-use super::needs::needs;
 use super::obstacles::unfit;
+use super::quota_needs::needs;
 
 /// What keeps the first step of a run from buying something: another one that the film needs can never use an account that
 /// it names, as that account is now.

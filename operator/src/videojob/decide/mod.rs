@@ -5,22 +5,23 @@
 //!
 //! The files read downward: none imports what stands above it.
 //!
-//! - What people ask: `requests`. What has ended: `record_attempts`, by `outcome`, `spent`, `no_quota` and `kept`.
+//! - What people ask: `requests`. What has ended: `record_attempts`, by `retry_or_fail`, `spent`, `no_quota` and
+//!   `record_results`.
 //! - Whether a run may begin: `begin_run`, by `restored`, `already_made` and `channel`.
 //! - The walk over the graph: `advance`; the preview of one scene: `preview`; a result that people review: `review`; an
 //!   attempt that has not ended: `at_work`, or of which there is no Job: `attempt_without_job`; a step that is stale:
 //!   `begin_step`.
-//! - Once it is known how all steps stand: `progress`, `estimate`, `release`, `orphaned_jobs`, `announce`, `retire`.
-//! - What keeps a stale step: `after_attempt`, `first_purchase`, `obstacles`, `supplies` (`missing_artifacts`, `storage_gate`),
-//!   `orphans`.
-//! - What it asks its accounts and what it waits for there: `quota_request`, by `survey` and `waits`. The begin of an attempt:
-//!   `begin_attempt`, by `attempt_input`. What both reckon with: `budget`, `needs`.
-//! - What all of these read and fill in: `walk`, `film`, `launch_plan`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
+//! - Once it is known how all steps stand: `progress`, `estimate`, `release_quota`, `stop_orphans`, `announce`, `retire`. Which
+//!   step's verdict is the job's: `../verdict.rs`.
+//! - What keeps a stale step: `wait_after_attempt`, `first_purchase`, `obstacles`, `supplies` (`missing_artifacts`,
+//!   `storage_gate`), `wait_for_orphans`.
+//! - What it asks its accounts and what it waits for there: `quota_request`, by `survey` and `quota_waits`. The begin of an
+//!   attempt: `begin_attempt`, by `attempt_input`. What both reckon with: `budget`, `quota_needs`.
+//! - What all of these read and fill in: `walk`, `step_inputs`, `launch_plan`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
 //!   `messages`; and at the bottom `draft`, `step`, the one place that writes a step's state, and `allowed_submissions`.
 
 mod accounts;
 mod advance;
-mod after_attempt;
 mod allowed_submissions;
 mod already_made;
 mod announce;
@@ -35,36 +36,37 @@ mod channel;
 pub(super) mod demands;
 mod draft;
 mod estimate;
-mod film;
 mod first_purchase;
 mod grants;
-mod kept;
 mod launch_plan;
 mod messages;
 mod missing_artifacts;
-mod needs;
 mod no_quota;
 mod obstacles;
-mod orphaned_jobs;
-mod orphans;
-mod outcome;
 mod preview;
 mod prices;
 mod progress;
 mod pruned;
+mod quota_needs;
 mod quota_request;
+mod quota_waits;
 mod record_attempts;
-mod release;
+mod record_results;
+mod release_quota;
 mod requests;
 mod restored;
 mod retire;
+mod retry_or_fail;
 mod review;
 mod spent;
 mod step;
+mod step_inputs;
+mod stop_orphans;
 mod storage_gate;
 mod supplies;
 mod survey;
-mod waits;
+mod wait_after_attempt;
+mod wait_for_orphans;
 mod walk;
 
 #[cfg(test)]
@@ -94,10 +96,10 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let mut draft = Draft::new(observed, now);
     let generation = observed.job.metadata.generation;
     let verdict = judge(&mut draft);
-    release::release(&mut draft);
-    release::drop_recorded(&mut draft);
-    release::report_paid(&mut draft);
-    orphaned_jobs::stop_orphaned_jobs(&mut draft);
+    release_quota::release(&mut draft);
+    release_quota::drop_recorded(&mut draft);
+    release_quota::report_paid(&mut draft);
+    stop_orphans::stop_orphaned_jobs(&mut draft);
     let is_news = conditions::write(&mut draft.status, &verdict, generation, now);
     conditions::write_storage(&mut draft.status, &observed.storage, generation, now);
     draft.actions.extend(deletion::finalizer_change(&observed.job).map(Action::SetFinalizer));

@@ -23,10 +23,10 @@ use super::draft::{Draft, later};
 use super::grants::{grant_for, unrecorded};
 use super::launch_plan::{LaunchPlan, allow, idle, survey};
 use super::messages::asks_for;
-use super::needs::needs;
+use super::quota_needs::needs;
+use super::quota_waits::waiting;
 use super::step::Transitions;
 use super::survey::{Survey, due_survey, may_be_made, may_have_other_artifacts, unaccounted};
-use super::waits::waiting;
 use super::walk::Walk;
 use crate::provideraccount::has_expired;
 

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;
 
+use super::super::attempt_outcome::Ending;
 use super::super::attempts::{self, Attempt, End, OpenAttempts};
-use super::super::ending::Ending;
 use super::demands::give_back;
 use super::draft::Draft;
-use super::kept::record_results;
 use super::no_quota;
-use super::outcome::{StepRecorder, is_paid, jitter_of};
+use super::record_results::record_results;
+use super::retry_or_fail::{StepRecorder, is_paid, jitter_of};
 use super::spent;
 use super::step::Transitions;
 use crate::events::EventReason;

@@ -7,9 +7,9 @@ use videofactory_pipeline::Digest;
 use super::super::verdict::Verdict;
 use super::demands::withdraw;
 use super::draft::{BUCKET_RETRY, Draft};
-use super::film::{Film, Results};
 use super::messages::{finished_message, in_review};
 use super::step::Transitions;
+use super::step_inputs::{Film, Results};
 
 /// One walk over the graph.
 pub(super) struct Walk<'a> {

@@ -18,7 +18,7 @@ use super::model::{After, Decision, DeletionOutcome, Next, Obstacle};
 use crate::context::Context;
 use crate::storagepolicy::plan::Rules;
 use crate::storagepolicy::{protection, respected_peers};
-use crate::videojob::place::{self, Place};
+use crate::videojob::job_bucket::{self, Place};
 use crate::videojob::writes::{
     ApplyError, check_newest, count, delete_job, path, set_finalizer, write_status,
 };
@@ -83,7 +83,7 @@ async fn delete_files(
 /// The bucket of the job's policy if its files may be deleted there, and what is protected; all as it is now, but for
 /// the other policies for the same place.
 async fn open(context: &Context, job: &VideoJob) -> Result<(Bucket, Rules), Obstacle> {
-    let Place { bucket, policy } = place::open(context, job).await?;
+    let Place { bucket, policy } = job_bucket::open(context, job).await?;
     let all = context.caches.policies.state();
     let rules = protection(&all, &policy)
         .map_err(|error| Obstacle::Later(VideoJobReason::ConfigurationInvalid, error.to_string()))?;

@@ -10,7 +10,7 @@ use videofactory_storage::{Bucket, KEYS_A_REQUEST, StorageError};
 
 use super::model::{DeletionOutcome, Extent, Kept};
 use crate::usage_deltas::Change;
-use crate::videojob::place::NoPlace;
+use crate::videojob::job_bucket::NoPlace;
 
 /// Deletes all files of these folders but those that `keeps` names and those that no job writes; after `until` none but
 /// those of the page that was begun.

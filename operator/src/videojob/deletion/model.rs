@@ -7,8 +7,8 @@ use videofactory_crds::{VideoJob, VideoJobStatus};
 use crate::config::SideEffects;
 use crate::events::Event;
 use crate::usage_deltas::Changes;
+use crate::videojob::job_bucket::NoPlace;
 use crate::videojob::model::{JobFacts, PodFacts};
-use crate::videojob::place::NoPlace;
 
 /// Everything that one decision about a job that is being deleted may know.
 #[derive(Clone, Debug)]

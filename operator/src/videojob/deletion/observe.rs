@@ -9,8 +9,8 @@ use super::decide::is_to_be_asked_live;
 use super::model::Leaving;
 use crate::context::Context;
 use crate::videojob::cached::at_work;
-use crate::videojob::facts::is_alive;
 use crate::videojob::labels;
+use crate::videojob::pod_status::is_alive;
 use crate::videojob::writes::{ApplyError, check_newest, path};
 use videofactory_client::call::within;
 

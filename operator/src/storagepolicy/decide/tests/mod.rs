@@ -9,7 +9,7 @@ use videofactory_crds::StoragePolicyReason;
 use videofactory_crds::storagepolicy::{BackupOutcome, BackupRun, PruneCause, PruneOutcome, StorageLevel};
 
 use super::super::observe::{Finding, good_for};
-use super::super::runs::backup_begun;
+use super::super::run_history::backup_begun;
 use super::testing::{GB, Harness, at, rules, unfit};
 use super::{Action, Report, RunningTask};
 use crate::config::SideEffects;

@@ -6,7 +6,7 @@ use videofactory_crds::StoragePolicyReason;
 use videofactory_crds::storagepolicy::PruneOutcome;
 
 use super::super::super::observe::Finding;
-use super::super::super::runs::backup_begun;
+use super::super::super::run_history::backup_begun;
 use super::super::testing::Harness;
 use super::super::{Action, Report, RunningTask};
 

@@ -5,8 +5,8 @@ use videofactory_crds::StepName;
 
 use super::*;
 use crate::config::SideEffects::{Allow, Suspend};
+use crate::videojob::job_bucket::NoPlace;
 use crate::videojob::model::{JobEnd, PodEnd};
-use crate::videojob::place::NoPlace;
 
 const NOW: i64 = 1_000_000;
 

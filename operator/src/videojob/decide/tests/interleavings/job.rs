@@ -8,7 +8,7 @@ use videofactory_crds::{ProviderAccount, StepName, requests};
 use videofactory_pipeline::SceneSet;
 use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent, StepInput};
 
-use super::super::super::super::confirm::is_open;
+use super::super::super::super::confirm_grants::is_open;
 use super::super::super::super::model::{Account, Action, Decision, ExternalAccount, Refusal};
 use super::super::super::decide;
 use super::super::super::testing::{Harness, SCENES};

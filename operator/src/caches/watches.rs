@@ -27,14 +27,14 @@ use videofactory_crds::storagepolicy::StorageLevel;
 use videofactory_crds::{Channel, StoragePolicy, VideoJob};
 
 use super::accounts::{on_account, wake_siblings};
-use super::merge::Merge;
-use super::scope::Scope;
+use super::merge_watches::Merge;
+use super::watched_namespaces::Scope;
 use super::{Caches, Guarded, Owned, OwnerKey, PodRecord, Watches, uids, version};
 use crate::config::Watched;
 use crate::restoring::is_restoring;
-use crate::videojob::facts::{job_facts, pod_facts};
 use crate::videojob::labels::{Labels, STEPS};
 use crate::videojob::model::{JobFacts, PodState};
+use crate::videojob::pod_status::{job_facts, pod_facts};
 use videofactory_client::call::WATCH_SECONDS;
 
 /// The caches and the work that keeps them.

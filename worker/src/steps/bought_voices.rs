@@ -18,8 +18,8 @@ use videofactory_providers::{NarrationRequest, Narrator, ProviderError, Sold, Sp
 use videofactory_storage::PutOptions;
 
 use super::external_client::ExternalClient;
+use super::scene_voice::{is_silent, store_voice, voice_for};
 use super::scenes::{count, log_failure};
-use super::voices::{is_silent, store_voice, voice_for};
 use crate::context::Context;
 use crate::outcome::StepError;
 use crate::paid::{Answer, PaidRequest};

@@ -7,13 +7,13 @@ use videofactory_crds::videojob::{ScenesStatus, StepStatus};
 use videofactory_pipeline::Digest;
 use videofactory_pipeline::contract::{ExitCode, StepOutcome};
 
-use super::super::ending::is_unknown;
-use super::after_attempt::MAX_DELAY;
+use super::super::attempt_outcome::is_unknown;
 use super::allowed_submissions;
 use super::demands::write_off;
 use super::draft::{Draft, later};
 use super::messages::said;
 use super::step::{Transitions, by_scene, completed};
+use super::wait_after_attempt::MAX_DELAY;
 
 /// Seconds before the first retry; doubled for each further one.
 const FIRST_DELAY: i64 = 5;

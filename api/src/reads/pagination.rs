@@ -9,6 +9,10 @@ use videofactory_pipeline::Digest;
 
 use crate::problem::Problem;
 
+/// Items of a page, unless the caller says how many. The dashboard's list has pages of its own: `dashboard/jobs/mod.rs`.
+pub const DEFAULT_LIMIT: usize = 100;
+/// Most items of a page.
+pub const MAX_LIMIT: usize = 500;
 /// Longest token that is read: names are short.
 pub const MAX_TOKEN: usize = 512;
 

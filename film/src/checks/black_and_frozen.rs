@@ -8,7 +8,7 @@ use videofactory_pipeline::timeline::Frames;
 use super::{Finding, Plan};
 use crate::error::FilmError;
 use crate::ffmpeg::Ffmpeg;
-use crate::picture::ON_GROUND;
+use crate::render_section::ON_GROUND;
 use crate::request::{Picture, Scene, SceneRole};
 use crate::watch::{Darkness, Gist, Watch};
 

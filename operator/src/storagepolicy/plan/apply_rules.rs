@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use videofactory_crds::storagepolicy::{ObjectKind, PruneRule, WaterMark};
 
-use super::facts::{Finish, OwnerFacts, age_order, held, owners, ranks};
+use super::always_kept::{Finish, OwnerFacts, age_order, held, owners, ranks};
 use super::file_verdict::{FileVerdict, Why};
 use super::listing::{Folder, Listing, Object};
 use super::references::References;

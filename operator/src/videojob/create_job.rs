@@ -10,11 +10,11 @@ use videofactory_crds::VideoJob;
 use videofactory_pipeline::{StepInput, graph};
 
 use super::build;
-use super::confirm::confirm;
-use super::facts::{is_alive, job_facts};
+use super::confirm_grants::confirm;
 use super::labels::{self, Labels};
 use super::model::{JobFacts, Refusal, StartStep};
 use super::names::job_name;
+use super::pod_status::{is_alive, job_facts};
 use super::trace;
 use super::writes::{ApplyError, api, path};
 use crate::caches::{Owned, OwnerKey, version};

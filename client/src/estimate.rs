@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use videofactory_crds::condition::StepState;
 use videofactory_crds::provideraccount::ProviderAccountSpec;
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::VideoMode;
@@ -108,13 +109,17 @@ where
     let kind = K::kind(&());
     let api: Api<K> = Api::namespaced(client.clone(), namespace);
     let found = match within(format!("get {kind} {namespace}/{name}"), api.get_opt(name)).await {
-        Ok(found) => found.ok_or_else(|| format!("{kind} {name:?} does not exist in this namespace")),
+        Ok(found) => found.ok_or_else(|| does_not_exist(&kind, name)),
         // Whoever may create a job need not be one who may read these.
         Err(error) if error.is_rejected() => Err(error.for_people()),
         Err(error) => return Err(error),
     };
     known.insert(name.to_owned(), found);
     Ok(())
+}
+
+fn does_not_exist(kind: &str, name: &str) -> String {
+    format!("{kind} {name:?} does not exist in this namespace")
 }
 
 /// The settings that the job would begin with.
@@ -156,9 +161,13 @@ pub fn of_job(
     accounts: &BTreeMap<String, Known<ProviderAccount>>,
 ) -> Estimate {
     let scenes = price::given_scenes(&job.spec).unwrap_or(i64::from(settings.scene_count));
-    estimate(settings, accounts, scenes, |name, account| {
-        price::submissions(&job.spec, settings, name, account, scenes)
-    })
+    estimate(
+        settings,
+        accounts,
+        scenes,
+        |_| false,
+        |name, account| price::submissions(&job.spec, settings, name, account, scenes),
+    )
 }
 
 /// What is left to be paid for of a job at work with these accounts, and needed of them: of each step the scenes that it does
@@ -172,36 +181,41 @@ pub fn of_rest(
     let step = |name| job.status.as_ref().and_then(|status| status.step(name));
     let written = step(StepName::WriteScript).and_then(|script| script.scenes.as_ref()?.total);
     let scenes = i64::from(written.unwrap_or(settings.scene_count));
-    estimate(settings, accounts, scenes, |name, account| {
+    let is_done = |name| step(name).and_then(|step| step.state).is_some_and(StepState::is_done);
+    estimate(settings, accounts, scenes, is_done, |name, account| {
         let all = price::submissions(&job.spec, settings, name, account, scenes);
+        // One request speaks all that have no voice yet.
+        if name == StepName::NarrateScenes && price::speaks_all_at_once(settings) {
+            return all;
+        }
         let completed = step(name).and_then(|step| step.scenes.as_ref()?.completed.as_deref());
         let made: SceneSet = completed.and_then(|text| text.parse().ok()).unwrap_or_default();
-        match step(name).and_then(|step| step.state) {
-            Some(state) if state.is_done() => 0,
-            // One request speaks all that have no voice yet.
-            _ if name == StepName::NarrateScenes && price::speaks_all_at_once(settings) => all,
-            _ => (all - i64::from(made.len())).max(0),
-        }
+        (all - i64::from(made.len())).max(0)
     })
 }
 
-/// What so many submissions to each account cost, and need. `submissions`: of a step to its account.
+/// What so many submissions to each account cost, and need. `is_done`: of a step that asks its account for nothing more;
+/// `submissions`: of a step to its account.
 fn estimate(
     settings: &Settings,
     accounts: &BTreeMap<String, Known<ProviderAccount>>,
     scenes: i64,
+    is_done: impl Fn(StepName) -> bool,
     submissions: impl Fn(StepName, &ProviderAccountSpec) -> i64,
 ) -> Estimate {
     let mut estimate = Estimate::default();
     let mut needs = Vec::new();
-    for (name, account) in external_accounts(settings) {
+    for (name, account) in external_accounts(settings).filter(|(name, _)| !is_done(*name)) {
         let known = match accounts.get(account) {
             Some(Ok(known)) => known,
             Some(Err(why)) => {
                 estimate.unknown.push(format!("{name}: {why}"));
                 continue;
             }
-            None => continue,
+            None => {
+                estimate.unknown.push(format!("{name}: {}", does_not_exist("ProviderAccount", account)));
+                continue;
+            }
         };
         let model = price::provider_of(settings, name).map_or("", |provider| provider.model.as_str());
         let submissions = submissions(name, &known.spec);
@@ -330,7 +344,15 @@ mod tests {
         let (some, needed) = rest(one);
         assert_eq!(needed, Some(4));
         assert!(some.parse::<Money>().unwrap() < all.parse::<Money>().unwrap(), "{some} of {all}");
-        assert_eq!(rest(json!({"name": "animate-scenes", "state": "Succeeded"})), ("0.00".to_owned(), None));
+        let done = json!({"name": "animate-scenes", "state": "Succeeded"});
+        assert_eq!(rest(done.clone()), ("0.00".to_owned(), None));
+        let mut missing = |clips: Value| {
+            job.status = serde_json::from_value(json!({"steps": [clips]})).unwrap();
+            of_rest(&job, &settings, &BTreeMap::new()).unknown
+        };
+        let why = "animate-scenes: ProviderAccount \"grok\" does not exist in this namespace";
+        assert_eq!(missing(json!({"name": "animate-scenes", "state": "Pending"})), [why]);
+        assert_eq!(missing(done), Vec::<String>::new(), "nothing of it is left");
     }
 
     #[test]

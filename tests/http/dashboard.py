@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The dashboard in a real browser: a film that plays, what films would cost, a scene that is edited in two tabs, a button, and
-a job that changes while somebody looks at it. If they are asked for: what a reader is refused, texts that are no mark-up, and
-each page in light, in dark and as a phone shows it, with its pictures.
+"""The dashboard in a real browser: a film that plays, pages that are refused their streams, what films would cost, a scene that
+is edited in two tabs, a button, and a job that changes while somebody looks at it. If they are asked for: what a reader is
+refused, texts that are no mark-up, and each page in light, in dark and as a phone shows it, with its pictures.
 
 What was found is printed as JSON.
 """
@@ -32,6 +32,28 @@ const seek = () => {
 if (film.readyState > 0) seek(); else { film.onloadedmetadata = seek; film.load(); }
 """
 
+# In place of streams: each is refused, and what a page waits for between its tries is over at once.
+REFUSED = """
+window.TRIES = 12;
+window.waits = [];
+window.fetched = null;
+window.EventSource = class {
+  constructor() { this.readyState = 2; queueMicrotask(() => this.onerror()); }
+  addEventListener() {}
+  close() {}
+};
+window.setTimeout = (act, wait) => {
+  waits.push(wait);
+  if (waits.length < TRIES) queueMicrotask(act);
+  return 1;
+};
+const fetchNow = window.fetch;
+window.fetch = (...asked) => {
+  window.fetched ??= waits.reduce((sum, wait) => sum + wait, 0);
+  return fetchNow(...asked);
+};
+"""
+
 # What scenes say, and all that no page of ours consists of.
 TEXTS = """
 const foreign = [...document.querySelectorAll("*")].filter((element) =>
@@ -58,6 +80,19 @@ def is_live(driver):
       return document.querySelector("[data-live]").textContent === "live"
         && performance.getEntriesByType("resource").some(({ name }) => name.includes("fragment="));
     """)
+
+
+def refused_streams(driver, url):
+    """What two pages do to which the server refuses each stream: how long each waits before its tries, and after how long it
+    first fetches itself, in milliseconds."""
+    command = "Page.addScriptToEvaluateOnNewDocument"
+    added = driver.execute_cdp_cmd(command, {"source": REFUSED})["identifier"]
+    found = []
+    for _ in range(2):
+        driver.get(url)
+        found.append(until(driver, lambda page: script(page, "waits.length === TRIES && { waits, fetched }")))
+    driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": added})
+    return found
 
 
 def button_of(driver, path):
@@ -177,6 +212,7 @@ def main():
         report["film"] = driver.execute_async_script(PLAY)
         if args.marks:
             report["marks"] = texts(driver, base, f"/jobs/{args.namespace}/{args.marks}")
+        report["refused_streams"] = refused_streams(driver, f"{base}/dashboard{held}")
         report["estimate"] = estimate(driver, base, args)
         report["edited"] = edit_twice(driver, f"{base}/dashboard{held}/scenes/{args.scene}")
         report["resumed"] = resume(driver, base, held)

@@ -38,8 +38,11 @@ impl Clips<'_> {
         let id = JobRef::of(self.job);
         let wanted = candidates(&id, self.job, scene, take);
         let known = if continues { self.found.among(&wanted) } else { None };
-        if known.is_some() {
-            return Ok(known);
+        // It may have been pruned since.
+        if let Some(known) = known
+            && self.bucket.head(&known).await?.is_some()
+        {
+            return Ok(Some(known));
         }
         let Some(keys) = keys_of(&id, self.job) else { return Ok(None) };
         let newest = newest(self.bucket, &keys.clips(), &wanted).await?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Deserialize;
 use videofactory_crds::{Money, StepName, VideoJob};
-use videofactory_pipeline::contract::{Ending, SubmissionEnd};
+use videofactory_pipeline::contract::{Ending, Submission, SubmissionEnd};
 use videofactory_pipeline::{Digest, Keys};
 use videofactory_storage::{Bucket, StorageError};
 
@@ -88,11 +88,17 @@ async fn paid(
     let mut paid = Money::ZERO;
     for number in 1..=MAX_SUBMISSIONS {
         let end: Option<SubmissionEnd> = bucket.get_json(&keys.slot_end(step, digest, number)).await?;
-        let Some(end) = end else { break };
-        paid = paid.plus(end.cost);
-        if end.how == Ending::Delivered {
-            break;
+        if let Some(end) = end {
+            paid = paid.plus(end.cost);
+            if end.how == Ending::Delivered {
+                break;
+            }
+            continue;
         }
+        // Its answer is lost: it may have been paid for, and counts as paid in the step's sum, too.
+        let lost: Option<Submission> = bucket.get_json(&keys.slot(step, digest, number)).await?;
+        let Some(lost) = lost else { break };
+        paid = paid.plus(lost.cost);
     }
     Ok((scene.to_owned(), paid))
 }

@@ -22,6 +22,10 @@ impl Files {
         self.0.lock().insert(key.to_owned(), content.into());
     }
 
+    pub fn remove(&self, key: &str) {
+        self.0.lock().remove(key);
+    }
+
     pub fn remove_all(&self) {
         self.0.lock().clear();
     }

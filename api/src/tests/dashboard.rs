@@ -211,6 +211,37 @@ async fn a_scene_that_waits_for_a_person_is_shown_with_what_the_rest_costs_and_h
         assert!(page.contains(shown), "{shown} is not in {page}");
     }
     assert_eq!(page.matches("Approve and make the other scenes").count(), 1, "it is asked once");
+    harness.cluster.forbidden.lock().push(("list".to_owned(), "provideraccounts".to_owned()));
+    let page = html(&harness.ask("GET", "/dashboard/jobs/films/ocean", FILMS, &[]).await);
+    assert!(page.contains("The rest costs about $") && !page.contains("of the quota"), "{page}");
+}
+
+#[tokio::test]
+async fn what_the_rest_costs_is_not_known_without_its_account() {
+    let mut harness = harness().await;
+    let mut ocean = made();
+    ocean["spec"]["preview"] = json!({});
+    ocean["spec"]["providers"] = json!({"animation": {"accountRef": {"name": "gone"}}});
+    ocean["status"]["phase"] = json!("Review");
+    ocean["status"]["preview"] = json!({"result": "narrate-scenes@0a"});
+    ocean["status"]["steps"] =
+        json!([{"name": "write-script", "state": "Succeeded", "scenes": {"total": 2}}]);
+    harness.put(ocean.clone());
+    let mut unreadable = account("films");
+    unreadable["metadata"]["name"] = json!("odd");
+    unreadable["spec"]["provider"] = json!("Tomorrow");
+    harness.put_account(unreadable);
+    for (account, why) in
+        [("gone", "does not exist in this namespace"), ("odd", "this version of the operator cannot read")]
+    {
+        ocean["spec"]["providers"]["animation"]["accountRef"]["name"] = json!(account);
+        harness.put(ocean.clone());
+        let page = html(&harness.get("/dashboard/jobs/films/ocean").await);
+        assert!(
+            page.contains("What the rest costs is not known:") && page.contains(why),
+            "{account}: {page}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -60,20 +60,24 @@ async fn what_was_paid_for_a_picture_stands_beside_it() {
     let mut harness = filmed().await;
     let mut ocean = made();
     ocean["spec"]["scenes"] = json!([{"id": "s1"}]);
-    ocean["status"]["steps"] = json!([{"name": "generate-images", "state": "Succeeded", "attempt": 1, "inputDigest": DIGEST, "cost": "0.06"}]);
+    ocean["status"]["steps"] = json!([{"name": "generate-images", "state": "Succeeded", "attempt": 1, "inputDigest": DIGEST, "cost": "0.07"}]);
     harness.put(ocean.clone());
     let job: VideoJob = serde_json::from_value(ocean).unwrap();
     let keys = keys_of(&JobRef::of(&job), &job).unwrap();
     let (step, digest) = (StepName::GenerateImages, Digest::from_hex(DIGEST).unwrap());
     let images = json!({"scenes": [{"id": "s1", "digest": DIGEST, "key": "clips/a"}]});
     harness.files.put(&keys.document(step, &digest), images.to_string());
-    for (number, how, cost) in [(1, "Failed", "0.02"), (2, "Delivered", "0.04")] {
+    // Of the first one nobody knows what became.
+    let lost =
+        json!({"attempt": 1, "pod": "p", "account": "grok", "at": "2026-12-24T18:00:00Z", "cost": "0.01"});
+    harness.files.put(&keys.slot(step, &digest, 1), lost.to_string());
+    for (number, how, cost) in [(2, "Failed", "0.02"), (3, "Delivered", "0.04")] {
         let end = json!({"end": how, "at": "2026-12-24T18:00:00Z", "cost": cost});
         harness.files.put(&keys.slot_end(step, &digest, number), end.to_string());
     }
     for path in ["/dashboard/jobs/films/ocean", "/dashboard/jobs/films/ocean/scenes/s1"] {
         let page = html(&harness.get(path).await);
-        assert!(page.contains("picture $0.06"), "{path}: {page}");
+        assert!(page.contains("picture $0.07"), "{path}: {page}");
         // What has been read once is kept.
         harness.files.remove_all();
     }
@@ -240,6 +244,9 @@ async fn an_earlier_take_of_a_clip_is_found_although_nothing_names_it() {
     let part = harness.ask("GET", take, ROOT, &[(RANGE, "bytes=2-3")]).await;
     assert_eq!((part.status, &part.body[..]), (StatusCode::PARTIAL_CONTENT, &b"cl"[..]), "{part:?}");
     assert_eq!(&harness.get(take).await.body[..], b"another");
+    harness.files.remove(&later);
+    let part = harness.ask("GET", take, ROOT, &[(RANGE, "bytes=2-3")]).await;
+    assert_eq!((part.status, &part.body[..]), (StatusCode::PARTIAL_CONTENT, &b"cl"[..]), "{part:?}");
     let missing = harness.get("/jobs/films/ocean/scenes/s1/clip?take=2").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     let page = html(&harness.get("/dashboard/jobs/films/ocean/scenes/s1").await);

@@ -277,15 +277,17 @@ async function refresh() {
 }
 
 // Wait before following again: short at first, because another replica may just take over; doubled each time it is refused, up
-// to POLL. From then on each try also fetches the page.
+// to POLL; each time half as long again or as short, or all pages would return at once. After FAST_TRIES, within ten seconds,
+// each try also fetches the page.
 const FIRST_TRY = 250;
+const FAST_TRIES = 4;
 const POLL = 10000;
 
 function follow(address) {
   const sign = document.querySelector("[data-live]");
   let source = null;
   let timer = null;
-  let wait = FIRST_TRY;
+  let refusals = 0;
   let since = Infinity;
   const show = (text) => { sign.hidden = false; sign.textContent = text; };
   const stop = () => {
@@ -295,16 +297,17 @@ function follow(address) {
   };
   const tryAgain = () => {
     stop();
-    if (Date.now() - since > POLL) wait = FIRST_TRY;
+    if (Date.now() - since > POLL) refusals = 0;
     since = Infinity;
-    const isPolled = wait >= POLL;
+    const isPolled = refusals >= FAST_TRIES;
+    const wait = Math.min(FIRST_TRY * 2 ** refusals, POLL) * (0.5 + Math.random());
+    refusals += 1;
     show(isPolled ? "asks every 10 s" : "connecting …");
     timer = setTimeout(() => {
       timer = null;
       if (isPolled) refresh();
       start();
     }, wait);
-    wait = Math.min(2 * wait, POLL);
   };
   const start = () => {
     if (source || timer) return;

@@ -8,6 +8,7 @@ use http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::TokioExecutor;
 
 use super::wire::NodeSaid;
 use crate::exit::causes;
@@ -30,20 +31,36 @@ pub enum NoAnswer {
     Wait,
 }
 
-/// The answer to a request. What only reads is asked once more where its connection breaks: a tunnel that was kept may have
-/// ended at its other side without anybody noticing.
-pub async fn of<C>(client: &Client<C, Body>, request: Request<Body>) -> Result<Response<Incoming>, NoAnswer>
+/// Asks over connections that this connector opens.
+pub struct Asker<C> {
+    /// Keeps them for later requests.
+    kept: Client<C, Body>,
+    /// Opens one for each request.
+    fresh: Client<C, Body>,
+}
+
+impl<C> Asker<C>
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
-    let (parts, body) = request.into_parts();
-    let again = (parts.method.is_safe() && body.is_end_stream()).then(|| parts.clone());
-    let answer = in_time(client.request(Request::from_parts(parts, body))).await;
-    match (answer, again) {
-        (Err(NoAnswer::Hear(_)), Some(parts)) => {
-            in_time(client.request(Request::from_parts(parts, Body::empty()))).await
+    pub fn new(connector: C) -> Self {
+        let kept = Client::builder(TokioExecutor::new()).build(connector.clone());
+        let fresh = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Self { kept, fresh }
+    }
+
+    /// The answer to a request. What only reads is asked once more where its connection breaks: a tunnel that was kept may
+    /// have ended at its other side without anybody noticing, and so may all others that were kept.
+    pub async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, NoAnswer> {
+        let (parts, body) = request.into_parts();
+        let again = (parts.method.is_safe() && body.is_end_stream()).then(|| parts.clone());
+        let answer = in_time(self.kept.request(Request::from_parts(parts, body))).await;
+        match (answer, again) {
+            (Err(NoAnswer::Hear(_)), Some(parts)) => {
+                in_time(self.fresh.request(Request::from_parts(parts, Body::empty()))).await
+            }
+            (answer, _) => answer,
         }
-        (answer, _) => answer,
     }
 }
 
@@ -65,13 +82,25 @@ mod tests {
 
     use futures::FutureExt;
     use http::{Method, StatusCode, Uri};
-    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use hyper_util::client::legacy::connect::HttpConnector;
+    use hyper_util::rt::TokioIo;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-    use tokio::sync::mpsc;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::{Barrier, mpsc};
 
     use super::super::wire::{ForwardedPort, Stream};
     use super::*;
+
+    /// The head of the next request; none: the connection has ended.
+    async fn head(stream: &mut TcpStream) -> Option<String> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            if stream.read_buf(&mut head).await.unwrap() == 0 {
+                return None;
+            }
+        }
+        String::from_utf8(head).ok()
+    }
 
     /// A server that breaks off the first connections without an answer; its URL, and the methods that it was asked by.
     async fn breaking_off(first: usize) -> (String, mpsc::UnboundedReceiver<String>) {
@@ -81,11 +110,7 @@ mod tests {
         tokio::spawn(async move {
             for place in 0.. {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let mut head = Vec::new();
-                while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-                    assert_ne!(stream.read_buf(&mut head).await.unwrap(), 0);
-                }
-                let head = String::from_utf8(head).unwrap();
+                let head = head(&mut stream).await.unwrap();
                 asked.send(head.split(' ').next().unwrap().to_owned()).unwrap();
                 if place >= first {
                     stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
@@ -95,10 +120,41 @@ mod tests {
         (url, methods)
     }
 
-    async fn ask(method: Method, url: &str) -> Result<StatusCode, NoAnswer> {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+    /// A server whose first connections answer one request each, all at once, and break off at the next; its URL, and the
+    /// news of such an end. All later connections are for one request.
+    async fn kept_until_they_break(first: usize) -> (String, mpsc::UnboundedReceiver<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (broken, ends) = mpsc::unbounded_channel();
+        let all_are_open = Arc::new(Barrier::new(first));
+        tokio::spawn(async move {
+            for place in 0.. {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let (all_are_open, broken) = (all_are_open.clone(), broken.clone());
+                tokio::spawn(async move {
+                    head(&mut stream).await.unwrap();
+                    if place >= first {
+                        let last = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                        return stream.write_all(last).await.unwrap();
+                    }
+                    all_are_open.wait().await;
+                    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+                    if head(&mut stream).await.is_some() {
+                        broken.send(()).unwrap();
+                    }
+                });
+            }
+        });
+        (url, ends)
+    }
+
+    async fn ask_by(asker: &Asker<HttpConnector>, method: Method, url: &str) -> Result<StatusCode, NoAnswer> {
         let request = Request::builder().method(method).uri(url).body(Body::empty()).unwrap();
-        of(&client, request).await.map(|answer| answer.status())
+        asker.ask(request).await.map(|answer| answer.status())
+    }
+
+    async fn ask(method: Method, url: &str) -> Result<StatusCode, NoAnswer> {
+        ask_by(&Asker::new(HttpConnector::new()), method, url).await
     }
 
     #[tokio::test]
@@ -112,6 +168,18 @@ mod tests {
                 assert_eq!(methods.recv().await.as_deref(), Some("GET"));
             }
             assert!(methods.try_recv().is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_second_time_no_kept_connection_is_used_which_may_be_broken_as_well() {
+        let (url, mut ends) = kept_until_they_break(2).await;
+        let asker = Asker::new(HttpConnector::new());
+        let ask = || ask_by(&asker, Method::GET, &url);
+        assert_eq!(tokio::join!(ask(), ask()), (Ok(StatusCode::NO_CONTENT), Ok(StatusCode::NO_CONTENT)));
+        // Until the connections are back with those that are kept, others are opened.
+        while ends.try_recv().is_err() {
+            assert_eq!(ask().await, Ok(StatusCode::NO_CONTENT));
         }
     }
 
@@ -138,9 +206,8 @@ mod tests {
             let port = breaking_port(ports.lock().unwrap().pop_front().unwrap());
             std::future::ready(Ok::<_, Infallible>(port))
         });
-        let client = Client::builder(TokioExecutor::new()).build(connector);
         let request = Request::get("http://operator/").body(Body::empty()).unwrap();
-        of(&client, request).await.unwrap_err().to_string()
+        Asker::new(connector).ask(request).await.unwrap_err().to_string()
     }
 
     #[tokio::test]

@@ -12,10 +12,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::client::legacy;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use self::answer::Asker;
 use self::token::Tokens;
 use self::wire::Connector;
 use crate::cluster::Cluster;
@@ -34,7 +33,7 @@ const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
 
 /// The operator, as its HTTP routes show it.
 pub struct Operator {
-    http: legacy::Client<Connector, Body>,
+    asker: Asker<Connector>,
     tokens: Tokens,
 }
 
@@ -50,8 +49,8 @@ impl Operator {
         let namespace = pods::namespace_of(cluster).await?;
         let connector = Connector::new(cluster.streaming_client()?, namespace.clone());
         connector.find().await?;
-        let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { http, tokens: Tokens::new(cluster, namespace)? })
+        let asker = Asker::new(connector);
+        Ok(Self { asker, tokens: Tokens::new(cluster, namespace)? })
     }
 
     /// Sends a request, with the person's token. `request.uri()`: path and query.
@@ -62,7 +61,7 @@ impl Operator {
             .parse()
             .map_err(|error| Error::new(format!("{target:?} is no path: {error}")))?;
         *request.uri_mut() = uri;
-        answer::of(&self.http, request).await.map_err(|why| {
+        self.asker.ask(request).await.map_err(|why| {
             Error::new(format!("the operator did not answer: {}", plain(&why.to_string())))
                 .hint("`kubectl videofactory doctor` looks at it")
         })

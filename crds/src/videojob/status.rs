@@ -145,8 +145,8 @@ pub struct PreviewStatus {
     #[schemars(length(max = 64))]
     pub result: Option<String>,
 
-    /// Digest of how scenes are made (style, characters, format, voice, providers) and of which one was shown, as a person
-    /// has approved it in this run. Where that changes, the scene is shown again.
+    /// Digest of how scenes are made (style, characters, format, voice, providers), as a person has approved it in this
+    /// run. Where that changes, the scene is shown again.
     #[schemars(length(max = 64))]
     pub approved: Option<String>,
 }

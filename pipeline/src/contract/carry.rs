@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{MAX_INPUT_BYTES, StepInput, VERSION};
+use super::{MAX_INPUT_BYTES, PREVIEW_VERSION, StepInput, VERSION};
 use crate::digest::Digest;
 
 /// Most bytes of a part of a document: a `ConfigMap` holds 1 MiB.
@@ -37,7 +37,7 @@ pub enum ReadInput {
     #[error("{0}")]
     Parse(#[from] serde_json::Error),
     /// Another release wrote it.
-    #[error("it is of version {0}, and this worker reads version {VERSION}")]
+    #[error("it is of version {0}, and this worker reads versions {VERSION} and {PREVIEW_VERSION}")]
     MatchVersion(u64),
     /// The file that it refers to cannot be read.
     #[error("the rest of it cannot be read: {0}")]
@@ -80,7 +80,7 @@ impl StepInput {
     ) -> Result<Self, ReadInput> {
         let mut value: Value = serde_json::from_str(variable)?;
         let version = value.get("version").and_then(Value::as_u64).unwrap_or_default();
-        if version != u64::from(VERSION) {
+        if ![VERSION, PREVIEW_VERSION].map(u64::from).contains(&version) {
             return Err(ReadInput::MatchVersion(version));
         }
         if let Some(wanted) = value.get(REFERENCE).and_then(Value::as_str).map(str::to_owned) {
@@ -174,6 +174,18 @@ mod tests {
         assert_eq!((carried.document, carried.variable.contains('$')), (None, false));
         let back = StepInput::collect(&carried.variable, || Err("there is none".to_owned())).unwrap();
         assert_eq!(back, input);
+    }
+
+    #[test]
+    fn only_the_versions_that_are_known_are_read() {
+        for (version, is_read) in
+            [(0, false), (VERSION, true), (PREVIEW_VERSION, true), (PREVIEW_VERSION + 1, false)]
+        {
+            let variable = StepInput { version, ..input("Rivers") }.carry().variable;
+            let read = StepInput::collect(&variable, || Err("there is none".to_owned()));
+            let refused = matches!(read, Err(ReadInput::MatchVersion(found)) if found == u64::from(version));
+            assert_eq!((read.is_ok(), refused), (is_read, !is_read), "{version}");
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub struct Upstream {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepInput {
-    /// [`VERSION`].
+    /// [`VERSION`], or with a preview [`PREVIEW_VERSION`].
     pub version: u32,
     /// The `VideoJob` and its run.
     pub job: JobRef,

@@ -1,5 +1,5 @@
 //! What operator and worker say to each other: the input of one attempt, its outcome, its exit
-//! code, and the progress in between. Versioned by `VERSION`; both ends refuse another's.
+//! code, and the progress in between. Versioned by `VERSION` and `PREVIEW_VERSION`; both ends refuse other versions.
 
 mod carry;
 mod exit;
@@ -20,11 +20,14 @@ pub use outcome::{
     Artifact, Artifacts, Progress, Publication, RateLimit, SceneReport, Spent, StepOutcome, Unresolved,
 };
 pub use remark::{remark_of, with_remark};
-pub use submission::{Ending, SubmissionEnd};
+pub use submission::{Ending, Submission, SubmissionEnd};
 pub use trace::{ParseTraceparentError, Part, RunTrace, SpanId, TRACEPARENT_VARIABLE, TraceId, Traceparent};
 
 /// The version of this contract.
 pub const VERSION: u32 = 1;
+/// The version of an input with a preview. A worker that knows of no preview would make, and pay for, all scenes: it refuses
+/// this version.
+pub const PREVIEW_VERSION: u32 = 2;
 /// Most bytes of a [`StepInput`] in the pod template; of a larger one, what may be large goes by reference.
 pub const MAX_INPUT_BYTES: usize = 16 * 1024;
 /// Most bytes of a [`StepOutcome`] as JSON: Kubernetes cuts a longer termination message.

@@ -1,8 +1,26 @@
-//! How a submission to a service ended, as its slot in the bucket keeps it (`Keys::slot_end`): written once, by the worker.
+//! A submission to a service, and how it ended, as its slot in the bucket keeps them (`Keys::slot` and `Keys::slot_end`): each
+//! written once, by the worker.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use videofactory_crds::units::Money;
+
+/// Who has begun a submission: written before it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Submission {
+    /// The step's attempt.
+    pub attempt: i32,
+    /// UID of its pod.
+    pub pod: String,
+    /// The account that pays.
+    pub account: String,
+    /// When it was begun.
+    pub at: Timestamp,
+    /// What it is expected to cost.
+    #[serde(default)]
+    pub cost: Money,
+}
 
 /// How a submission ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

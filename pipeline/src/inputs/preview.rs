@@ -24,14 +24,14 @@ pub fn preview_digest(
     }))
 }
 
-/// What an approval of a preview is of: how these steps make scenes, whatever is said and shown in them, and which scene is
-/// previewed.
+/// What an approval of a preview is of: how these steps make scenes, whichever is previewed and whatever is said and shown in
+/// them.
 #[must_use]
-pub fn approval_digest(steps: &BTreeSet<StepName>, film: &FilmInputs<'_>, scene: &str) -> Digest {
+pub fn approval_digest(steps: &BTreeSet<StepName>, film: &FilmInputs<'_>) -> Digest {
     let settings: BTreeMap<String, Value> =
         steps.iter().map(|step| (step.to_string(), step_settings(*step, film))).collect();
     Digest::of(&json!({
-        "version": VERSION, "run": film.run, "preview": [scene], "settings": settings,
+        "version": VERSION, "run": film.run, "preview": true, "settings": settings,
     }))
 }
 
@@ -55,7 +55,7 @@ mod tests {
         let whole = step_digest(StepName::GenerateImages, &film, &upstream);
         let preview = preview_digest(StepName::GenerateImages, &film, &upstream, scene);
         assert_ne!(preview, whole, "a part must never be taken for the whole");
-        [preview, approval_digest(&PARTS.into(), &film, scene)]
+        [preview, approval_digest(&PARTS.into(), &film)]
     }
 
     #[test]
@@ -70,15 +70,16 @@ mod tests {
             after_edit != preview && same == approval,
             "another text is looked at again, until it is approved"
         );
-        for (settings, run, scene) in [
-            (json!({"style": {"suffix": "noir"}}), 1, "s1"),
-            (json!({"providers": {"narration": {"voice": "Kore"}}}), 1, "s1"),
-            (json!({"format": {"aspectRatio": "16:9"}}), 1, "s1"),
-            (plain.clone(), 2, "s1"),
-            (plain.clone(), 1, "s2"),
+        for (settings, run) in [
+            (json!({"style": {"suffix": "noir"}}), 1),
+            (json!({"providers": {"narration": {"voice": "Kore"}}}), 1),
+            (json!({"format": {"aspectRatio": "16:9"}}), 1),
+            (plain.clone(), 2),
         ] {
-            assert_ne!(digests(&settings, &none, run, scene)[1], approval, "{settings} {run} {scene}");
+            assert_ne!(digests(&settings, &none, run, "s1")[1], approval, "{settings} {run}");
         }
+        let [of_another, same] = digests(&plain, &none, 1, "s2");
+        assert!(of_another != preview && same == approval, "another scene is made in the same way");
         let clips = json!({"providers": {"animation": {"accountRef": {"name": "grok"}, "model": "m"}}});
         assert_eq!(digests(&clips, &none, 1, "s1")[1], approval, "no clip was shown");
     }

@@ -104,13 +104,22 @@ async fn reviews(env: &TestEnv, reviewed: &Film) -> anyhow::Result<()> {
 
 /// Who may have all scenes made of a job that asks for a look at one before.
 async fn previews(env: &TestEnv) -> anyhow::Result<()> {
-    let first = json!({"preview": {"scene": "s1"}});
+    let first = json!({"preview": {"scene": "s1", "clip": true}});
     let previewed = env.create_film(NewFilm::of(2).named("previewed").suspended().with(first)).await?;
-    let without = json!({"preview": null});
-    refused(&edit(env, &previewed, "maker", &without).await?)?;
-    taken(&edit(env, &previewed, "approver", &without).await?)?;
+    for without in
+        [json!({"preview": null}), json!({"preview": {"clip": null}}), json!({"preview": {"clip": false}})]
+    {
+        refused(&edit(env, &previewed, "maker", &without).await?)?;
+        taken(&edit(env, &previewed, "approver", &without).await?)?;
+    }
     for allowed in [json!({"preview": {"scene": "s2"}}), json!({"preview": {"clip": true}})] {
         taken(&edit(env, &previewed, "maker", &allowed).await?)?;
+    }
+    let picture = json!({"preview": {"scene": "s1"}});
+    let picture = env.create_film(NewFilm::of(2).named("picture").suspended().with(picture)).await?;
+    refused(&edit(env, &picture, "maker", &json!({"preview": null})).await?)?;
+    for allowed in [json!({"preview": {"clip": true}}), json!({"preview": {"clip": false}})] {
+        taken(&edit(env, &picture, "maker", &allowed).await?)?;
     }
     Ok(())
 }

@@ -183,6 +183,7 @@ fn works(report: &Value) -> anyhow::Result<()> {
     let seen = &report["film"];
     let (at, length) = (seen["at"].as_f64().unwrap_or_default(), seen["of"].as_f64().unwrap_or_default());
     ensure!(at > length / 2.0 && length > 0.0, "the film does not play from its middle: {seen}");
+    pages_are_not_in_step(&report["refused_streams"])?;
     let estimate = report["estimate"].as_str().unwrap_or_default();
     for shown in [
         "The 2 films would cost about $",
@@ -203,5 +204,17 @@ fn works(report: &Value) -> anyhow::Result<()> {
     let resumed = &report["resumed"];
     let reported = (&resumed["before"], &resumed["same_page"], &resumed["faults"]);
     ensure!(reported == (&json!("Suspended"), &json!(true), &json!([])), "{resumed}");
+    Ok(())
+}
+
+/// Whether pages that are refused a stream try again at times of their own, and fetch themselves after about ten seconds.
+fn pages_are_not_in_step(refused: &Value) -> anyhow::Result<()> {
+    ensure!(refused[0]["waits"] != refused[1]["waits"], "all pages return at once: {refused}");
+    for page in [&refused[0], &refused[1]] {
+        let fetched = page["fetched"].as_f64().unwrap_or(f64::INFINITY);
+        ensure!(fetched <= 15_000.0, "a page that follows nothing stays as it is: {refused}");
+        let waits = page["waits"].as_array().into_iter().flatten().filter_map(Value::as_f64);
+        ensure!(waits.skip(6).all(|wait| (5_000.0..=15_000.0).contains(&wait)), "{refused}");
+    }
     Ok(())
 }

@@ -27,9 +27,7 @@ impl Account {
         C: Fn(String) -> W,
         W: Future<Output = Result<bool, ProviderError>>,
     {
-        let config = &self.session.config;
-        // A preview wants one scene alone, and the requests for the others later.
-        if config.survey || config.is_preview {
+        if self.session.config.survey {
             return Ok(());
         }
         for (digest, history) in self.session.histories_beside(wanted).await? {

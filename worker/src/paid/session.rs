@@ -37,8 +37,6 @@ pub struct SessionConfig {
     pub again_before: Option<Timestamp>,
     /// Nothing is submitted.
     pub survey: bool,
-    /// One scene alone is made, for a preview.
-    pub is_preview: bool,
     /// The attempt whose spending is to be found out.
     pub accounts_for: Option<i32>,
     /// Where it is written down.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use videofactory_crds::StepName;
 use videofactory_crds::units::Money;
 use videofactory_pipeline::contract::Spent;
-pub(super) use videofactory_pipeline::contract::{Ending, SubmissionEnd};
+pub(super) use videofactory_pipeline::contract::{Ending, Submission, SubmissionEnd};
 use videofactory_pipeline::keys::SlotPart;
 use videofactory_pipeline::{Digest, Keys};
 
@@ -24,22 +24,6 @@ use crate::outcome::StepError;
 const FREE: u32 = 2;
 /// How many slots are read at a time.
 const READ_CONCURRENCY: usize = 16;
-
-/// Who has begun a submission: written before it is made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Submission {
-    pub attempt: i32,
-    /// UID of its pod.
-    pub pod: String,
-    /// The account that pays.
-    pub account: String,
-    /// When it was begun.
-    pub at: Timestamp,
-    /// What it is expected to cost.
-    #[serde(default)]
-    pub cost: Money,
-}
 
 /// A submission that the service has taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

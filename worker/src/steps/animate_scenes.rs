@@ -148,7 +148,10 @@ impl SceneWork for Motions<'_> {
         }
         let digests: Result<BTreeSet<_>, _> = missing.iter().map(|scene| self.digest(scene)).collect();
         let digests = digests?;
-        external.cancel_unwanted(&digests).await?;
+        // In a preview nobody knows which other clips are wanted: the pictures that they move may still have to be made.
+        if self.context.input.preview_scene.is_none() {
+            external.cancel_unwanted(&digests).await?;
+        }
         external.account.expect(digests).await
     }
 

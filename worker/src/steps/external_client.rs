@@ -162,7 +162,6 @@ pub async fn session(context: &Context) -> Result<Arc<SubmissionSession>, StepEr
         allowed_submissions: input.allowed_submissions.clone(),
         again_before: input.again_before,
         survey: input.survey,
-        is_preview: input.preview_scene.is_some(),
         accounts_for: input.accounts_for,
         usage: context.usage.clone(),
         traces: context.traces.clone(),

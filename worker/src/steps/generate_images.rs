@@ -31,7 +31,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     let model = external
         .as_ref()
         .map_or_else(|| EMBEDDED_MODEL.to_owned(), |external| external.model_name(context, Sold::Image));
-    let work = Pictures { context, external };
+    let work = Pictures { context, storyboard: &storyboard.scenes, external };
     let scenes = each_scene(context, &storyboard.scenes, &work).await?;
     let mut credits = BTreeMap::new();
     if work.external.as_ref().is_some_and(ExternalClient::chooses) {
@@ -46,6 +46,7 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
 
 struct Pictures<'a> {
     context: &'a Context,
+    storyboard: &'a [Scene],
     external: Option<ExternalClient<dyn Illustrator>>,
 }
 
@@ -72,7 +73,7 @@ impl SceneWork for Pictures<'_> {
             external.client.avoid(&external.account.known_ids().await?);
         }
         let digests: BTreeSet<Digest> = missing.iter().map(|scene| self.digest(scene)).collect();
-        external.cancel_unwanted(&digests).await?;
+        external.cancel_unwanted(&self.wanted(&digests)).await?;
         external.account.expect(digests).await
     }
 
@@ -100,6 +101,15 @@ impl SceneWork for Pictures<'_> {
 }
 
 impl Pictures<'_> {
+    /// What may be under way: the pictures that are missing, and those that a preview leaves to a later attempt.
+    fn wanted(&self, missing: &BTreeSet<Digest>) -> BTreeSet<Digest> {
+        let later = self
+            .storyboard
+            .iter()
+            .filter(|scene| self.context.input.preview_scene.is_some() && scene.assets.image.is_empty());
+        later.map(|scene| self.digest(scene)).chain(missing.iter().cloned()).collect()
+    }
+
     fn digest(&self, scene: &Scene) -> Digest {
         image_digest(self.context.input.job.run, &self.context.input.settings, scene)
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use videofactory_crds::provideraccount::Provider;
 use videofactory_embedded::Embedded;
 use videofactory_providers::{
-    Animator, Artist, Clip, ClipRequest, ClipState, Connection, Illustrator, Lengths, Model,
+    Animator, Artist, Clip, ClipRequest, ClipState, Connection, Drawn, Illustrator, Lengths, Model,
     NarrationRequest, Narrator, Picture, PictureRequest, ProviderError, Script, ScriptRequest, ScriptWriter,
     Speech, Ticket,
 };
@@ -27,9 +27,11 @@ pub struct Recorded {
     pub narrations: Vec<NarrationRequest>,
     pub clips: Vec<ClipRequest>,
     pub polls: BTreeMap<String, u32>,
-    /// Whether clips are taken back.
+    /// Whether pictures are made in a queue, as clips are.
+    pub queues: bool,
+    /// Whether what is in a queue is taken back.
     pub cancels: bool,
-    /// The ids of clips that were taken back.
+    /// The ids of what was taken back.
     pub cancelled: Vec<String>,
     /// Prompts with this word are refused.
     pub refuses: String,
@@ -48,6 +50,23 @@ impl FakeService {
         self.recorded().secrets.extend(connection.secrets.values().map(|secret| secret.reveal().to_owned()));
         Arc::new(self.clone())
     }
+
+    /// Whether this look at what is in a queue finds it made: not the first one.
+    fn is_made(&self, id: &str) -> bool {
+        let mut recorded = self.recorded();
+        let polls = recorded.polls.entry(id.to_owned()).or_default();
+        *polls += 1;
+        *polls >= 2
+    }
+
+    /// Whether it is taken back.
+    fn take_back(&self, id: &str) -> bool {
+        let mut recorded = self.recorded();
+        if recorded.cancels {
+            recorded.cancelled.push(id.to_owned());
+        }
+        recorded.cancels
+    }
 }
 
 impl ProviderFactory for FakeService {
@@ -56,7 +75,10 @@ impl ProviderFactory for FakeService {
     }
 
     fn artist(&self, _: Provider, connection: Connection) -> ClientResult<dyn Illustrator> {
-        Ok(Some(self.enter(&connection)))
+        let service = self.enter(&connection);
+        let queues = service.recorded().queues;
+        let artist: Arc<dyn Illustrator> = if queues { Arc::new(Queue(service)) } else { service };
+        Ok(Some(artist))
     }
 
     fn narrator(&self, _: Provider, connection: Connection) -> ClientResult<dyn Narrator> {
@@ -108,12 +130,40 @@ impl Artist for FakeService {
                 return Err(refused());
             }
         }
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
-        encoder.set_color(png::ColorType::Grayscale);
-        encoder.write_header().unwrap().write_image_data(&[7; 4]).unwrap();
-        let media_type = "image/png".to_owned();
-        Ok(Picture { bytes, media_type, width: 2, height: 2, cost_micros: Some(2_000) })
+        Ok(picture())
+    }
+}
+
+fn picture() -> Picture {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 2, 2);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[7; 4]).unwrap();
+    let media_type = "image/png".to_owned();
+    Picture { bytes, media_type, width: 2, height: 2, cost_micros: Some(2_000) }
+}
+
+/// The service where it makes pictures in a queue.
+struct Queue(Arc<FakeService>);
+
+#[async_trait]
+impl Illustrator for Queue {
+    fn id_of(&self, _: &Ticket) -> Option<String> {
+        None
+    }
+
+    async fn submit(&self, request: &PictureRequest, _: &Ticket) -> Result<Drawn, ProviderError> {
+        let mut recorded = self.0.recorded();
+        recorded.pictures.push(request.clone());
+        Ok(Drawn::Queued(format!("picture-{}", recorded.pictures.len())))
+    }
+
+    async fn poll(&self, id: &str) -> Result<Option<Picture>, ProviderError> {
+        Ok(self.0.is_made(id).then(picture))
+    }
+
+    async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
+        Ok(self.0.take_back(id))
     }
 }
 
@@ -149,10 +199,7 @@ impl Animator for FakeService {
     }
 
     async fn poll(&self, id: &str) -> Result<ClipState, ProviderError> {
-        let mut recorded = self.recorded();
-        let polls = recorded.polls.entry(id.to_owned()).or_default();
-        *polls += 1;
-        if *polls < 2 {
+        if !self.is_made(id) {
             return Ok(ClipState::Pending { percent: Some(40) });
         }
         let bytes = format!("the clip {id}").into_bytes();
@@ -160,10 +207,6 @@ impl Animator for FakeService {
     }
 
     async fn cancel(&self, id: &str) -> Result<bool, ProviderError> {
-        let mut recorded = self.recorded();
-        if recorded.cancels {
-            recorded.cancelled.push(id.to_owned());
-        }
-        Ok(recorded.cancels)
+        Ok(self.take_back(id))
     }
 }

@@ -1,5 +1,6 @@
 //! The preview: one scene is made and paid for before all others.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -140,4 +141,32 @@ async fn what_is_under_way_of_other_scenes_is_left_under_way() {
     all(&mut film);
     assert_eq!(spent(&film.make(StepName::AnimateScenes).await), 0);
     assert_eq!(service.recorded().clips.len(), 3);
+}
+
+/// All pictures were queued when somebody asked to see one scene first, and then another style.
+#[tokio::test]
+async fn the_queue_makes_no_picture_that_no_scene_wants_before_the_previewed_one() {
+    let (studio, service) = (Studio::open().await, FakeService::default());
+    {
+        let mut recorded = service.recorded();
+        (recorded.queues, recorded.cancels) = (true, true);
+    }
+    let mut film = Film::new(&studio, Arc::new(service.clone()), &account_settings());
+    film.make(StepName::WriteScript).await;
+    let (pod, _root) = film.pod(StepName::GenerateImages);
+    let running = tokio::spawn(async move { steps::run(&pod).await.map(drop) });
+    until("all pictures have ids", || async { studio.keys("work/", ".id.json").await.len() == 3 }).await;
+    running.abort();
+    assert!(running.await.is_err());
+
+    preview(&mut film, "s2");
+    assert_eq!(spent(&film.make(StepName::GenerateImages).await), 0);
+    assert_eq!(service.recorded().cancelled, Vec::<String>::new(), "the others are wanted later");
+    "noir".clone_into(&mut film.production.settings.style.suffix);
+    assert_eq!(spent(&film.make(StepName::GenerateImages).await), 1);
+    let recorded = service.recorded();
+    let others = recorded.pictures[..3].iter().enumerate().filter(|(_, of)| of.prompt != "a dark trench");
+    let others: BTreeSet<String> = others.map(|(place, _)| format!("picture-{}", place + 1)).collect();
+    let cancelled: BTreeSet<String> = recorded.cancelled.iter().cloned().collect();
+    assert_eq!((others.len(), cancelled), (2, others));
 }

@@ -115,6 +115,23 @@ async fn a_better_script_is_not_asked_for_where_the_budget_has_no_room_for_it() 
 }
 
 #[tokio::test]
+async fn a_survey_takes_the_version_that_is_there_where_the_budget_has_room_for_no_other() {
+    let (studio, service) = (Studio::open().await, FakeService::default());
+    service.recorded().written.push_back(Ok(written("Short", 1)));
+    let mut film = film_of(&studio, &service);
+    film.allowance.submissions = 1;
+    assert_eq!(film.run(StepName::WriteScript).await.exit, ExitCode::TryLater);
+    film.adjust = Box::new(|input| {
+        input.survey = true;
+        input.affordable_scripts = Some(0);
+    });
+    let made = film.make(StepName::WriteScript).await;
+    assert_eq!((spent(&made), service.recorded().scripts.len()), (0, 1));
+    let storyboard: Storyboard = film.document(StepName::WriteScript).await;
+    assert_eq!(storyboard.title, "Short");
+}
+
+#[tokio::test]
 async fn a_writer_that_gives_no_better_version_costs_no_film() {
     for error in [
         ProviderError::Refused { provider: "Acme", why: "the guidelines forbid it".to_owned() },

@@ -250,7 +250,6 @@ impl Harness {
             allowed_submissions: attempt.allowed_submissions.clone(),
             again_before: attempt.again_before,
             survey: attempt.survey,
-            is_preview: false,
             accounts_for: attempt.accounts_for,
             usage: usage.clone(),
             traces: Traces::default(),

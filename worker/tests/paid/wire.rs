@@ -263,7 +263,6 @@ impl Site {
             allowed_submissions: BTreeMap::default(),
             again_before: None,
             survey: false,
-            is_preview: false,
             accounts_for: None,
             usage: usage.clone(),
             traces: Traces::default(),

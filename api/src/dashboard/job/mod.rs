@@ -33,7 +33,7 @@ use super::command::{self, Call};
 use super::jobs::place_in_line;
 use super::page::{self, Frame, Place};
 use super::{address, live};
-use crate::access::Caller;
+use crate::access::{Caller, Permission};
 use crate::path::{JobParams, JobPath, Segments};
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -103,7 +103,7 @@ pub async fn get(
     let path = params.job()?;
     let found = readable(&state, &caller, &path).await?;
     let job = found.get()?;
-    let view = Box::pin(view(&state, job, &path, &query)).await;
+    let view = Box::pin(view(&state, &caller, job, &path, &query)).await;
     if query.fragment == live::JOB {
         return page::html(&view);
     }
@@ -113,14 +113,17 @@ pub async fn get(
     page::html(&JobPage { frame, tabs: Tabs { id: path.0.to_string(), here: "overview" }, live: view })
 }
 
-async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -> JobView {
+async fn view(state: &State, caller: &Caller, job: &VideoJob, path: &JobPath, query: &JobQuery) -> JobView {
     let JobPath(id) = path;
     let now = clock::now();
     let read = Made::read(state, job, path).await;
-    let preview = preview_result(job).map(|result| {
-        let rest = rest_of(state, job).map(|rest| rest_words(&rest, now)).unwrap_or_default();
-        PreviewView::of(id, job, read.as_ref().ok(), settings_of(job).as_ref(), &result, rest)
-    });
+    let preview = if let Some(result) = preview_result(job) {
+        let rest = Box::pin(rest_of(state, caller, job)).await;
+        let rest = rest.map(|rest| rest_words(&rest, now)).unwrap_or_default();
+        Some(PreviewView::of(id, job, read.as_ref().ok(), settings_of(job).as_ref(), &result, rest))
+    } else {
+        None
+    };
     let board = match read {
         Ok(made) => {
             let costs = Box::pin(SceneCosts::read(state, job, path, &made)).await;
@@ -152,15 +155,21 @@ async fn view(state: &State, job: &VideoJob, path: &JobPath, query: &JobQuery) -
     }
 }
 
-/// What is left to be paid for of a job, by the accounts that it names; none where its settings do not fit together.
-fn rest_of(state: &State, job: &VideoJob) -> Option<Estimate> {
+/// What is left to be paid for of a job, by the accounts that it names; none where its settings do not fit together. How much
+/// of their quotas is left, those see who may list accounts.
+async fn rest_of(state: &State, caller: &Caller, job: &VideoJob) -> Option<Estimate> {
     let settings = settings_of(job)?;
     let namespace = JobRef::of(job).namespace;
     let accounts = accounts_of(&settings).filter_map(|name| {
         let found = state.stores.accounts.get(&ObjectRef::new(name).within(&namespace))?;
-        Some((name.to_owned(), Ok(found.0.as_ref().ok()?.clone())))
+        let known = found.0.as_ref().cloned();
+        let unreadable = |_| format!("this version of the operator cannot read ProviderAccount {name:?}");
+        Some((name.to_owned(), known.map_err(unreadable)))
     });
-    Some(of_rest(job, &settings, &accounts.collect()))
+    let rest = of_rest(job, &settings, &accounts.collect());
+    let listing = Permission::to("list", "provideraccounts", Some(&namespace));
+    let may_list = state.authorizer.check(&caller.user, listing).await.is_ok();
+    Some(if may_list { rest } else { Estimate { needs: Vec::new(), ..rest } })
 }
 
 /// The step whose result is under review, and what can be decided.

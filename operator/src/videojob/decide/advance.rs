@@ -62,6 +62,7 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempt
         draft.step_mut(name).skip();
         return;
     }
+    let is_behind_preview = !draft.preview_steps.is_empty() && !is_preview;
     let step = draft.step_mut(name);
     if let Some(attempt) = open_attempts.get(&name) {
         at_work(walk, draft, name, wanted.as_ref(), attempt);
@@ -81,13 +82,16 @@ fn visit(walk: &mut Walk<'_>, draft: &mut Draft<'_>, open_attempts: &OpenAttempt
         }
     }
     match wanted {
-        // A wait lasts while what is before it is made again.
-        None if step.retry_at.is_some() || step.state == Some(StepState::Failed) => {
-            withdraw(step);
-        }
         None => {
             withdraw(step);
-            step.reset_step();
+            if is_behind_preview {
+                // What it has was not made of what is previewed: a person who decides is told what all scenes cost.
+                step.forget_scenes();
+            }
+            // A wait lasts while what is before it is made again.
+            if step.retry_at.is_none() && step.state != Some(StepState::Failed) {
+                step.reset_step();
+            }
         }
         Some(input) => begin(walk, draft, name, &input),
     }

@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use videofactory_crds::StepName;
 use videofactory_crds::videojob::Demand;
-use videofactory_pipeline::contract::{Brand, GivenScenes, JobRef, StepInput, Upstream, VERSION};
+use videofactory_pipeline::contract::{
+    Brand, GivenScenes, JobRef, PREVIEW_VERSION, StepInput, Upstream, VERSION,
+};
 use videofactory_pipeline::step_settings::settings_of;
 use videofactory_pipeline::{Digest, graph, text};
 
@@ -38,19 +40,19 @@ pub(super) fn start_step(
     // Here the texts of the spec enter. Digests are made from them as they were given.
     let given = (writes && film.given != GivenScenes::default()).then(|| cleaned(&film.given));
     let begun_with = begun_with(draft, name, attempt);
-    let affordable_scripts =
-        if writes && !plan.survey { affordable_scripts(draft, film.settings) } else { None };
+    let affordable_scripts = if writes { affordable_scripts(draft, film.settings, attempt) } else { None };
     let deadline_seconds = deadline(draft, name).saturating_add(opening_delay(&plan, draft.now));
     let upstream: BTreeMap<StepName, Upstream> =
         graph::step(name).needs.iter().filter_map(|need| Some((*need, results.get(need)?.clone()))).collect();
+    let preview_scene = draft.preview_steps.contains(&name).then(|| draft.preview_scene().to_owned());
     let input = StepInput {
-        version: VERSION,
+        version: if preview_scene.is_some() { PREVIEW_VERSION } else { VERSION },
         job,
         step: name,
         attempt,
         input: input.clone(),
         survey: plan.survey,
-        preview_scene: draft.preview_steps.contains(&name).then(|| draft.preview_scene().to_owned()),
+        preview_scene,
         settings: cleaned(&settings_of(name, film.settings)),
         topic: if writes || publishes {
             text::clean(draft.observed.job.spec.topic.as_deref().unwrap_or_default())

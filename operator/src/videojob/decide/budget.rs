@@ -1,6 +1,6 @@
 //! Whether what a step asks for is within the run's budget.
 
-use videofactory_client::price::{self, sold};
+use videofactory_client::price::{self, Price, sold};
 use videofactory_crds::StepName;
 use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::units::Money;
@@ -8,20 +8,27 @@ use videofactory_crds::videojob::Demand;
 use videofactory_pipeline::Settings;
 
 use super::super::verdict::Verdict;
-use super::demands::paid;
+use super::demands::{is_owed, paid};
 use super::draft::Draft;
-use super::estimate::to_come;
+use super::prices::price_of_all;
 use super::step::is_of_earlier_run;
 
-/// How many scripts the budget has room for, from now on, beside the rest of the film; none: as many as it takes. A better
-/// script must not cost a film its end.
-pub(super) fn affordable_scripts(draft: &Draft<'_>, settings: &Settings) -> Option<u32> {
+/// How many scripts the budget has room for, from this attempt of write-script on, beside the rest of the film; none: as many
+/// as it takes. A better script must not cost a film its end, and of another script all is made again, whatever is there.
+pub(super) fn affordable_scripts(draft: &Draft<'_>, settings: &Settings, attempt: i32) -> Option<u32> {
     let limit = settings.budget.as_ref()?.limit?;
-    let asked = &draft.step(StepName::WriteScript)?.demands;
-    let each = asked.iter().find_map(|demand| demand.price_each).filter(|each| *each != Money::ZERO)?;
-    let others: Vec<StepName> =
-        StepName::ALL.into_iter().filter(|name| *name != StepName::WriteScript).collect();
-    let room = limit.minus(paid(&draft.status)).minus(to_come(draft, settings, &others));
+    let price = |name: StepName| match price_of_all(draft, settings, name) {
+        Price::About(cost) => cost,
+        Price::Nothing | Price::Unknown => Money::ZERO,
+    };
+    let each = Some(price(StepName::WriteScript)).filter(|each| *each != Money::ZERO)?;
+    let rest: Money =
+        StepName::ALL.into_iter().filter(|name| *name != StepName::WriteScript).map(price).sum();
+    // What an earlier attempt may have bought and never reported: a survey is to find that.
+    let demands = draft.step(StepName::WriteScript).map(|step| step.demands.as_slice()).unwrap_or_default();
+    let earlier = demands.iter().filter(|demand| is_owed(demand) && demand.attempt != Some(attempt));
+    let owed: Money = earlier.map(|demand| each.times(demand.granted.unwrap_or_default())).sum();
+    let room = limit.minus(paid(&draft.status)).minus(owed).minus(rest);
     Some(u32::try_from(room.micros() / each.micros()).unwrap_or(u32::MAX))
 }
 

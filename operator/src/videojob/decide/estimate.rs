@@ -15,15 +15,15 @@ use super::step::is_of_earlier_run;
 /// Writes down what the whole run is expected to cost: what was paid, and what the steps that are not done will ask for,
 /// each at the price that it asked with. Of a service that has no price, nothing.
 pub(super) fn estimate(draft: &mut Draft<'_>, settings: &Settings) {
-    let whole = to_come(draft, settings, &StepName::ALL).plus(paid(&draft.status));
+    let whole = to_come(draft, settings).plus(paid(&draft.status));
     if whole != Money::ZERO || draft.status.cost.is_some() {
         draft.status.cost.get_or_insert_default().estimated = Some(whole);
     }
 }
 
-/// What those of these steps that are not done will ask for.
-pub(super) fn to_come(draft: &Draft<'_>, settings: &Settings, steps: &[StepName]) -> Money {
-    let each = steps.iter().copied().map(|name| {
+/// What the steps that are not done will ask for.
+fn to_come(draft: &Draft<'_>, settings: &Settings) -> Money {
+    let each = StepName::ALL.into_iter().map(|name| {
         let step = draft.step(name);
         if step.and_then(|step| step.state).is_some_and(StepState::is_done) {
             return Money::ZERO;

@@ -11,12 +11,12 @@
 //! - The walk over the graph: `advance`; the preview of one scene: `preview`; a result that people review: `review`; an
 //!   attempt that has not ended: `at_work`, or of which there is no Job: `attempt_without_job`; a step that is stale:
 //!   `begin_step`.
-//! - Once it is known how all steps stand: `progress`, `release_quota`, `stop_orphans`, `announce`, `retire`. Which step's
-//!   verdict is the job's: `../verdict.rs`.
+//! - Once it is known how all steps stand: `progress`, `estimate`, `release_quota`, `stop_orphans`, `announce`, `retire`. Which
+//!   step's verdict is the job's: `../verdict.rs`.
 //! - What keeps a stale step: `wait_after_attempt`, `first_purchase`, `obstacles`, `supplies` (`missing_artifacts`,
 //!   `storage_gate`), `wait_for_orphans`.
 //! - What it asks its accounts and what it waits for there: `quota_request`, by `survey` and `quota_waits`. The begin of an
-//!   attempt: `begin_attempt`, by `attempt_input`. What both reckon with: `budget`, `estimate`, `quota_needs`.
+//!   attempt: `begin_attempt`, by `attempt_input`. What both reckon with: `budget`, `quota_needs`.
 //! - What all of these read and fill in: `walk`, `step_inputs`, `launch_plan`; `grants`, `prices`, `accounts`; `pruned`, `demands`;
 //!   `messages`; and at the bottom `draft`, `step`, the one place that writes a step's state, and `allowed_submissions`.
 

@@ -4,7 +4,7 @@
 //! taken for the whole, and what is stale is found by the one rule. A step whose scenes are all made needs no preview.
 //!
 //! A person approves exactly what is shown. That counts for the run, for as long as it makes scenes in the same way: another
-//! text asks nobody again, another style or voice does, before all scenes are paid for in it.
+//! text or another previewed scene asks nobody again, another style or voice does, before all scenes are paid for in it.
 
 use std::collections::BTreeSet;
 

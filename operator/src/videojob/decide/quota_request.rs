@@ -26,7 +26,7 @@ use super::messages::asks_for;
 use super::quota_needs::needs;
 use super::quota_waits::waiting;
 use super::step::Transitions;
-use super::survey::{Survey, due_survey, may_have_other_artifacts, unaccounted};
+use super::survey::{Survey, due_survey, may_be_made, may_have_other_artifacts, unaccounted};
 use super::walk::Walk;
 use crate::provideraccount::has_expired;
 
@@ -114,6 +114,9 @@ fn demand(
         return Ok((next, idle(accounts)));
     }
     if let Some(verdict) = over_budget(draft, settings, name, &demands) {
+        if draft.step(name).is_some_and(|step| may_be_made(step, input)) {
+            return Ok((next, survey(accounts)));
+        }
         return Err(Box::new(verdict));
     }
     // A film that may not wait gives each of its demands the same time to be answered.

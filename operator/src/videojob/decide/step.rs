@@ -33,6 +33,8 @@ pub(super) trait Transitions {
     /// The same, at once: it waits for no time any more. The result of a step whose inputs are not known yet stays on
     /// record, but does not count.
     fn reset_step(&mut self);
+    /// Nobody knows which scenes of what is wanted now it has: as many as there are may be left.
+    fn forget_scenes(&mut self);
     /// It has nothing to do.
     fn skip(&mut self);
     /// It is to begin with other inputs than those of its last attempt.
@@ -112,6 +114,14 @@ impl Transitions for StepStatus {
         if self.state != Some(StepState::Failed) || self.input_digest.is_some() {
             self.pending();
             self.retry_at = None;
+        }
+    }
+
+    fn forget_scenes(&mut self) {
+        if by_scene(self.name)
+            && let Some(scenes) = &self.scenes
+        {
+            self.scenes = Some(ScenesStatus { total: scenes.total, ..ScenesStatus::default() });
         }
     }
 
@@ -322,8 +332,8 @@ impl Transitions for StepStatus {
             self.permitted_before = Some(whole_seconds(now));
         }
         if by_scene(self.name) {
-            let total = self.scenes.as_ref().and_then(|scenes| scenes.total);
-            self.scenes = Some(ScenesStatus { total, ..ScenesStatus::default() });
+            self.scenes.get_or_insert_default();
+            self.forget_scenes();
         }
     }
 

@@ -46,9 +46,9 @@ impl<'a> Film<'a> {
         is_ready(name, results).then(|| inputs::preview_digest(name, &self.inputs(draft), results, scene))
     }
 
-    /// What an approval of the preview is of: how these steps make scenes, and which scene is previewed.
+    /// What an approval of the preview is of: how these steps make scenes.
     pub(super) fn approval_digest(&self, draft: &Draft<'_>, steps: &BTreeSet<StepName>) -> Digest {
-        inputs::approval_digest(steps, &self.inputs(draft), draft.preview_scene())
+        inputs::approval_digest(steps, &self.inputs(draft))
     }
 
     fn inputs<'b>(&'b self, draft: &'b Draft<'_>) -> FilmInputs<'b> {

@@ -52,6 +52,13 @@ pub(super) fn may_have_other_artifacts(step: &StepStatus, input: &Digest) -> boo
     !is_tried(step, input) || is_to_be_looked_through(step)
 }
 
+/// Whether what a step wants to pay for may be there already: its last attempt has submitted, and ended without a word of
+/// what is left.
+pub(super) fn may_be_made(step: &StepStatus, input: &Digest) -> bool {
+    let left = step.scenes.as_ref().and_then(|scenes| scenes.left);
+    is_tried(step, input) && was_at_work(step) && step.survey != Some(true) && left.is_none()
+}
+
 /// Whether an attempt may have left something: one that was edited while it waited for its first grant has not.
 fn was_at_work(step: &StepStatus) -> bool {
     step.input_digest.is_some() && step.started_at.is_some()

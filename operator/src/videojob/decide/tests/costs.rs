@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use videofactory_client::estimate;
-use videofactory_crds::condition::{ConditionType, Phase};
+use videofactory_crds::condition::{ConditionType, Phase, StepState};
 use videofactory_crds::provideraccount::Provider;
 use videofactory_crds::{ProviderAccount, StepName, requests};
 use videofactory_pipeline::Settings;
@@ -15,6 +15,8 @@ use super::quota_request::{
 };
 
 const STEP: StepName = StepName::AnimateScenes;
+const SCRIPT: StepName = StepName::WriteScript;
+const IMAGES: StepName = StepName::GenerateImages;
 
 #[test]
 fn a_budget_that_does_not_suffice_is_reported_before_anything_is_spent() {
@@ -28,31 +30,42 @@ fn a_budget_that_does_not_suffice_is_reported_before_anything_is_spent() {
     assert_eq!(harness.reason(), "AwaitingQuota");
 }
 
+/// A film of three pictures for $0.20 each, whose script is being written for $0.10.
+fn written_with(budget: &serde_json::Value) -> Harness {
+    let provider = json!({"accountRef": {"name": "grok"}});
+    let mut harness = film(&json!({
+        "sceneCount": 3, "budget": budget, "providers": {"script": provider, "images": provider},
+    }));
+    let external = grok(&mut harness);
+    external.spec.provider = Provider::Gemini;
+    external.spec.prices = serde_json::from_value(json!({"script": "0.10", "image": "0.20"})).unwrap();
+    harness.converge();
+    begin_with_one(&mut harness, SCRIPT);
+    harness
+}
+
+/// How many scripts an attempt may buy.
+fn room(harness: &Harness, attempt: i32) -> Option<u32> {
+    harness.inputs[&(SCRIPT, attempt)].affordable_scripts
+}
+
+/// One submission was made, for so much.
+fn one_for(harness: &Harness, cost: &str) -> Vec<Spent> {
+    vec![Spent { cost: cost.parse().unwrap(), ..spends(harness, 1).remove(0) }]
+}
+
 #[test]
 fn an_attempt_is_given_how_many_scripts_the_budget_has_room_for_beside_the_rest_of_the_film() {
-    let name = StepName::WriteScript;
-    let written_with = |budget: &serde_json::Value| {
-        let provider = json!({"accountRef": {"name": "grok"}});
-        let mut harness = film(&json!({
-            "sceneCount": 3, "budget": budget, "providers": {"script": provider, "images": provider},
-        }));
-        let external = grok(&mut harness);
-        external.spec.provider = Provider::Gemini;
-        external.spec.prices = serde_json::from_value(json!({"script": "0.10", "image": "0.20"})).unwrap();
-        harness.converge();
-        begin_with_one(&mut harness, name);
-        harness
-    };
-    let room = |harness: &Harness, attempt: i32| harness.inputs[&(name, attempt)].affordable_scripts;
+    let name = SCRIPT;
     for (limit, scripts) in [("0.30", 0), ("0.75", 1), ("0.95", 3)] {
         assert_eq!(room(&written_with(&json!({"limit": limit})), 1), Some(scripts), "{limit}");
     }
     assert_eq!(room(&written_with(&json!({})), 1), None);
 
     let mut harness = written_with(&json!({"limit": "0.95"}));
-    let spent = Spent { cost: "0.10".parse().unwrap(), ..spends(&harness, 1).remove(0) };
+    let spent = one_for(&harness, "0.10");
     harness.end_reported(name, ExitCode::TryLater, |outcome| {
-        outcome.spent = vec![spent];
+        outcome.spent = spent;
         outcome.accounted = true;
         outcome.scenes = Some(SceneReport { total: 1, left: Some(1), ..SceneReport::default() });
     });
@@ -62,6 +75,65 @@ fn an_attempt_is_given_how_many_scripts_the_budget_has_room_for_beside_the_rest_
     assert_eq!(estimated(&harness).as_deref(), Some("0.80"), "two scripts, and still three pictures");
     begin_with_one(&mut harness, name);
     assert_eq!(room(&harness, 2), Some(2), "one is paid for");
+}
+
+#[test]
+fn another_script_leaves_room_for_all_that_is_made_again_of_it() {
+    let mut harness = written_with(&json!({"limit": "1.50"}));
+    for (name, cost) in [(SCRIPT, "0.10"), (IMAGES, "0.60")] {
+        if name == IMAGES {
+            begin_with_one(&mut harness, name);
+        }
+        let spent = one_for(&harness, cost);
+        harness.end_reported(name, ExitCode::Done, |outcome| outcome.spent = spent);
+        harness.converge();
+        close_grants(&mut harness);
+        harness.converge();
+    }
+    harness.run_to_rest();
+    assert_eq!(harness.phase(), Phase::Succeeded, "{}", harness.message());
+    harness.edit(|job| job.spec.settings.style = serde_json::from_value(json!({"suffix": "noir"})).unwrap());
+    harness.converge();
+    harness.end(SCRIPT, ExitCode::TryLater);
+    harness.converge();
+    harness.pass(700);
+    harness.converge();
+    begin_with_one(&mut harness, SCRIPT);
+    assert_eq!((harness.inputs[&(SCRIPT, 2)].survey, room(&harness, 3)), (true, Some(2)), "$0.80 are left");
+}
+
+#[test]
+fn the_survey_of_a_lost_attempt_counts_the_script_that_it_may_have_bought() {
+    let mut harness = written_with(&json!({"limit": "0.75"}));
+    assert_eq!(room(&harness, 1), Some(1));
+    harness.end_silently(SCRIPT, 137, false);
+    harness.converge();
+    assert_eq!((harness.inputs[&(SCRIPT, 2)].survey, room(&harness, 2)), (true, Some(0)));
+}
+
+#[test]
+fn a_script_that_may_be_there_is_looked_for_before_another_one_is_over_the_budget() {
+    let interrupted = || {
+        let mut harness = written_with(&json!({"limit": "0.10"}));
+        harness.spent.insert((SCRIPT, 1), one_for(&harness, "0.10"));
+        harness.interrupt_pod(SCRIPT);
+        harness.converge();
+        close_grants(&mut harness);
+        harness.converge();
+        assert_eq!((harness.inputs[&(SCRIPT, 2)].survey, room(&harness, 2)), (true, Some(0)));
+        harness
+    };
+    let mut found = interrupted();
+    found.end(SCRIPT, ExitCode::Done);
+    found.converge();
+    assert_eq!(found.step(SCRIPT).state, Some(StepState::Succeeded), "{}", found.message());
+
+    let mut none = interrupted();
+    none.end(SCRIPT, ExitCode::TryLater);
+    none.converge();
+    none.pass(700);
+    none.converge();
+    assert_eq!((none.reason().as_str(), none.begun.len()), ("BudgetExceeded", 2), "{}", none.message());
 }
 
 /// The account grants the step one submission, and it begins.
@@ -266,10 +338,10 @@ fn what_an_attempt_of_the_run_before_still_holds_is_not_reserved_in_the_new_one(
         Some("0.48"),
         "three pictures and three clips at today's prices"
     );
-    harness.end(StepName::WriteScript, ExitCode::Done);
+    harness.end(SCRIPT, ExitCode::Done);
     look(&mut harness);
     assert!(at_work(&harness));
-    let asked = &harness.step(StepName::GenerateImages).demands;
+    let asked = &harness.step(IMAGES).demands;
     assert_eq!(asked.len(), 1, "{}", harness.message());
 }
 

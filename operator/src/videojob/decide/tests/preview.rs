@@ -1,14 +1,17 @@
 //! The preview: nothing is made or paid for beside the previewed scene until somebody has approved it.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use videofactory_client::estimate::of_rest;
 use videofactory_client::job_action::under_review;
 use videofactory_crds::condition::{ConditionType, Phase, StepState, VideoJobReason};
 use videofactory_crds::provideraccount::Grant;
 use videofactory_crds::videojob::{Demand, Preview, SceneOverride};
-use videofactory_crds::{StepName, requests};
-use videofactory_pipeline::SceneSet;
-use videofactory_pipeline::contract::{ExitCode, SceneReport, Spent};
+use videofactory_crds::{ProviderAccount, StepName, requests};
+use videofactory_pipeline::contract::{ExitCode, PREVIEW_VERSION, SceneReport, Spent, VERSION};
+use videofactory_pipeline::{SceneSet, Settings};
 
 use super::super::super::model::Account;
 use super::super::testing::{Harness, storage_ready};
@@ -90,6 +93,11 @@ fn one_scene_is_made_before_the_others_which_wait_until_it_is_approved() {
     assert_eq!(harness.begun[3..], [(IMAGES, 2), (VOICES, 2), (CLIPS, 1), (FILM, 1)]);
     assert_eq!((previewed(&harness, IMAGES), previewed(&harness, VOICES)), (None, None));
     assert_eq!(under_review(&harness.observed.job), None);
+    // A worker that knows of no preview reads no input with one.
+    for input in harness.inputs.values() {
+        let version = if input.preview_scene.is_some() { PREVIEW_VERSION } else { VERSION };
+        assert_eq!(input.version, version, "{}", input.step);
+    }
 }
 
 #[test]
@@ -112,10 +120,15 @@ fn another_text_of_a_scene_shows_it_again_and_an_older_approval_is_none_of_it() 
 }
 
 #[test]
-fn once_it_is_approved_another_text_asks_nobody_and_another_style_does() {
-    let mut harness = film(&json!({"scene": "s2"}));
+fn once_it_is_approved_another_text_or_scene_asks_nobody_and_another_style_does() {
+    let mut harness = film(&json!({"scene": "s1"}));
     harness.run_to_rest();
     approve_preview(&mut harness);
+    harness.converge();
+    let begun = harness.begun.clone();
+    harness.edit(|job| job.spec.preview = serde_json::from_value(json!({"scene": "s2"})).unwrap());
+    harness.converge();
+    assert_eq!(harness.begun, begun, "what is under way is stopped");
     harness.run_to_rest();
     for scene in ["s2", "s3"] {
         edit_scene(&mut harness, scene, "Mine.");
@@ -356,6 +369,31 @@ fn a_scene_that_the_service_refuses_says_so_and_pays_for_no_other() {
     harness.run_to_rest();
     assert_eq!((harness.phase(), harness.reason().as_str()), (Phase::Waiting, "ContentRefused"));
     assert_eq!((shown(&harness), beside_the_preview(&harness)), (None, vec![]));
+}
+
+#[test]
+fn what_the_rest_costs_leaves_out_no_clip_of_another_style() {
+    let mut harness =
+        Harness::new(json!({"topic": "x", "sceneCount": 3, "length": {"target": "15s"}, "preview": {}}));
+    harness.run_to_rest();
+    approve_preview(&mut harness);
+    harness.run_to_rest();
+    assert_eq!(harness.step(CLIPS).scenes.clone().unwrap().completed.as_deref(), Some("0-2"));
+    let grok = json!({"provider": "XAI", "secretRef": {"name": "k"}, "prices": {"videoSecond": "0.10"}});
+    harness.observed.accounts.insert("grok".to_owned(), account(&grok));
+    let animated = json!({"animation": {"accountRef": {"name": "grok"}}});
+    harness.edit(|job| {
+        job.spec.settings.style = serde_json::from_value(json!({"suffix": "noir"})).unwrap();
+        job.spec.settings.providers = serde_json::from_value(animated).unwrap();
+    });
+    harness.run_to_rest();
+    assert_eq!(harness.reason(), "PreviewReady", "{}", harness.message());
+    assert_eq!(costs(&harness), ["", "1.80"], "three clips of six seconds");
+    let job = &harness.observed.job;
+    let settings = Settings::resolve(&job.spec.settings, None, false).unwrap();
+    let known = ProviderAccount::new("grok", serde_json::from_value(grok).unwrap());
+    let rest = of_rest(job, &settings, &BTreeMap::from([("grok".to_owned(), Ok(known))]));
+    assert_eq!(rest.cost.to_string(), "1.80", "what the page says beside the approval");
 }
 
 /// The bucket is back, nobody holds it, every step succeeds, and a person approves and retries.

@@ -4,6 +4,7 @@
 pub const PUBLIC_PATHS: [&str; 2] = ["/health", "/ready"];
 
 /// Whether no token is asked for.
+#[must_use]
 pub fn is_public(path: &str) -> bool {
     PUBLIC_PATHS.contains(&path)
 }

@@ -13,9 +13,9 @@
 
 mod activity;
 mod align;
-mod cut;
 mod estimate;
 mod features;
+mod part_bounds;
 mod reported;
 mod sentences;
 mod syllables;
@@ -31,8 +31,8 @@ use videofactory_embedded::Embedded;
 use videofactory_providers::{Speech, TimingLevel, WordTiming};
 
 use self::activity::{Activity, Stretch};
-use self::cut::Shape;
-pub use self::cut::cut;
+use self::part_bounds::Shape;
+pub use self::part_bounds::cut;
 pub use self::reported::reported;
 use self::sentences::Sentence;
 pub use self::trust::{Doubt, Evidence};

@@ -1,4 +1,4 @@
-//! Where a speech is cut into the parts of its texts, and how much silence each keeps.
+//! Where the part of a speech that says a text begins and ends, and how much silence it keeps.
 
 use videofactory_providers::{Speech, WordTiming};
 

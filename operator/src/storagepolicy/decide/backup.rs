@@ -30,7 +30,7 @@ impl Draft<'_> {
             }
             waits = None;
             self.status.backup =
-                Some(BackupRun { resumed: resumed.then_some(true), ..runs::backup_begun(slot) });
+                Some(BackupRun { resumed: resumed.then_some(true), ..run_history::backup_begun(slot) });
             self.action = Some(Action::BackUp { slot });
         }
         if let Some(waits) = waits {

@@ -128,7 +128,7 @@ impl Harness {
             outcome: Some(outcome),
             bytes_after: bytes,
             shortfall: shortfall.map(str::to_owned),
-            ..runs::begun(&self.last_run_request())
+            ..run_history::begun(&self.last_run_request())
         };
         self.observed.snapshot.report =
             Some(Report::Pruned(Box::new(run), bytes.map(|bytes| self.usage(bytes))));

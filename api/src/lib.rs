@@ -28,6 +28,7 @@ mod query;
 mod reads;
 mod request_id;
 mod schemas;
+mod security_headers;
 pub mod state;
 pub mod task_limits;
 pub mod tasks;
@@ -44,8 +45,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as Shared};
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{
     Next, from_fn, from_fn_with_state, map_request, map_request_with_state, map_response,
 };
@@ -58,6 +58,7 @@ use utoipa_axum::router::OpenApiRouter;
 use videofactory_client::JobRef;
 use videofactory_client::restore::Files;
 
+use crate::access::public_paths::is_public;
 use crate::access::{Caller, Permission, UserClientSource};
 use crate::limits::Limits;
 use crate::problem::Problem;
@@ -69,13 +70,6 @@ pub(crate) const AGENT: &str = concat!("videofactory-api/", env!("CARGO_PKG_VERS
 
 /// The port at which operators serve, and a proxy on somebody's machine, unless another one is configured.
 pub const PORT: u16 = 8000;
-
-/// What anybody may see, at any time: it says no more than whether this process works.
-const OPEN: [&str; 2] = ["/health", "/ready"];
-
-fn is_open(path: &str) -> bool {
-    OPEN.contains(&path)
-}
 
 /// All routes.
 pub fn router(state: State) -> Router {
@@ -95,7 +89,7 @@ pub fn router(state: State) -> Router {
         .layer(from_fn_with_state(state.limits, admit))
         .layer(from_fn(dashboard::as_pages))
         .layer(compression::layer())
-        .layer(map_response(harden))
+        .layer(map_response(security_headers::on_every_answer))
         .layer(from_fn(request_id::span))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -151,7 +145,7 @@ async fn authenticate(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if is_open(request.uri().path()) {
+    if is_public(request.uri().path()) {
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
@@ -199,7 +193,7 @@ pub async fn admit(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if is_open(request.uri().path()) {
+    if is_public(request.uri().path()) {
         return Ok(next.run(request).await);
     }
     let place = limits.request()?;
@@ -210,14 +204,6 @@ pub async fn admit(
 #[must_use]
 pub fn other_methods() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes other methods").hint("see GET /docs")
-}
-
-/// What holds for every answer that does not say otherwise: it is the caller's alone, and is what it says it is.
-async fn harden(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }
 
 /// A method as metrics have it: any word is one, and each would be a series of its own.

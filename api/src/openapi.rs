@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::access::public_paths::is_public;
 use crate::problem::{MEDIA_TYPE, ProblemDetails};
-use crate::{OPEN, schemas};
+use crate::schemas;
 
 /// What does not come from routes.
 #[derive(OpenApi)]
@@ -152,7 +153,7 @@ fn spare_body(schemas: &Value, operation: &mut Value) {
 /// Adds to an operation what every one of its kind may answer.
 fn refuse(path: &str, method: &str, operation: &mut Value) {
     let mut common = vec![];
-    if !OPEN.contains(&path) {
+    if !is_public(path) {
         common.extend([
             (401, "There is no token, or the cluster does not know it"),
             (403, "The owner of the token does not have the permission"),

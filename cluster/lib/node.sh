@@ -35,7 +35,8 @@ start_node() {
   start_kubelet "$NAME"
   start_daemon kube-proxy node "$bin/kube-proxy" --config "$STATE/kube-proxy.yaml"
   admin_kubectl apply --filename "$ROOT/cluster/dns.yaml" >/dev/null
-  start_daemon coredns node "$bin/coredns" -conf "$STATE/Corefile" -quiet
+  start_daemon coredns node env DNS_ADDRESS="$BRIDGE_ADDRESS" DNS_KUBECONFIG="$STATE/coredns.kubeconfig" \
+    "$bin/coredns" -conf "$ROOT/cluster/Corefile" -quiet
   await_daemon 90 kubelet node_is_ready "$NAME"
   await_daemon 30 coredns in_network bash -c "exec 3<>/dev/tcp/$BRIDGE_ADDRESS/53"
   await 30 "the default service account" admin_kubectl get serviceaccount default
@@ -160,7 +161,6 @@ write_network_configuration() {
   # Pods with dnsPolicy Default get the same server: there is no other within reach.
   echo "nameserver $BRIDGE_ADDRESS" >"$STATE/resolv.conf"
   kube_proxy_configuration >"$STATE/kube-proxy.yaml"
-  dns_configuration >"$STATE/Corefile"
 }
 
 # write_node_configuration NODE
@@ -272,26 +272,5 @@ clientConnection: {kubeconfig: $STATE/kube-proxy.kubeconfig}
 hostnameOverride: $NAME
 clusterCIDR: $POD_CIDR
 conntrack: {maxPerCore: 0}
-EOF
-}
-
-dns_configuration() {
-  # Names outside the cluster are answered at once with "no such name": there is nobody to ask.
-  # In a block of their own, since CoreDNS asks `template` before `kubernetes`.
-  cat <<EOF
-cluster.local in-addr.arpa {
-    bind $BRIDGE_ADDRESS
-    errors
-    kubernetes {
-        kubeconfig $STATE/coredns.kubeconfig
-        ttl 5
-    }
-}
-. {
-    bind $BRIDGE_ADDRESS
-    template ANY ANY {
-        rcode NXDOMAIN
-    }
-}
 EOF
 }

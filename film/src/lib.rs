@@ -17,6 +17,7 @@ pub mod request;
 pub mod sniff;
 pub mod sound;
 pub mod speech;
+mod speech_level;
 mod thumbnail;
 mod watch;
 mod watermark;

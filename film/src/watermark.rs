@@ -8,7 +8,7 @@ use serde::Serialize;
 use videofactory_pipeline::timeline::{FrameRate, Frames, Span, Timeline};
 
 use super::captions::Captions;
-use super::captions::layout::Area;
+use super::captions::safe_area::Area;
 use super::error::FilmError;
 use super::file_digest::digest_of;
 use super::probe;

@@ -8,6 +8,7 @@ pub mod config;
 pub mod context;
 pub mod create_failures;
 pub mod events;
+pub mod files_of_jobs;
 pub mod http;
 pub mod leader;
 pub mod leader_flag;

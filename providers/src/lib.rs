@@ -3,8 +3,6 @@
 //! bucket or of money: a provider turns a request into bytes or into a [`ProviderError`] that says what a person can
 //! do.
 
-use std::time::Duration;
-
 pub mod capability;
 pub mod comfyui;
 pub mod connection;
@@ -25,6 +23,7 @@ mod sold;
 mod sound;
 pub mod speech_pace;
 pub mod stock;
+mod time_limits;
 pub mod wav;
 pub mod webhook;
 pub mod words;
@@ -44,15 +43,10 @@ pub use gemini::Gemini;
 pub use huggingface::HuggingFace;
 pub use openai_compatible::OpenAiCompatible;
 pub use prices::{Price, sold_seconds, usual_price};
+pub use script::MAX_TITLE_CHARACTERS;
 pub use sold::Sold;
 pub use stock::Stock;
+pub use time_limits::{MAX_ACCEPTANCE, MAX_ANSWER, MAX_OPENING};
 pub use webhook::Webhook;
 pub use xai::Xai;
 pub use youtube::YouTube;
-
-/// The longest that any provider waits for the answer to a request that is paid for.
-pub const MAX_ANSWER: Duration = Duration::from_mins(5);
-/// The longest that any waits until a clip is accepted, which is fetched by its id later.
-pub const MAX_ACCEPTANCE: Duration = Duration::from_mins(3);
-/// The longest that any waits for an upload session to open, or for an announcement to be taken.
-pub const MAX_OPENING: Duration = Duration::from_mins(1);

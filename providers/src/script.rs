@@ -17,8 +17,8 @@ const HURRIED_LETTER_SECONDS: f64 = 0.05;
 const LETTERS_OF_A_CHARACTER: u32 = 2;
 /// Up to so many scenes, the schema itself says how many; more make it too large for the service.
 const MAX_COUNTED_BY_SCHEMA: usize = 50;
-/// Longest title in characters.
-const MAX_TITLE_CHARACTERS: usize = 100;
+/// Longest title of a film in characters, whoever writes it.
+pub const MAX_TITLE_CHARACTERS: usize = 100;
 /// Longest tag in characters.
 const MAX_TAG_CHARACTERS: usize = 30;
 /// Most tags.

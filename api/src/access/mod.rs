@@ -3,6 +3,7 @@
 mod clients;
 mod own_permissions;
 mod permissions;
+pub mod public_paths;
 pub mod same_origin;
 mod tokens;
 mod user_client;

@@ -10,8 +10,8 @@ use videofactory_crds::ProviderAccount;
 use videofactory_crds::provideraccount::{CREDENTIALS_EXPIRE_SOON, QuotaUnit, Window};
 use videofactory_pipeline::clock;
 
-use super::page::{self, Frame, Place, Unreadable};
-use super::words::{self, Moment, Tone};
+use super::formatting::{self, Moment, Tone};
+use super::layout::{self, Frame, Place, Unreadable};
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::{NamespaceQuery, Parameters};
@@ -90,10 +90,10 @@ pub async fn get(
     let now = clock::now();
     let mut views: Vec<AccountView> = readable.map(|account| AccountView::of(account, now)).collect();
     views.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    page::html(&AccountsPage {
+    layout::html(&AccountsPage {
         frame: Frame::new("Accounts", Place::Accounts, caller.name()),
         accounts: views,
-        unreadable: page::unreadable(&listed),
+        unreadable: layout::unreadable(&listed),
     })
 }
 
@@ -106,8 +106,10 @@ impl AccountView {
             let answers = if health.healthy { "answers" } else { "does not answer" };
             let latency =
                 health.latency_milliseconds.map(|took| format!(" in {took} ms")).unwrap_or_default();
-            let checked =
-                health.checked_at.map(|at| format!(", {}", words::from_now(at, now))).unwrap_or_default();
+            let checked = health
+                .checked_at
+                .map(|at| format!(", {}", formatting::from_now(at, now)))
+                .unwrap_or_default();
             let message = health.message.as_deref().filter(|_| !health.healthy).map(|why| format!(": {why}"));
             format!("{answers}{latency}{checked}{}", message.unwrap_or_default())
         });
@@ -118,8 +120,8 @@ impl AccountView {
             tone,
             message: stats.message.clone().unwrap_or_default(),
             health: health.unwrap_or_else(|| "was not asked yet".to_owned()),
-            expires: expires.map(words::moment),
-            expires_in: expires.map(|at| words::from_now(at, now)).unwrap_or_default(),
+            expires: expires.map(formatting::moment),
+            expires_in: expires.map(|at| formatting::from_now(at, now)).unwrap_or_default(),
             expires_soon: expires.is_some_and(|at| at.duration_since(now) <= CREDENTIALS_EXPIRE_SOON),
             spend: stats.spend.as_ref().map(spend).unwrap_or_default(),
             spend_percent: stats.spend.as_ref().and_then(spend_percent),
@@ -133,15 +135,15 @@ impl AccountView {
 
 fn spend(spend: &SpendStats) -> String {
     let held = if spend.reserved.micros() > 0 {
-        format!(", {} promised", words::money(spend.reserved))
+        format!(", {} promised", formatting::money(spend.reserved))
     } else {
         String::new()
     };
     match (spend.limit, &spend.period) {
         (Some(limit), Some(period)) => {
-            format!("{} of {} in {period}{held}", words::money(spend.used), words::money(limit))
+            format!("{} of {} in {period}{held}", formatting::money(spend.used), formatting::money(limit))
         }
-        _ => format!("{}{held}", words::money(spend.used)),
+        _ => format!("{}{held}", formatting::money(spend.used)),
     }
 }
 
@@ -167,8 +169,8 @@ impl QuotaView {
             used: quota.used.clamp(0, quota.limit),
             limit: quota.limit,
             returns: returns(account, quota, now),
-            next: quota.next_unit_at.map(words::moment),
-            blocked: quota.blocked_until.filter(|until| *until > now).map(words::moment),
+            next: quota.next_unit_at.map(formatting::moment),
+            blocked: quota.blocked_until.filter(|until| *until > now).map(formatting::moment),
             name: quota.name.clone(),
         }
     }
@@ -204,8 +206,8 @@ fn returns(account: &ProviderAccount, quota: &QuotaStats, now: Timestamp) -> Vec
         }
     }
     let returns = at.into_iter().map(|(at, units)| Return {
-        at: words::moment(at),
-        within: words::from_now(at, now),
+        at: formatting::moment(at),
+        within: formatting::from_now(at, now),
         units,
     });
     returns.take(MAX_RETURNS).collect()
@@ -216,9 +218,9 @@ impl WaiterView {
         let units = waiter.units.iter().map(|(quota, count)| format!("{count} of {quota}"));
         Self {
             job: waiter.job.clone(),
-            step: waiter.step.map(words::step).unwrap_or_default(),
+            step: waiter.step.map(formatting::step).unwrap_or_default(),
             units: units.collect::<Vec<_>>().join(", "),
-            since: waiter.since.map(|since| words::between(since, now)).unwrap_or_default(),
+            since: waiter.since.map(|since| formatting::between(since, now)).unwrap_or_default(),
         }
     }
 }

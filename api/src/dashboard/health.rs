@@ -12,8 +12,8 @@ use videofactory_crds::videojob::PublicationState;
 use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
 use videofactory_pipeline::clock;
 
-use super::page::{self, Frame, Place};
-use super::words::{self, Tone};
+use super::formatting::{self, Tone};
+use super::layout::{self, Frame, Place};
 use crate::access::{Caller, Permission};
 use crate::checks::Check;
 use crate::problem::Problem;
@@ -92,7 +92,7 @@ pub async fn get(Shared(state): Shared<State>, caller: Caller) -> Result<Respons
         published: published(jobs.iter().filter_map(|job| job.0.as_ref().ok())),
         now,
     };
-    page::html(&HealthPage {
+    layout::html(&HealthPage {
         frame: Frame::new("Health", Place::Health, caller.name()),
         is_healthy: checks.iter().all(|check| check.healthy),
         lists: lists(&facts),
@@ -152,7 +152,7 @@ fn services(facts: &Facts<'_>) -> Item {
 fn people(facts: &Facts<'_>) -> Item {
     let waiting = facts.jobs.stalled;
     let wrong: Vec<String> = (waiting > 0)
-        .then(|| words::count(waiting, "job waits for a person", "jobs wait for a person"))
+        .then(|| formatting::count(waiting, "job waits for a person", "jobs wait for a person"))
         .into_iter()
         .collect();
     item("No job is stuck or waits for a person", "/dashboard?needs=person", &wrong, "none".to_owned())
@@ -174,14 +174,14 @@ fn space(facts: &Facts<'_>) -> Item {
         })
         .collect();
     let well =
-        words::count(facts.policies.len(), "bucket is below its mark", "buckets are below their marks");
+        formatting::count(facts.policies.len(), "bucket is below its mark", "buckets are below their marks");
     item("Buckets have room", "/dashboard/storage", &wrong, well)
 }
 
 fn failed(facts: &Facts<'_>) -> Item {
     let failed = usize::try_from(facts.jobs.failed).unwrap_or_default();
     let wrong: Vec<String> = (failed > 0)
-        .then(|| words::count(failed, "job has failed", "jobs have failed"))
+        .then(|| formatting::count(failed, "job has failed", "jobs have failed"))
         .into_iter()
         .collect();
     item("Failed jobs were looked at", "/dashboard?phase=Failed", &wrong, "none has failed".to_owned())

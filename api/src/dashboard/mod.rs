@@ -8,18 +8,18 @@
 mod accounts;
 mod address;
 mod assets;
-mod command;
+mod buttons;
+mod formatting;
 mod health;
 mod job;
 mod jobs;
+mod layout;
 mod live;
 mod new;
-mod page;
 mod problems;
 mod scene;
 mod storage;
 mod wait_queue;
-mod words;
 
 use axum::Router;
 use axum::http::StatusCode;

@@ -10,8 +10,8 @@ use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::command::curl;
-use super::page::{self, Frame, Place};
+use super::buttons::curl;
+use super::layout::{self, Frame, Place};
 use crate::access::Caller;
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -65,7 +65,7 @@ pub async fn get(
         query.namespace
     };
     let example = json!({"namespace": namespace, "topic": "Why the sea is salty"});
-    page::html(&NewPage {
+    layout::html(&NewPage {
         frame: Frame::new("New film", Place::New, caller.name()),
         curl: curl("POST", "/jobs", &example.to_string()),
         plugin: "kubectl videofactory create \"Why the sea is salty\"".to_owned(),

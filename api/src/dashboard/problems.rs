@@ -7,13 +7,11 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::assets::STYLE;
-use super::page::{Frame, answer};
+use super::layout::Frame;
 use crate::problem::Problem;
+use crate::security_headers::problem_page;
 
 /// A problem as a page.
 #[derive(Template)]
@@ -61,7 +59,7 @@ fn page(problem: &Problem, response: Response) -> Response {
         is_stranger,
     };
     let Ok(text) = page.render() else { return response };
-    let mut paged = answer(problem.status, &policy(), text);
+    let mut paged = problem_page(problem.status, STYLE, text);
     let (parts, _) = response.into_parts();
     for (name, value) in &parts.headers {
         if name != CONTENT_TYPE && name != CONTENT_LENGTH {
@@ -69,13 +67,4 @@ fn page(problem: &Problem, response: Response) -> Response {
         }
     }
     paged
-}
-
-/// Nothing is loaded but an icon, and nothing runs; the style is known by its digest.
-fn policy() -> String {
-    let digest = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    )
 }

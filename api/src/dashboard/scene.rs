@@ -12,9 +12,9 @@ use videofactory_client::JobRef;
 use videofactory_client::scene_edit::{ScenePart, SceneWish};
 use videofactory_crds::VideoJob;
 
-use super::command::{Call, curl};
+use super::buttons::{Call, curl};
 use super::job::{PartView, SceneCard, cost_of_scene, stale_words};
-use super::page::{self, Frame, Place};
+use super::layout::{self, Frame, Place};
 use crate::access::Caller;
 use crate::path::{JobPath, Segments};
 use crate::problem::Problem;
@@ -107,7 +107,7 @@ pub async fn get(
         cost: cost_of_scene(&costs, &params.scene),
         ..SceneCard::of(id, place, all[place].clone(), &edited)
     };
-    page::html(&ScenePage {
+    layout::html(&ScenePage {
         frame: Frame::new(format!("{} · {}", params.name, params.scene), Place::Jobs, caller.name()),
         takes: takes(id, job, &scene, &wish, has_clips),
         edit: EditForm::of(id, &scene, &wish),

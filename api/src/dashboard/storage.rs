@@ -10,14 +10,14 @@ use videofactory_crds::storagepolicy::{PruneOutcome, PruneRun, StorageLevel};
 use videofactory_pipeline::{clock, keys};
 
 use super::address;
-use super::command::Call;
-use super::page::{self, Frame, Place, Unreadable};
-use super::words::{self, Moment, Tone};
+use super::buttons::Call;
+use super::formatting::{self, Moment, Tone};
+use super::layout::{self, Frame, Place, Unreadable};
 use crate::access::Caller;
 use crate::health::UNSEEN;
 use crate::problem::Problem;
 use crate::query::{NamespaceQuery, Parameters};
-use crate::reads::plan::own_plan;
+use crate::reads::prune_plan::own_plan;
 use crate::reads::storage::{self, PolicyStats};
 use crate::state::State;
 
@@ -114,10 +114,10 @@ pub async fn get(
     let now = clock::now();
     let mut views: Vec<PolicyView> = readable.map(|policy| PolicyView::of(policy, now)).collect();
     views.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    page::html(&StoragePage {
+    layout::html(&StoragePage {
         frame: Frame::new("Storage", Place::Storage, caller.name()),
         policies: views,
-        unreadable: page::unreadable(&listed),
+        unreadable: layout::unreadable(&listed),
     })
 }
 
@@ -128,26 +128,26 @@ impl PolicyView {
         let runs = policy.status.iter().flat_map(|status| &status.runs);
         let backup = stats.last_backup.as_ref().map(|last| {
             let outcome = last.outcome.map_or_else(|| "under way".to_owned(), |outcome| outcome.to_string());
-            format!("{outcome}, {}", words::from_now(last.due_at, now))
+            format!("{outcome}, {}", formatting::from_now(last.due_at, now))
         });
         Self {
             level,
             tone,
             message: stats.message.clone().unwrap_or_else(|| UNSEEN.to_owned()),
-            used: stats.size_bytes.map_or_else(|| "not measured yet".to_owned(), words::bytes),
-            limit: words::bytes(stats.limit_bytes),
+            used: stats.size_bytes.map_or_else(|| "not measured yet".to_owned(), formatting::bytes),
+            limit: formatting::bytes(stats.limit_bytes),
             percent: stats.percent.map(|percent| format!("{percent} %")).unwrap_or_default(),
             objects: stats
                 .objects
-                .map(|objects| format!("{} files", words::number(objects)))
+                .map(|objects| format!("{} files", formatting::number(objects)))
                 .unwrap_or_default(),
             gauge: Gauge::of(&stats),
             kinds: kinds(&stats),
             free: if policy.spec.bucket.endpoint.contains(R2) { free(&stats) } else { Vec::new() },
-            measured: stats.measured_at.map(words::moment),
-            next_run: stats.next_run_at.map(words::moment),
-            next_run_in: stats.next_run_at.map(|at| words::from_now(at, now)).unwrap_or_default(),
-            next_backup: stats.next_backup_at.map(words::moment),
+            measured: stats.measured_at.map(formatting::moment),
+            next_run: stats.next_run_at.map(formatting::moment),
+            next_run_in: stats.next_run_at.map(|at| formatting::from_now(at, now)).unwrap_or_default(),
+            next_backup: stats.next_backup_at.map(formatting::moment),
             backup: backup.unwrap_or_else(|| "none yet".to_owned()),
             runs: runs
                 .map(|run| RunView {
@@ -180,7 +180,7 @@ impl Gauge {
         let mark = |name: &'static str, bytes: i64, meaning: &'static str| Mark {
             name,
             at: at(bytes).clamp(0, 997),
-            size: words::bytes(bytes),
+            size: formatting::bytes(bytes),
             meaning,
         };
         let marks = vec![
@@ -190,7 +190,7 @@ impl Gauge {
             mark("limit", stats.limit_bytes, "only films whose scenes are made are finished"),
         ];
         let used = stats.size_bytes.unwrap_or_default();
-        let words = format!("{} of {} used", words::bytes(used), words::bytes(stats.limit_bytes));
+        let words = format!("{} of {} used", formatting::bytes(used), formatting::bytes(stats.limit_bytes));
         Self { used: at(used).clamp(0, 1000), is_over: used >= stats.stop_bytes, marks, words }
     }
 }
@@ -204,8 +204,8 @@ fn kinds(stats: &PolicyStats) -> Vec<KindView> {
         .iter()
         .map(|of| KindView {
             name: keys::folder(of.kind),
-            size: words::bytes(of.size_bytes),
-            objects: words::number(of.objects),
+            size: formatting::bytes(of.size_bytes),
+            objects: formatting::number(of.objects),
             share: share(of.size_bytes),
         })
         .collect();
@@ -221,7 +221,7 @@ fn free(stats: &PolicyStats) -> Vec<FreeView> {
         name,
         words: used.map_or_else(
             || "not known yet".to_owned(),
-            |used| format!("about {} of {} a month", words::number(used), words::number(free)),
+            |used| format!("about {} of {} a month", formatting::number(used), formatting::number(free)),
         ),
         percent: percent(used.unwrap_or_default(), free).min(100),
     };
@@ -229,7 +229,7 @@ fn free(stats: &PolicyStats) -> Vec<FreeView> {
     vec![
         FreeView {
             name: "Space",
-            words: format!("{} of {}", words::bytes(bytes), words::bytes(FREE_BYTES)),
+            words: format!("{} of {}", formatting::bytes(bytes), formatting::bytes(FREE_BYTES)),
             percent: percent(bytes, FREE_BYTES).min(100),
         },
         count("Writes and listings", operations.and_then(|of| of.class_a_per_month), FREE_WRITES),
@@ -242,7 +242,7 @@ impl RunView {
         let planned = if run.dry_run { "would delete" } else { "deleted" };
         let took = run
             .duration_seconds
-            .map(|seconds| format!(" in {}", words::span(i64::try_from(seconds).unwrap_or(i64::MAX))));
+            .map(|seconds| format!(" in {}", formatting::span(i64::try_from(seconds).unwrap_or(i64::MAX))));
         let cause = run.cause.map(|cause| format!("{cause}: ")).unwrap_or_default();
         let failed = if run.failed_objects > 0 {
             format!(", {} could not be deleted", run.failed_objects)
@@ -257,17 +257,19 @@ impl RunView {
         };
         let kept = run.kept_because.iter();
         Self {
-            at: words::moment(run.due_at),
+            at: formatting::moment(run.due_at),
             outcome: if run.dry_run { format!("{outcome} (plan only)") } else { outcome },
             tone,
             what: format!(
                 "{cause}{planned} {} files, {}{}{failed}",
                 run.deleted_objects,
-                words::bytes(run.deleted_bytes),
+                formatting::bytes(run.deleted_bytes),
                 took.unwrap_or_default()
             ),
             kept: kept
-                .map(|of| format!("{} files, {}: {}", of.objects, words::bytes(of.size_bytes), of.reason))
+                .map(|of| {
+                    format!("{} files, {}: {}", of.objects, formatting::bytes(of.size_bytes), of.reason)
+                })
                 .collect(),
             plan: String::new(),
             message: [run.message, run.shortfall].into_iter().flatten().collect::<Vec<_>>().join(" "),

@@ -4,7 +4,7 @@ use videofactory_client::JobRef;
 use videofactory_crds::condition::VideoJobReason;
 use videofactory_crds::{ProviderAccount, StepStatus, VideoJob};
 
-use super::words::ordinal;
+use super::formatting::ordinal;
 
 /// Most of those ahead who are named.
 const MAX_NAMED: usize = 2;

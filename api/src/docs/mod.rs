@@ -7,18 +7,15 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State as Shared;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::page::Page;
 use crate::problem::Problem;
+use crate::security_headers::docs_page;
 
 /// How the page looks.
 const STYLE: &str = include_str!("../../templates/docs.css");
@@ -64,19 +61,5 @@ async fn html(Shared(pages): Shared<Pages>) -> Result<Response, Problem> {
     let Some(html) = pages.html else {
         return Err(Problem::internal("the page cannot be made", &"see the log of the start"));
     };
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let policy = HeaderValue::try_from(policy())
-        .map_err(|error| Problem::internal("the page has no policy", &error))?;
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
-    Ok((headers, html.to_string()).into_response())
-}
-
-/// Nothing is loaded, nothing runs, nobody frames it; the one style is known by its digest.
-fn policy() -> String {
-    let digest = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    Ok(docs_page(STYLE, html.to_string()))
 }

@@ -19,7 +19,7 @@ mod logs;
 pub mod media;
 pub mod metrics_json;
 mod pagination;
-pub mod plan;
+pub mod prune_plan;
 pub mod scene_costs;
 pub mod scenes;
 pub mod storage;
@@ -46,6 +46,6 @@ pub fn routes() -> OpenApiRouter<State> {
         .routes(routes!(scenes::list))
         .routes(routes!(scenes::bytes))
         .routes(routes!(storage::stats))
-        .routes(routes!(plan::read))
+        .routes(routes!(prune_plan::read))
         .routes(routes!(accounts::list))
 }

@@ -8,9 +8,10 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::document::{filled, operations};
+use crate::access::public_paths::PUBLIC_PATHS;
 use crate::body::TIMEOUT;
 use crate::testing::{Answer, FILMS, Harness, ROOT, UID, job, made};
-use crate::{OPEN, documented, known};
+use crate::{documented, known};
 
 #[tokio::test]
 async fn without_a_token_nothing_is_answered_but_the_probes() {
@@ -24,7 +25,7 @@ async fn without_a_token_nothing_is_answered_but_the_probes() {
     for (method, path) in paths.chain(others) {
         for token in ["", "unknown"] {
             let answer = harness.ask(&method, &path, token, &[]).await;
-            if OPEN.contains(&path.as_str()) {
+            if PUBLIC_PATHS.contains(&path.as_str()) {
                 assert_eq!(answer.status, StatusCode::OK, "{path}");
                 continue;
             }

@@ -8,9 +8,10 @@ use videofactory_client::backup::{Backup, Document, Kind};
 use videofactory_client::restore::{Options, restore};
 
 use super::conforms::faults;
+use crate::access::public_paths::PUBLIC_PATHS;
+use crate::documented;
 use crate::testing::{Harness, ROOT, account, job, made, policy};
 use crate::writes::check;
-use crate::{OPEN, documented};
 
 /// Method and path of each operation, with the document of each.
 pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
@@ -123,7 +124,12 @@ async fn the_document_fits_together() {
             assert!(response["description"].is_string(), "{method} {path} {status} is not described");
         }
         let is_open = operation["security"] == json!([{}]) || operation["security"] == json!([{"": []}]);
-        assert_eq!(is_open, OPEN.contains(&path.as_str()), "{method} {path}: {}", operation["security"]);
+        assert_eq!(
+            is_open,
+            PUBLIC_PATHS.contains(&path.as_str()),
+            "{method} {path}: {}",
+            operation["security"]
+        );
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let (name, is_path) = (&parameter["name"], parameter["in"] == "path");
             assert_eq!(parameter["required"] == true, is_path, "{method} {path}: {name}");

@@ -11,41 +11,11 @@ use videofactory_client::{CallError, JobFilter, Right, bulk, list, may, within};
 use videofactory_crds::labels::OPERATOR_NAME as LEASE;
 use videofactory_crds::{GROUP, ProviderAccount, VERSION, generate};
 
-use super::rights::Missing;
+use super::rights::{IN_NAMESPACE_OF_OPERATOR, Missing, Need, OF_VERBS};
 use super::{Check, installation, objects};
 use crate::cluster::Cluster;
 use crate::operator::{LABELS, Operator, namespace_of};
 use crate::policies as policy;
-
-/// What a person needs for what, but for `report`, which leaves out what it may not read, and `restore`, which has a role
-/// of its own. The first can be done without by nobody.
-const RIGHTS: [Need; 17] = [
-    ("list", GROUP, "videojobs", "list, and retry to stop-all of many"),
-    ("get", GROUP, "videojobs", "all that names a job"),
-    ("watch", GROUP, "videojobs", "create --wait, status --watch and logs -f"),
-    ("create", GROUP, "videojobs", "create"),
-    ("patch", GROUP, "videojobs", "retry, restart, suspend, resume, and create of many"),
-    ("delete", GROUP, "videojobs", "create of many, where one of them is refused"),
-    ("approve", GROUP, "videojobs", "approve and reject"),
-    ("list", GROUP, "channels", "backup -o"),
-    ("list", GROUP, "provideraccounts", "accounts and backup -o"),
-    ("get", GROUP, "provideraccounts", "accounts of one name"),
-    ("list", GROUP, "storagepolicies", "storage, cleanup and backup"),
-    ("get", GROUP, "storagepolicies", "storage, cleanup and backup of one name"),
-    ("watch", GROUP, "storagepolicies", "backup and cleanup --wait"),
-    ("patch", GROUP, "storagepolicies", "cleanup and backup"),
-    ("list", "", "pods", "logs"),
-    ("watch", "", "pods", "logs -f"),
-    ("get", "", "pods/log", "logs"),
-];
-/// What a person needs in the operator's namespace. A port is forwarded by GET, to which newer API servers add create.
-const WAY: [Need; 3] = [
-    ("list", "", "pods", "download, proxy and logs of pods that are gone"),
-    ("get", "", "pods/portforward", "the same"),
-    ("create", "", "pods/portforward", "the same"),
-];
-/// Verb, group and resource, and what for.
-type Need = (&'static str, &'static str, &'static str, &'static str);
 
 /// The API server, and its version.
 pub async fn cluster(client: &Client) -> Vec<Check> {
@@ -92,7 +62,7 @@ pub async fn operator(cluster: &Cluster, client: &Client, now: Timestamp) -> Vec
         Ok(namespace) => namespace,
         Err(error) => return vec![Check::unseen("operator pods", error)],
     };
-    let way = match missing(client, &WAY, Some(&namespace)).await {
+    let way = match missing(client, &IN_NAMESPACE_OF_OPERATOR, Some(&namespace)).await {
         Ok(missing) => super::rights::way(&missing, &namespace),
         Err(error) => Check::unseen("way to the operator", error),
     };
@@ -130,8 +100,8 @@ async fn routes(cluster: &Cluster) -> Vec<Check> {
 
 /// What the person may do.
 pub async fn rights(client: &Client, namespace: Option<&str>) -> Vec<Check> {
-    vec![match missing(client, &RIGHTS, namespace).await {
-        Ok(missing) => super::rights::rights(&missing, namespace, RIGHTS[0].2),
+    vec![match missing(client, &OF_VERBS, namespace).await {
+        Ok(missing) => super::rights::rights(&missing, namespace),
         Err(error) => Check::unseen("your rights", error),
     }]
 }

@@ -1,7 +1,39 @@
-//! What to make of what the person may do. Pure.
+//! Which rights a person needs, and what to make of those that are missing. Pure.
+
+use videofactory_crds::GROUP;
 
 use super::Check;
 use crate::operator::PORT_FORWARD;
+
+/// What a person needs for what, but for `report`, which leaves out what it may not read, and `restore`, which has a role
+/// of its own. Nobody can do without the first.
+pub const OF_VERBS: [Need; 17] = [
+    ("list", GROUP, "videojobs", "list, and retry to stop-all of many"),
+    ("get", GROUP, "videojobs", "all that names a job"),
+    ("watch", GROUP, "videojobs", "create --wait, status --watch and logs -f"),
+    ("create", GROUP, "videojobs", "create"),
+    ("patch", GROUP, "videojobs", "retry, restart, suspend, resume, and create of many"),
+    ("delete", GROUP, "videojobs", "create of many, where one of them is refused"),
+    ("approve", GROUP, "videojobs", "approve and reject"),
+    ("list", GROUP, "channels", "backup -o"),
+    ("list", GROUP, "provideraccounts", "accounts and backup -o"),
+    ("get", GROUP, "provideraccounts", "accounts of one name"),
+    ("list", GROUP, "storagepolicies", "storage, cleanup and backup"),
+    ("get", GROUP, "storagepolicies", "storage, cleanup and backup of one name"),
+    ("watch", GROUP, "storagepolicies", "backup and cleanup --wait"),
+    ("patch", GROUP, "storagepolicies", "cleanup and backup"),
+    ("list", "", "pods", "logs"),
+    ("watch", "", "pods", "logs -f"),
+    ("get", "", "pods/log", "logs"),
+];
+/// What a person needs in the operator's namespace. A port is forwarded by GET, to which newer API servers add create.
+pub const IN_NAMESPACE_OF_OPERATOR: [Need; 3] = [
+    ("list", "", "pods", "download, proxy and logs of pods that are gone"),
+    ("get", "", "pods/portforward", "the same"),
+    ("create", "", "pods/portforward", "the same"),
+];
+/// Verb, group and resource, and what for.
+pub type Need = (&'static str, &'static str, &'static str, &'static str);
 
 /// A right that the person has not.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +45,8 @@ pub struct Missing<'a> {
     pub what: &'a str,
 }
 
-/// What the person may do. `first`: the resource without which nothing can be done.
-pub fn rights(missing: &[Missing<'_>], namespace: Option<&str>, first: &str) -> Check {
+/// What the person may do.
+pub fn rights(missing: &[Missing<'_>], namespace: Option<&str>) -> Check {
     let place = namespace.map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"));
     if missing.is_empty() {
         return Check::ok(
@@ -24,7 +56,8 @@ pub fn rights(missing: &[Missing<'_>], namespace: Option<&str>, first: &str) -> 
     }
     let found = may_not(missing, &place);
     let hint = "ask for the ClusterRole edit in that namespace, or for view and videofactory-edit";
-    if missing.iter().any(|one| one.resource == first && one.verb == "list") {
+    let (verb, _, resource, _) = OF_VERBS[0];
+    if missing.iter().any(|one| one.resource == resource && one.verb == verb) {
         Check::error("your rights", found, hint)
     } else {
         Check::warning("your rights", found, hint)
@@ -51,18 +84,16 @@ fn may_not(missing: &[Missing<'_>], place: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use videofactory_crds::GROUP;
-
     use super::*;
     use crate::health::State;
 
     #[test]
     fn a_right_that_all_need_is_an_error_and_another_a_warning() {
         let missing = |verb, resource| Missing { verb, group: GROUP, resource, what: "list" };
-        let list = rights(&[missing("list", "videojobs")], Some("films"), "videojobs");
+        let list = rights(&[missing("list", "videojobs")], Some("films"));
         assert!(list.state == State::Error && list.message.contains("namespace films"), "{list:?}");
-        assert_eq!(rights(&[missing("approve", "videojobs")], None, "videojobs").state, State::Warning);
-        let well = rights(&[], None, "videojobs");
+        assert_eq!(rights(&[missing("approve", "videojobs")], None).state, State::Warning);
+        let well = rights(&[], None);
         assert!(well.state == State::Ok && well.message.contains("but for report and restore"), "{well:?}");
         let forward = Missing { verb: "get", group: "", resource: "pods/portforward", what: "download" };
         let way = way(&[forward], "videofactory-system");

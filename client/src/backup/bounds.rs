@@ -5,9 +5,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{MAX_ITEM_BYTES, MAX_ITEMS, ReadBackupError};
+use super::ReadBackupError;
 use crate::json::{MAX_VALUES, values};
 
+/// Most items: ten times the jobs that one cluster has.
+pub(super) const MAX_ITEMS: usize = 100_000;
+/// Most bytes of an item: the API server keeps no object of more.
+pub(super) const MAX_ITEM_BYTES: usize = 2 * 1024 * 1024;
 /// Most bytes of a field that says what the rest is.
 pub(super) const MAX_HEAD_BYTES: usize = 1024;
 /// Most characters of somebody else's words in an error.

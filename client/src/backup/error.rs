@@ -1,6 +1,7 @@
 //! Why a text is no backup, or not a whole one.
 
-use super::{API_VERSION, MAX_ITEM_BYTES, MAX_ITEMS};
+use super::API_VERSION;
+use super::bounds::{MAX_ITEM_BYTES, MAX_ITEMS};
 use crate::json::MAX_VALUES;
 
 /// A text that is no backup, or not a whole one.

@@ -25,7 +25,3 @@ pub use write::{Document, Written};
 const API_VERSION: &str = "videofactory.dev/v1alpha1";
 /// What a backup says that it is.
 const KIND: &str = "Backup";
-/// Most items: ten times the jobs that one cluster has.
-const MAX_ITEMS: usize = 100_000;
-/// Most bytes of an item: the API server keeps no object of more.
-const MAX_ITEM_BYTES: usize = 2 * 1024 * 1024;

@@ -123,8 +123,8 @@ mod tests {
     use kube::api::DynamicObject;
     use serde_json::{Value, json};
 
+    use super::super::bounds::{MAX_ITEM_BYTES, MAX_ITEMS};
     use super::super::{Document, Kind};
-    use super::super::{MAX_ITEM_BYTES, MAX_ITEMS};
     use super::*;
     use crate::json::MAX_VALUES;
 

@@ -1,7 +1,7 @@
 //! Reads what it can from the words of a topic: its title, how to speak of it, how many things it promises.
 
-/// The longest title in characters.
-const TITLE: usize = 100;
+use videofactory_providers::MAX_TITLE_CHARACTERS;
+
 /// The longest topic that is spoken whole, in characters.
 const SPOKEN: usize = 120;
 const NUMBERS: [&str; 12] =
@@ -52,7 +52,7 @@ pub(super) fn read(topic: &str, english: bool) -> Topic {
     let whole = topic.split_whitespace().collect::<Vec<_>>().join(" ");
     let trimmed = whole.trim_end_matches(['.', '。', '।', '!', ' ', ',', ':', ';']).replace('"', "'");
     let is_question = trimmed.ends_with(['?', '？', '؟']);
-    let title = shorten(&capitalised(&trimmed), TITLE);
+    let title = shorten(&capitalised(&trimmed), MAX_TITLE_CHARACTERS);
     let subject = match trimmed.to_lowercase().find(" about ") {
         // Lower-casing may move byte positions outside ASCII, where " about " is no word anyway.
         Some(at) if english && !is_question && trimmed.is_ascii() => {

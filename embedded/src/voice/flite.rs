@@ -15,6 +15,8 @@ use crate::signs::without_pictographs;
 
 /// The program.
 const FLITE: &str = "flite";
+/// The voice of the English narration when none is chosen.
+pub(super) const DEFAULT_VOICE: &str = "slt";
 /// What flite calls silence.
 const PAUSE: &str = "pau";
 

@@ -23,8 +23,6 @@ pub(super) use self::espeak::languages;
 pub(super) use self::reading::read;
 use crate::signs::without_pictographs;
 
-/// The voice of the English narration when none is chosen.
-const DEFAULT_FLITE_VOICE: &str = "slt";
 /// The voice name that asks for espeak-ng in English too.
 const ESPEAK_VOICE: &str = "espeak-ng";
 
@@ -143,7 +141,7 @@ async fn choose_quick(language: &str, wanted: &str) -> Result<Voice, ProviderErr
     let is_default = wanted.is_empty() || wanted == ESPEAK_VOICE;
     if primary == "en" && wanted != ESPEAK_VOICE && !is_variant {
         let installed = flite::voices().await?;
-        let name = if wanted.is_empty() { DEFAULT_FLITE_VOICE } else { wanted };
+        let name = if wanted.is_empty() { flite::DEFAULT_VOICE } else { wanted };
         return if installed.iter().any(|voice| voice == name) {
             Ok(Voice::Flite(name.to_owned()))
         } else {

@@ -6,9 +6,14 @@ use std::fmt::Write as _;
 use videofactory_pipeline::timeline::{FrameRate, Frames, Span, ass_time};
 
 use super::fonts::Fonts;
-use super::layout::{Area, OUTLINE, Page, SetWord, TimedPage};
-use crate::request::{CaptionHighlight, CaptionPosition, Format};
+use super::layout::{OUTLINE, Page, SetWord, TimedPage};
+use super::safe_area::Area;
+use crate::error::FilmError;
+use crate::request::{CaptionHighlight, CaptionPosition, CaptionStyle, Format};
 
+/// Letters of a style that names no colour, and what is round them.
+const LETTERS: &str = "#FFFFFF";
+const ROUND_LETTERS: &str = "#101010";
 /// The lit word, as `BBGGRR`.
 const LIT: &str = "3CD2FF";
 
@@ -23,6 +28,25 @@ pub struct Look {
     pub position: CaptionPosition,
     /// Whether the spoken word stands out.
     pub highlight: CaptionHighlight,
+}
+
+impl Look {
+    /// Of captions of this style.
+    pub fn of(style: &CaptionStyle) -> Result<Self, FilmError> {
+        let read = |text: &str, otherwise: &str| {
+            let text = if text.is_empty() { otherwise } else { text };
+            color(text).ok_or_else(|| FilmError::ReadSettings {
+                what: format!("{text:?} is no colour"),
+                advice: "write captions.style.color and outline as #RRGGBB".to_owned(),
+            })
+        };
+        Ok(Self {
+            color: read(&style.color, LETTERS)?,
+            outline: read(&style.outline, ROUND_LETTERS)?,
+            position: style.position,
+            highlight: style.highlight,
+        })
+    }
 }
 
 /// `#RRGGBB` as ASS has it, `BBGGRR`; `None` if it is no colour.

@@ -4,33 +4,22 @@ use unicode_script::{Script, UnicodeScript};
 use videofactory_pipeline::timeline::{Interval, Span, Timeline};
 
 use super::fonts::{FaceIndex, Fonts, Run};
+use super::letter_size::em;
+use super::safe_area::Area;
 use super::text::Token;
 use crate::error::FilmError;
-use crate::request::Format;
+use crate::request::{CaptionStyle, Format};
 
 /// Share of a line that has to be full before a comma ends the page.
 const COMMA_SHARE: f64 = 0.55;
 /// Width of the outline, in ems.
 pub const OUTLINE: f64 = 0.085;
 /// No line of captions is longer than this, in ems: wide frames would have lines as long as a page.
-pub const MAX_LINE: f64 = 22.0;
+const MAX_LINE: f64 = 22.0;
 
 /// About how wide a letter is in most fonts, and the space between words, in ems.
 const LETTER: f64 = 0.55;
 const SPACE: f64 = 0.26;
-
-/// The part of the frame that no player's own controls cover, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Area {
-    /// Left edge.
-    pub left: f64,
-    /// Upper edge.
-    pub top: f64,
-    /// Right edge.
-    pub right: f64,
-    /// Lower edge.
-    pub bottom: f64,
-}
 
 /// How much fits on a page.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,17 +79,6 @@ pub struct TimedPage {
     pub span: Span,
     /// When each word is lit: they tile the page's span.
     pub words: Vec<Span>,
-}
-
-impl Area {
-    /// For a frame of this size: in portrait, the phone apps' own controls lie at the right and below.
-    #[must_use]
-    pub fn safe(format: Format) -> Self {
-        let (width, height) = (f64::from(format.width), f64::from(format.height));
-        let (left, right, top, bottom) =
-            if width < height { (0.08, 0.84, 0.12, 0.75) } else { (0.05, 0.95, 0.05, 0.95) };
-        Self { left: left * width, top: top * height, right: right * width, bottom: bottom * height }
-    }
 }
 
 impl Page {
@@ -228,6 +206,20 @@ pub fn time(timeline: &Timeline, scene: usize, pages: Vec<Page>) -> Vec<TimedPag
 }
 
 impl Limits {
+    /// Of captions of this style.
+    #[must_use]
+    pub fn of(format: Format, style: &CaptionStyle) -> Self {
+        let area = Area::safe(format);
+        Self {
+            width: area.right - area.left,
+            height: area.bottom - area.top,
+            em: em(format, style),
+            lines: usize::try_from(style.max_lines).unwrap_or(1).max(1),
+            words: usize::try_from(style.max_words).unwrap_or_default(),
+            longest: MAX_LINE,
+        }
+    }
+
     /// A line's room in ems.
     fn line(&self) -> f64 {
         (self.width / self.em - 2.0 * OUTLINE).min(self.longest)

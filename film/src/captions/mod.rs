@@ -4,30 +4,29 @@ pub mod ass;
 pub mod fonts;
 pub mod layout;
 pub mod legible;
+mod letter_size;
+mod pictographs;
+pub mod safe_area;
+#[cfg(test)]
+mod testing;
 pub mod text;
+mod thumbnail_text;
 
 use std::ops::Range;
 
-use unicode_script::{Script, UnicodeScript};
-use videofactory_pipeline::timeline::{Cue, Frames, Interval, Span, Timeline};
+use videofactory_pipeline::timeline::{Cue, Interval, Span, Timeline};
 
 use self::ass::Look;
 use self::fonts::Fonts;
-use self::layout::{Area, Limits, MAX_LINE, TimedPage, one_page, paginate, set, set_by_characters, time};
-use self::text::Token;
+use self::layout::{Limits, TimedPage, paginate, set, set_by_characters, time};
+use self::pictographs::without_pictographs;
+use self::safe_area::Area;
+pub use self::thumbnail_text::title;
 use super::error::FilmError;
-use super::request::{
-    CaptionHighlight, CaptionMode, CaptionPosition, CaptionStyle, FilmRequest, Format, Scene, WordLevel,
-};
+use super::request::{CaptionMode, CaptionPosition, CaptionStyle, FilmRequest, Format, Scene, WordLevel};
 
-/// Pixels of an em, by the shorter side of a portrait frame and by the height of any other.
-const EM_PORTRAIT: f64 = 0.074;
-const EM_LANDSCAPE: f64 = 0.058;
 /// What stands beside captions keeps so far from them, in ems.
 const CLEAR: f64 = 0.25;
-/// The letters of a thumbnail against those of captions, and their most lines.
-const TITLE_SIZE: f64 = 1.9;
-const TITLE_LINES: usize = 4;
 
 /// The film's captions.
 pub struct Captions {
@@ -61,7 +60,7 @@ impl Captions {
         let mut captions = Self {
             fonts: burned.then(|| Fonts::installed(&style.font, &request.language)).transpose()?,
             format: request.format,
-            look: look(style)?,
+            look: Look::of(style)?,
             pages: Vec::new(),
             level: None,
             notes: Vec::new(),
@@ -93,7 +92,7 @@ impl Captions {
     /// none are burned.
     #[must_use]
     pub fn rows(&self, style: &CaptionStyle) -> Option<Range<f64>> {
-        let limits = limits(self.format, style);
+        let limits = Limits::of(self.format, style);
         let words = self.pages.iter().flat_map(|page| page.page.lines.iter().flatten());
         let height = limits.most_height(words).min(limits.height);
         if self.fonts.is_none() || height <= 0.0 {
@@ -117,7 +116,7 @@ impl Captions {
 
     /// Says where letters became smaller than was asked for.
     fn note_smaller_letters(&mut self, style: &CaptionStyle) {
-        let asked = limits(self.format, style).em;
+        let asked = Limits::of(self.format, style).em;
         let smaller = self.pages.iter().map(|page| page.page.em).filter(|em| *em < asked - 0.5);
         let (count, smallest) = smaller.fold((0, asked), |(count, least), em| (count + 1, em.min(least)));
         if count > 0 && self.fonts.is_some() {
@@ -163,167 +162,17 @@ impl Captions {
             Some(fonts) => set(fonts, tokens, style.uppercase)?,
             None => set_by_characters(tokens, style.uppercase),
         };
-        let pages = paginate(words, limits(self.format, style));
+        let pages = paginate(words, Limits::of(self.format, style));
         self.pages.extend(time(timeline, place, pages));
         Ok(())
     }
 }
 
-/// Emoji and other signs that no font has are not spoken, so the film does without them; `notes` says so.
-fn without_pictographs(fonts: &Fonts, text: &str, what: &str, notes: &mut Vec<String>) -> String {
-    let sign = |c: char| {
-        !c.is_alphanumeric()
-            && !c.is_ascii()
-            && !c.is_whitespace()
-            && !c.is_control()
-            && matches!(c.script(), Script::Common | Script::Inherited)
-    };
-    let joins =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{fe00}'..='\u{fe0f}');
-    let missing: Vec<char> = text.chars().filter(|c| sign(*c) && !joins(*c) && !fonts.any_has(*c)).collect();
-    if missing.is_empty() {
-        return text.to_owned();
-    }
-    let list = missing.iter().map(|c| format!("U+{:04X}", u32::from(*c))).collect::<Vec<_>>().join(", ");
-    notes.push(format!("left {list} out of {what}: no installed font has it"));
-    text.chars().filter(|c| !missing.contains(c)).collect()
-}
-
-/// The thumbnail's text in large letters in the safe area, as ASS, shrunk until it fits on one page; `None` if there is
-/// nothing to write. `notes` takes what was left out.
-pub fn title(request: &FilmRequest, notes: &mut Vec<String>) -> Result<Option<String>, FilmError> {
-    if request.thumbnail.text.trim().is_empty() {
-        return Ok(None);
-    }
-    let style = &request.captions.style;
-    let mut fonts = Fonts::installed(&style.font, &request.language)?;
-    let text = without_pictographs(&fonts, &request.thumbnail.text, "the thumbnail's text", notes);
-    let tokens = text::split(&text).into_iter().map(|(text, space)| Token {
-        text,
-        space,
-        spoken: Interval { start: 0.0, end: 0.0 },
-    });
-    let words = set(&mut fonts, tokens.collect(), style.uppercase).map_err(of_title)?;
-    if words.is_empty() {
-        return Ok(None);
-    }
-    let usual = limits(request.format, style);
-    // However long the text, it fits once its letters are small: no length of a line may stand against that.
-    let (em, longest) = (usual.em * TITLE_SIZE, f64::INFINITY);
-    let mut room = Limits { em, lines: TITLE_LINES, words: 0, longest, ..usual };
-    let page = loop {
-        match one_page(words.clone(), room) {
-            Some(page) => break page,
-            None => room.em *= 0.92,
-        }
-    };
-    let span = Span { from: Frames(0), to: Frames(u64::from(request.format.fps.per_second()) * 3600) };
-    let look = Look { highlight: CaptionHighlight::None, ..look(style)? };
-    let page = TimedPage { page, span, words: Vec::new() };
-    Ok(Some(ass::document(&fonts, &[page], span, request.format, &look)))
-}
-
-/// What is advised for captions helps no title.
-fn of_title(error: FilmError) -> FilmError {
-    match error {
-        FilmError::FindFont { script, character, code } => FilmError::ReadSettings {
-            what: format!("no installed font has {character:?} (U+{code:04X}) of thumbnail.text"),
-            advice: format!("install a font for {script}, or leave it out"),
-        },
-        other => other,
-    }
-}
-
-fn look(style: &CaptionStyle) -> Result<Look, FilmError> {
-    let read = |text: &str, otherwise: &str| {
-        let text = if text.is_empty() { otherwise } else { text };
-        ass::color(text).ok_or_else(|| FilmError::ReadSettings {
-            what: format!("{text:?} is no colour"),
-            advice: "write captions.style.color and outline as #RRGGBB".to_owned(),
-        })
-    };
-    Ok(Look {
-        color: read(&style.color, "#FFFFFF")?,
-        outline: read(&style.outline, "#101010")?,
-        position: style.position,
-        highlight: style.highlight,
-    })
-}
-
-fn limits(format: Format, style: &CaptionStyle) -> Limits {
-    let area = Area::safe(format);
-    let usual = if format.width < format.height {
-        f64::from(format.width) * EM_PORTRAIT
-    } else {
-        f64::from(format.height) * EM_LANDSCAPE
-    };
-    let em = if style.size <= 0 { usual } else { f64::from(style.size) };
-    Limits {
-        width: area.right - area.left,
-        height: area.bottom - area.top,
-        em,
-        lines: usize::try_from(style.max_lines).unwrap_or(1).max(1),
-        words: usize::try_from(style.max_words).unwrap_or_default(),
-        longest: MAX_LINE,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use videofactory_pipeline::timeline::FrameRate;
-
+    use super::testing::request;
     use super::*;
-    use crate::request::{Audio, Checks, Picture, Thumbnail, Transition, Voice, Word};
-
-    fn request(text: &str) -> FilmRequest {
-        FilmRequest {
-            format: Format { width: 720, height: 1280, fps: FrameRate::new(30).unwrap() },
-            language: "en".to_owned(),
-            scenes: Vec::new(),
-            watermark: None,
-            captions: crate::request::Captions::default(),
-            audio: Audio::default(),
-            transition: Transition::default(),
-            thumbnail: Thumbnail { text: text.to_owned(), ..Thumbnail::default() },
-            checks: Checks::default(),
-            section_cache: None,
-            most_seconds: 0.0,
-        }
-    }
-
-    #[test]
-    fn a_title_of_any_length_fits_on_its_page() {
-        // The smallest that letters may become: no smaller than they must.
-        for (text, smallest) in [
-            ("deep ocean ".repeat(18), 20.0),
-            ("深海".repeat(45), 20.0),
-            ("x".repeat(80), 12.0),
-            ("W".repeat(200), 3.0),
-        ] {
-            let set = title(&request(&text), &mut Vec::new()).unwrap().unwrap();
-            assert!(set.matches("\\N").count() < TITLE_LINES, "{set}");
-            let size: f64 = set.split_once("\\fs").unwrap().1.split_once('\\').unwrap().0.parse().unwrap();
-            assert!(size > smallest, "{size}: {set}");
-        }
-    }
-
-    #[test]
-    fn a_title_does_without_signs_that_no_font_has() {
-        let mut notes = Vec::new();
-        let set = title(&request("Deep \u{1FAE8} sea"), &mut notes).unwrap().unwrap();
-        assert!(set.contains("Deep") && !set.contains('\u{1FAE8}'), "{set}");
-        assert_eq!(notes, ["left U+1FAE8 out of the thumbnail's text: no installed font has it"]);
-        assert_eq!(title(&request("\u{1FAE8}"), &mut notes).unwrap(), None);
-    }
-
-    #[test]
-    fn a_title_in_a_script_without_a_font_says_what_to_do() {
-        let error = title(&request("abc \u{10570}"), &mut Vec::new()).unwrap_err().to_string();
-        assert!(
-            error.contains("U+10570") && error.contains("thumbnail.text") && !error.contains("Sidecar"),
-            "{error}"
-        );
-    }
+    use crate::request::{Picture, Voice, Word};
 
     #[test]
     fn captions_as_files_need_no_font() {

@@ -4,7 +4,7 @@ use videofactory_pipeline::timeline::Interval;
 
 use super::{Finding, Plan};
 use crate::captions::Captions;
-use crate::captions::layout::Area;
+use crate::captions::safe_area::Area;
 use crate::error::FilmError;
 use crate::ffmpeg::Ffmpeg;
 use crate::request::CaptionMode;

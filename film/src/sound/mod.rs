@@ -9,32 +9,24 @@ pub mod master;
 pub mod mix;
 pub mod pcm;
 pub mod speech_segments;
+mod voice_level;
 
 use std::path::Path;
 
 use videofactory_pipeline::timeline::{Frames, Interval, Samples, Timeline};
 
-use self::limiter::Limiter;
-use self::loudness::{factor, measure};
+use self::loudness::factor;
 use self::master::{Aim, Master};
 use self::mix::{Mix, Stem, Underlay};
 use self::pcm::{Pcm, PcmWriter, Source};
+use self::voice_level::{VOICE_LEVEL, gain_to, without_spikes};
 use super::error::FilmError;
 use super::render::Sources;
 use super::render_section::fit_clip;
 use super::request::{AudioSource, FilmRequest, Music, Picture, SceneRole};
 
-/// Every voice is brought to this loudness before it is mixed, in LUFS.
-pub const VOICE_LEVEL: f64 = -18.0;
-/// Hiss is not raised to music.
-const MAX_GAIN: f64 = 40.0;
-/// Peaks of a voice stand at most this far above its loudness, in dB, before it is mixed: what stands
-/// higher than that would hold the whole film down. Speech as it is recorded lies below.
-const MAX_CREST: f64 = 20.0;
 /// Sound that begins or ends with the film does so within 5 ms: none clicks.
 const NO_CLICK: Samples = Samples(240);
-/// A voice whose peaks are its loudness has them taken down so often; then they stay.
-const CREST_ROUNDS: usize = 3;
 
 /// The voices, decoded and looked at.
 pub struct Voices {
@@ -202,25 +194,6 @@ pub fn music_span(request: &FilmRequest, timeline: &Timeline, sources: &Sources)
     }
 }
 
-/// A voice without the peaks that stand too far above its loudness; as it is, if none do. `path` takes
-/// what it becomes on the way.
-fn without_spikes(mut sound: Pcm, path: &Path) -> Result<Pcm, FilmError> {
-    for round in 0..CREST_ROUNDS {
-        let found = measure(&sound)?;
-        if !found.integrated.is_finite() || found.peak - found.integrated <= MAX_CREST {
-            break;
-        }
-        let mut limiter = Limiter::quick(factor(found.integrated + MAX_CREST));
-        let mut writer = PcmWriter::create(&path.with_extension(format!("{round}.f32")))?;
-        let mut out = Vec::new();
-        sound.each_block(|samples| limiter.push(samples, &mut out))?;
-        limiter.finish(&mut out);
-        writer.write(&out)?;
-        sound = writer.finish()?;
-    }
-    Ok(sound)
-}
-
 /// When somebody speaks, in the film, ascending.
 fn spoken(timeline: &Timeline, speech: &[Vec<Interval>]) -> Vec<(Samples, Samples)> {
     let of_scene = |(place, speech): (&videofactory_pipeline::timeline::ScenePlace, &Vec<Interval>)| {
@@ -244,16 +217,4 @@ fn underlay(
     let in_samples = |frames| timeline.rate.samples(frames);
     let (from, fade_in, to) = (in_samples(span.from), in_samples(span.fade_in), in_samples(span.to));
     Ok(Underlay { sound, gain, duck: request.audio.duck, speech, from, fade_in, to })
-}
-
-/// The gain that brings a sound to a loudness, in dB. Sound too short to have a loudness is taken by
-/// its level; silence stays silence.
-fn gain_to(target: f64, sound: &Pcm) -> Result<f64, FilmError> {
-    let mut integrated = measure(sound)?.integrated;
-    if !integrated.is_finite() {
-        let mut loudest = f64::NEG_INFINITY;
-        sound.each_block(|samples| loudest = loudest.max(speech_segments::level(samples)))?;
-        integrated = loudest;
-    }
-    Ok(if integrated < -70.0 { 0.0 } else { (target - integrated).min(MAX_GAIN) })
 }

@@ -4,18 +4,14 @@ use videofactory_pipeline::timeline::Interval;
 
 use super::pcm::{CHANNELS, Pcm};
 use crate::error::FilmError;
+use crate::speech_level;
 
 /// Frames over which the level is taken: 10 ms.
 const WINDOW: usize = 480;
 const WINDOW_SECONDS: f64 = 0.01;
-/// Speech is at most this much quieter than its loud parts, in dB.
-const RANGE: f64 = 32.0;
-/// Nothing quieter than this is speech, in dBFS.
-const FLOOR: f64 = -55.0;
-/// A shorter pause is part of the speech, in windows.
+/// A shorter pause is part of the speech, in windows: music does not come back for it. Longer than for whoever looks for the
+/// words of a speech, whom each pause helps (`speech/activity.rs`).
 const SHORTEST_PAUSE: usize = 12;
-/// A shorter sound is a click, in windows.
-const SHORTEST_SPEECH: usize = 4;
 
 /// The stretches of speech in a voice, in seconds, ascending; empty for silence.
 pub fn segments(voice: &Pcm) -> Result<Vec<Interval>, FilmError> {
@@ -33,21 +29,10 @@ pub fn level(samples: &[f32]) -> f64 {
 }
 
 fn loud_stretches(levels: &[f64]) -> Vec<Interval> {
-    let mut sorted = levels.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let Some(loud) = sorted.get(sorted.len() * 95 / 100) else { return Vec::new() };
-    let threshold = (loud - RANGE).max(FLOOR);
-    let mut stretches: Vec<(usize, usize)> = Vec::new();
-    for (window, _) in levels.iter().enumerate().filter(|(_, level)| **level > threshold) {
-        match stretches.last_mut() {
-            Some((_, end)) if window - *end < SHORTEST_PAUSE => *end = window + 1,
-            _ => stretches.push((window, window + 1)),
-        }
-    }
+    let Some(loud) = speech_level::of_loud_parts(&speech_level::ascending(levels)) else { return Vec::new() };
     let seconds = |window: usize| f64::from(u32::try_from(window).unwrap_or(u32::MAX)) * WINDOW_SECONDS;
-    stretches
+    speech_level::stretches(levels, speech_level::threshold(loud), SHORTEST_PAUSE)
         .into_iter()
-        .filter(|(start, end)| end - start >= SHORTEST_SPEECH)
         .map(|(start, end)| Interval { start: seconds(start), end: seconds(end) })
         .collect()
 }

@@ -1,13 +1,9 @@
 //! Where in a sound somebody speaks.
 
+use crate::speech_level;
+
 /// A shorter pause belongs to the speech, in windows of 10 ms.
 const SHORTEST_PAUSE: usize = 8;
-/// A shorter sound is a click, likewise.
-const SHORTEST_SPEECH: usize = 4;
-/// Speech is at most this much quieter than its loud parts, in dB.
-const RANGE: f64 = 32.0;
-/// Nothing quieter than this is speech, in dBFS.
-const FLOOR: f64 = -55.0;
 /// Speech is so much louder than a noise that never ends, in dB …
 const ABOVE_NOISE: f64 = 6.0;
 /// … which is so much quieter than its loud parts; anything louder is no noise but speech without a pause.
@@ -161,18 +157,10 @@ fn level(samples: &[i16]) -> f64 {
 }
 
 fn loud(levels: &[f64]) -> Vec<(usize, usize)> {
-    let mut sorted = levels.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let Some(loud) = sorted.get(sorted.len() * 95 / 100) else { return Vec::new() };
+    let sorted = speech_level::ascending(levels);
+    let Some(loud) = speech_level::of_loud_parts(&sorted) else { return Vec::new() };
     let noise = sorted.get(sorted.len() / 20).filter(|noise| **noise < loud - BELOW_SPEECH);
-    let threshold = (loud - RANGE).max(FLOOR).max(noise.map_or(FLOOR, |noise| noise + ABOVE_NOISE));
-    let mut stretches: Vec<(usize, usize)> = Vec::new();
-    for (window, _) in levels.iter().enumerate().filter(|(_, level)| **level > threshold) {
-        match stretches.last_mut() {
-            Some((_, end)) if window - *end < SHORTEST_PAUSE => *end = window + 1,
-            _ => stretches.push((window, window + 1)),
-        }
-    }
-    stretches.retain(|(from, to)| to - from >= SHORTEST_SPEECH);
-    stretches
+    let quietest = speech_level::threshold(loud);
+    let threshold = noise.map_or(quietest, |noise| quietest.max(noise + ABOVE_NOISE));
+    speech_level::stretches(levels, threshold, SHORTEST_PAUSE)
 }

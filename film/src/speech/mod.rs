@@ -15,6 +15,7 @@ mod activity;
 mod align;
 mod estimate;
 mod features;
+mod part_bounds;
 mod reported;
 mod sentences;
 mod syllables;
@@ -30,14 +31,12 @@ use videofactory_embedded::Embedded;
 use videofactory_providers::{Speech, TimingLevel, WordTiming};
 
 use self::activity::{Activity, Stretch};
+use self::part_bounds::Shape;
+pub use self::part_bounds::cut;
 pub use self::reported::reported;
 use self::sentences::Sentence;
 pub use self::trust::{Doubt, Evidence};
 
-/// Silence that is left before the first word of a part, in milliseconds …
-const SILENCE_BEFORE: u64 = 60;
-/// … and after its last.
-const SILENCE_AFTER: u64 = 120;
 /// The longest that the reading may take; it is read some hundred times faster than spoken.
 const READING_LIMIT: Duration = Duration::from_mins(2);
 /// Longer speeches are not compared: beyond any that is asked for, it would take too much memory.
@@ -85,30 +84,6 @@ pub async fn listen(speech: &Arc<Speech>, texts: &[String], language: &str) -> H
         tracing::warn!(%error, "word times are estimated: the comparison failed");
         compare(speech, texts, None)
     })
-}
-
-/// The sound of each part by itself, with its words.
-#[must_use]
-pub fn cut(speech: &Speech, heard: &Heard) -> Vec<Speech> {
-    heard
-        .parts
-        .iter()
-        .map(|part| {
-            let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(speech.samples.len());
-            let place = |at: u64| at.clamp(part.from, part.to.max(part.from)) - part.from;
-            let own = |word: &WordTiming| WordTiming {
-                start: place(word.start),
-                end: place(word.end),
-                ..word.clone()
-            };
-            Speech {
-                samples: speech.samples[index(part.from)..index(part.to.max(part.from))].to_vec(),
-                sample_rate: speech.sample_rate,
-                words: part.words.iter().map(own).collect(),
-                level: heard.level,
-            }
-        })
-        .collect()
 }
 
 /// A reading of the same texts; none where the language is not spoken here, or nothing can be compared.
@@ -178,43 +153,6 @@ fn aligned(
     }
     tracing::debug!(?found.evidence, "word times are aligned");
     Some(align::sentences(activity, &ends, &found.words))
-}
-
-/// What is known of one text's place in the sound.
-#[derive(Clone, Default)]
-struct Shape {
-    whole: Option<Stretch>,
-    spoken: Option<Stretch>,
-    words: Vec<WordTiming>,
-}
-
-impl Shape {
-    fn add(&mut self, activity: &Activity, sentence: &Sentence, place: Place) {
-        let join = |known: Option<Stretch>, more: Stretch| {
-            Some(known.map_or(more, |known| Stretch { from: known.from, to: more.to }))
-        };
-        self.whole = join(self.whole, place.whole);
-        let spoken = activity.within(place.whole);
-        if let (Some(first), Some(last)) = (spoken.first(), spoken.last()) {
-            self.spoken = join(self.spoken, Stretch { from: first.from, to: last.to });
-        }
-        self.words.extend(sentence.words.iter().zip(place.words).map(|(word, (start, end))| WordTiming {
-            text: word.text.clone(),
-            joins_previous: word.joins_previous,
-            start,
-            end,
-        }));
-    }
-
-    /// The part, with little silence around it.
-    fn finish(self, rate: u32) -> Part {
-        let rate = u64::from(rate);
-        let whole = self.whole.unwrap_or(Stretch { from: 0, to: 0 });
-        let spoken = self.spoken.unwrap_or(whole);
-        let from = spoken.from.saturating_sub(rate * SILENCE_BEFORE / 1000).max(whole.from);
-        let to = (spoken.to + rate * SILENCE_AFTER / 1000).min(whole.to).max(from);
-        Part { from, to, words: self.words }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use videofactory_providers::{Speech, TimingLevel, words};
 
-use super::{Heard, Part, SILENCE_AFTER, SILENCE_BEFORE};
+use super::part_bounds::{SILENCE_AFTER, SILENCE_BEFORE};
+use super::{Heard, Part};
 
 /// Where `speech` speaks each of `texts`, by the words that came with it: those of all texts in a row. Nothing if they are
 /// not those, or none came.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use videofactory_film::FilmError;
-use videofactory_film::captions::layout::Area;
+use videofactory_film::captions::safe_area::Area;
 use videofactory_film::request::{
     CaptionMode, CaptionPosition, Film, FilmRequest, Format, Scene, Voice, Word, WordLevel,
 };

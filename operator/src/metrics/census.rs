@@ -15,7 +15,7 @@ use videofactory_crds::{ProviderAccount, StoragePolicy, VideoJob};
 
 use super::{Label, PREFIX, labels};
 use crate::caches::Caches;
-use crate::storagepolicy::due;
+use crate::storagepolicy::owed_since;
 
 /// What all objects say.
 #[derive(Debug)]
@@ -234,8 +234,8 @@ impl Census {
         let conditions =
             policy.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
         set_gauge(&self.storage_ready, &label, holds(conditions, ConditionType::Ready));
-        set_gauge(&self.next_prune, &label, due::next_prune(policy).map(Timestamp::as_second));
-        set_gauge(&self.next_backup, &label, due::next_backup(policy).map(Timestamp::as_second));
+        set_gauge(&self.next_prune, &label, owed_since::next_prune(policy).map(Timestamp::as_second));
+        set_gauge(&self.next_backup, &label, owed_since::next_backup(policy).map(Timestamp::as_second));
     }
 }
 

@@ -22,8 +22,6 @@ use super::model::{Finding, Health, Observed};
 use super::object_size;
 use crate::events::{Event, EventReason};
 
-/// Waiters that the status names.
-const MAX_WAITERS: usize = 50;
 /// Seconds after which a finding that says the same is written again.
 const TOLD_AGAIN: i64 = 3_600;
 
@@ -73,7 +71,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Decision {
     let waited = granted.map(|(grant, place)| waited(grant, &demands[*place], now)).collect();
     ledger.remember(&batch, &demands, now);
     let waiters: Vec<&Demand> = batch.waiters.iter().map(|place| &demands[*place]).collect();
-    let named = waiters.iter().take(MAX_WAITERS).map(|demand| waiter(&ledger, demand));
+    let named = waiters.iter().take(object_size::MAX_WAITERS).map(|demand| waiter(&ledger, demand));
     let named = object_size::first(named, object_size::WAITERS);
     let mut events = unsatisfiable(&ledger, &waiters, &before);
     ledger.grants.extend(batch.grants);
@@ -138,7 +136,7 @@ fn unsatisfiable(ledger: &Ledger, waiters: &[&Demand], before: &ProviderAccountS
         };
         !before.waiters.iter().any(same)
     };
-    let reported = waiters.iter().take(MAX_WAITERS).filter(new).filter_map(|demand| {
+    let reported = waiters.iter().take(object_size::MAX_WAITERS).filter(new).filter_map(|demand| {
         let step = demand.holder.step.map(|step| step.to_string()).unwrap_or_default();
         let name = demand.holder.name.as_deref().unwrap_or_default();
         let note = format!("{step} of VideoJob {name} waits for ever: {}", ledger.why_unsatisfiable(demand)?);
@@ -175,7 +173,7 @@ fn health(before: Option<&AccountHealth>, found: &Health) -> Option<AccountHealt
 /// Where the list of waiters is full, one more or less of the others is no reason to write.
 fn spare_a_write(status: &mut ProviderAccountStatus, before: &ProviderAccountStatus) {
     let (Some(reported), Some(now)) = (before.waiting, status.waiting) else { return };
-    let most = i32::try_from(MAX_WAITERS).unwrap_or(i32::MAX);
+    let most = i32::try_from(object_size::MAX_WAITERS).unwrap_or(i32::MAX);
     let about_the_same =
         reported > most && now > most && (now - reported).abs().saturating_mul(10) < reported;
     let nothing_else = *before == ProviderAccountStatus { waiting: before.waiting, ..status.clone() };

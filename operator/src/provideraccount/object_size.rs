@@ -15,7 +15,9 @@ const GRANTS: usize = 104 * 1024;
 const NAME: usize = 160;
 /// More than the largest grant has, with all its openings ([`MAX_OPENINGS`](super::openings::MAX_OPENINGS)) and quotas.
 const LARGEST_GRANT: usize = 4 * 1024;
-/// Most bytes of the waiters that are named.
+/// Waiters that the status names …
+pub const MAX_WAITERS: usize = 50;
+/// … and their most bytes.
 pub const WAITERS: usize = 16 * 1024;
 /// Most bytes of what is remembered of turns.
 pub const TURNS: usize = 24 * 1024;

@@ -6,24 +6,21 @@ mod judge;
 
 use std::hash::{BuildHasher, RandomState};
 
-use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt};
 use videofactory_crds::StoragePolicy;
 use videofactory_crds::requests::TAKE_OVER;
 use videofactory_pipeline::clock;
-use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
 use super::location::{arrived, location};
+use crate::files_of_jobs;
 use judge::nobody;
 pub use judge::{Claimant, FoundMarker, Judgement, OwnershipMarker, judge};
 use videofactory_client::call::{CallError, within};
 
 /// Key of the ownership marker.
 pub const MARKER_KEY: &str = "videofactory-cluster.json";
-/// How many files of a folder are looked at to find one of a job; where there are more, it is not known.
-const MAX_KEYS_CHECKED: usize = 5_000;
 
 /// Which cluster owns a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +62,7 @@ pub async fn acquire(
             let ours = serde_json::to_vec(&location.marker()).unwrap_or_default();
             bucket.put(MARKER_KEY, ours, &PutOptions::of_type("application/json")).await?;
         }
-        Judgement::MarkItIfEmpty if location.may_hold_files_of_jobs().await? => {
+        Judgement::MarkItIfEmpty if files_of_jobs::may_exist(bucket, "", |_| true).await? => {
             return Ok(Ownership::Others(location.unmarked()));
         }
         Judgement::MarkIt | Judgement::MarkItIfEmpty => {
@@ -142,18 +139,6 @@ impl LocationView<'_> {
                 Err(StorageError::Unavailable { tried, code })
             }
         }
-    }
-
-    async fn may_hold_files_of_jobs(&self) -> Result<bool, StorageError> {
-        for kind in KINDS {
-            let mut files = self.bucket.list(&format!("{}/", folder(kind))).enumerate();
-            while let Some((number, file)) = files.next().await {
-                if KeyParts::of(&file?.key).is_some() || number >= MAX_KEYS_CHECKED {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
     }
 
     fn theirs(&self, marker: &OwnershipMarker) -> String {

@@ -3,23 +3,20 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use videofactory_crds::condition::{self, ConditionType};
 use videofactory_crds::{StoragePolicy, VideoJob, VideoJobReason};
-use videofactory_pipeline::keys::{KINDS, KeyParts, folder};
 use videofactory_storage::{Bucket, StorageError};
 
 use super::model::{Namesake, Storage};
 use crate::bucket;
 use crate::context::Context;
+use crate::files_of_jobs;
 use crate::restoring::is_of_another_tool;
 
 /// How long the bucket may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// How many files of other names are passed over: names may begin with this one.
-const MAX_KEYS_CHECKED: usize = 5_000;
 
 /// Looks for files of a job of this name, where that is to be known.
 pub(super) async fn look_up(
@@ -59,19 +56,9 @@ fn was_reported(job: &VideoJob) -> bool {
         .is_some_and(|ready| condition::reason(ready) == Some(VideoJobReason::RestoreIncomplete))
 }
 
-/// Whether a job of this name has files, under whichever id. Where there are too many to look at, it counts as if.
+/// Whether a job of this name has files, under whichever id; other names may begin with this one.
 async fn has_files(bucket: &Bucket, namespace: &str, name: &str) -> Result<bool, StorageError> {
-    for kind in KINDS {
-        let mut files = bucket.list(&format!("{}/{namespace}/{name}-", folder(kind))).enumerate();
-        while let Some((number, file)) = files.next().await {
-            let key = file?.key;
-            let is_its = KeyParts::of(&key).is_some_and(|parts| parts.name == name);
-            if is_its || number >= MAX_KEYS_CHECKED {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
+    files_of_jobs::may_exist(bucket, &format!("{namespace}/{name}-"), |parts| parts.name == name).await
 }
 
 /// Whether a person has asked, since the job was made, to have its film made again.

@@ -12,6 +12,9 @@ use crate::keys::Keys;
 use crate::settings::Settings;
 use crate::storyboard::Takes;
 
+/// Most bytes of a [`StepInput`] in the pod template; of a larger one, what may be large goes by reference.
+pub const MAX_INPUT_BYTES: usize = 16 * 1024;
+
 /// Which video, and which run of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,11 +9,14 @@ use videofactory_crds::bounds::MAX_SPENT;
 use videofactory_crds::units::Money;
 use videofactory_crds::videojob::PublicationState;
 
-use super::{ExitCode, MAX_OUTCOME_BYTES, StepInput, VERSION, is_zero};
+use super::{ExitCode, StepInput, VERSION, is_zero};
 use crate::digest::Digest;
 use crate::files_written::FilesWrittenByKind;
 use crate::scenes::SceneSet;
 use crate::text::shorten;
+
+/// Most bytes of a [`StepOutcome`] as JSON: Kubernetes cuts a longer termination message.
+pub const MAX_OUTCOME_BYTES: usize = 4096;
 
 /// Most characters of an outcome's message.
 const MAX_MESSAGE_CHARACTERS: usize = 600;

@@ -8,6 +8,7 @@
 mod camera_motion;
 mod clip_length;
 mod cues;
+mod scene_length;
 mod sections;
 mod units;
 
@@ -19,12 +20,6 @@ pub use units::{FrameRate, Frames, SAMPLE_RATE, Samples, UnsupportedRate};
 
 use serde::{Deserialize, Serialize};
 
-/// Silence before a voice, where the crossfade does not ask for more.
-const LEAD_SECONDS: f64 = 0.3;
-/// Silence after a voice.
-const TAIL_SECONDS: f64 = 0.25;
-/// A scene without a voice and without a length of its own.
-const SILENT_SECONDS: f64 = 3.0;
 /// A crossfade of more would leave the shortest scenes no picture of their own.
 const MAX_CROSSFADE_SECONDS: f64 = 2.0;
 
@@ -98,14 +93,14 @@ impl Timeline {
             return Err(LayOutError::ReadCrossfade(crossfade));
         }
         let crossfade = rate.nearest(crossfade);
-        let lead = crossfade.max(rate.covering(LEAD_SECONDS));
+        let lead = scene_length::lead(rate, crossfade);
         let mut start = Frames(0);
         let mut places = Vec::with_capacity(scenes.len());
         for (scene, needs) in scenes.iter().enumerate() {
             if !needs.least_seconds.is_finite() || needs.least_seconds < 0.0 {
                 return Err(LayOutError::ReadLength { scene, seconds: needs.least_seconds });
             }
-            let length = scene_length(rate, lead, needs);
+            let length = scene_length::of(rate, lead, needs);
             places.push(ScenePlace {
                 start,
                 length,
@@ -134,17 +129,6 @@ impl Timeline {
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.rate.seconds(self.frames())
-    }
-}
-
-fn scene_length(rate: FrameRate, lead: Frames, needs: &SceneNeeds) -> Frames {
-    let least = rate.covering(needs.least_seconds);
-    // A picture of its own after the crossfade: a section may be cut there.
-    let least = least.max(lead + rate.covering(TAIL_SECONDS));
-    match needs.voice {
-        Some(voice) => least.max(lead + rate.holding(voice) + rate.covering(TAIL_SECONDS)),
-        None if needs.least_seconds > 0.0 => least,
-        None => least.max(rate.covering(SILENT_SECONDS)),
     }
 }
 

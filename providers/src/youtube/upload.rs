@@ -8,8 +8,8 @@ use crate::error::ProviderError;
 
 /// The category of those who name none: people and blogs.
 const USUAL_CATEGORY: &str = "22";
-/// Longest title in characters, as JavaScript counts them: an emoji is two.
-const MAX_TITLE_CHARACTERS: usize = 100;
+/// Longest title that YouTube takes, in characters as JavaScript counts them: an emoji is two.
+const MAX_TITLE_UNITS: usize = 100;
 /// Longest description in bytes.
 const MAX_DESCRIPTION_BYTES: usize = 5_000;
 /// Most characters of all tags, with what the service counts between and around them.
@@ -127,7 +127,7 @@ impl Upload {
     pub fn omitted(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.fitting_title() != one_line(&self.title) {
-            notes.push(format!("the title was cut to YouTube's {MAX_TITLE_CHARACTERS} characters"));
+            notes.push(format!("the title was cut to YouTube's {MAX_TITLE_UNITS} characters"));
         }
         if self.fitting_description() != lines(&self.description) {
             notes.push(format!("the description was cut to YouTube's {MAX_DESCRIPTION_BYTES} bytes"));
@@ -147,7 +147,7 @@ impl Upload {
     }
 
     fn fitting_title(&self) -> String {
-        cut(&one_line(&self.title), MAX_TITLE_CHARACTERS, char::len_utf16)
+        cut(&one_line(&self.title), MAX_TITLE_UNITS, char::len_utf16)
     }
 
     fn fitting_description(&self) -> String {

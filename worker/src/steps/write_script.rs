@@ -9,7 +9,9 @@ use videofactory_pipeline::contract::{GivenScenes, with_remark};
 use videofactory_pipeline::inputs::{FilmInputs, script_digest};
 use videofactory_pipeline::storyboard::{Scene, Storyboard, default_id, overlay};
 use videofactory_pipeline::{documents, text};
-use videofactory_providers::{Character, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold};
+use videofactory_providers::{
+    Character, MAX_TITLE_CHARACTERS, Script, ScriptRequest, ScriptScene, ScriptWriter, Sold,
+};
 
 use super::external_client::{self, EMBEDDED_MODEL, ExternalClient};
 use super::script_review::{self, Fault};
@@ -25,8 +27,6 @@ const AIMED_AT: f64 = 0.85;
 /// What is said of a script that has nothing to do with its topic.
 const KNOWS_NOTHING: &str = "the embedded writer has nothing to say about this topic, so its text would fit any other: for a \
     real script, name an account that writes in providers.script.accountRef, or give the scenes yourself in spec.scenes";
-/// Longest title, in characters.
-const MAX_TITLE_CHARACTERS: usize = 100;
 
 /// Makes the storyboard.
 pub async fn run(context: &Context) -> Result<Made, StepError> {

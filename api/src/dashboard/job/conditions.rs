@@ -3,7 +3,7 @@
 use videofactory_crds::VideoJob;
 use videofactory_crds::condition::ConditionType;
 
-use crate::dashboard::words::{self, Moment, Tone};
+use crate::dashboard::formatting::{self, Moment, Tone};
 
 /// A condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn of(job: &VideoJob) -> Vec<ConditionView> {
             tone,
             reason: condition.reason.clone(),
             message: condition.message.clone(),
-            since: words::moment(condition.last_transition_time.0),
+            since: formatting::moment(condition.last_transition_time.0),
         }
     });
     shown.collect()

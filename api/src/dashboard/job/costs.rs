@@ -3,7 +3,7 @@
 
 use videofactory_crds::{Money, StepName, VideoJob};
 
-use crate::dashboard::words;
+use crate::dashboard::formatting;
 use crate::reads::scene_costs::SceneCosts;
 
 /// The steps that work by scene.
@@ -13,7 +13,7 @@ const STEPS: [StepName; 3] = [StepName::GenerateImages, StepName::NarrateScenes,
 pub fn cost_of_scenes(job: &VideoJob) -> String {
     let paid = STEPS.into_iter().filter_map(|name| Some((name, job.status.as_ref()?.step(name)?.cost?)));
     let paid = paid.filter(|(_, cost)| *cost != Money::ZERO);
-    let parts = paid.map(|(name, cost)| format!("{} {}", words::step(name), words::money(cost)));
+    let parts = paid.map(|(name, cost)| format!("{} {}", formatting::step(name), formatting::money(cost)));
     parts.collect::<Vec<_>>().join(", ")
 }
 
@@ -21,7 +21,7 @@ pub fn cost_of_scenes(job: &VideoJob) -> String {
 pub fn cost_of_scene(costs: &SceneCosts, scene: &str) -> String {
     let parts = [("picture", &costs.images), ("clip", &costs.clips)];
     let paid = parts.into_iter().filter_map(|(name, of)| Some((name, *of.get(scene)?)));
-    paid.map(|(name, cost)| format!("{name} {}", words::money(cost))).collect::<Vec<_>>().join(", ")
+    paid.map(|(name, cost)| format!("{name} {}", formatting::money(cost))).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use videofactory_crds::{GROUP, StepName, VERSION};
 
 use super::Tabs;
 use crate::access::Caller;
-use crate::dashboard::page::{self, Frame, Place};
-use crate::dashboard::words::{self, Moment};
+use crate::dashboard::formatting::{self, Moment};
+use crate::dashboard::layout::{self, Frame, Place};
 use crate::path::{JobParams, Segments};
 use crate::problem::Problem;
 use crate::query::Parameters;
@@ -45,7 +45,7 @@ struct EventView {
 impl From<JobEvent> for EventView {
     fn from(event: JobEvent) -> Self {
         Self {
-            at: event.last_seen_at.map(words::moment),
+            at: event.last_seen_at.map(formatting::moment),
             is_warning: event.kind == "Warning",
             reason: event.reason,
             message: event.message,
@@ -64,7 +64,7 @@ pub async fn events(
     let path = params.job()?;
     let found = readable(&state, &caller, &path).await?;
     let events = of_job(&state, &caller, found.get()?, &params.namespace).await?;
-    page::html(&EventsPage {
+    layout::html(&EventsPage {
         frame: Frame::new(format!("{} · events", params.name), Place::Jobs, caller.name()),
         tabs: Tabs { id: path.0.to_string(), here: "events" },
         events: events.into_iter().rev().map(EventView::from).collect(),
@@ -110,7 +110,7 @@ pub async fn logs(
     let job = found.get()?;
     let begun = job.status.iter().flat_map(|status| &status.steps).filter(|step| step.attempt.is_some());
     let steps = begun.map(|step| StepChoice {
-        label: words::step(step.name),
+        label: formatting::step(step.name),
         href: format!("/dashboard/jobs/{}/logs?step={}", path.0, step.name),
         is_here: query.step == Some(step.name),
     });
@@ -119,7 +119,7 @@ pub async fn logs(
         None => (String::new(), String::new()),
     };
     let once = format!("/jobs/{}/logs?tail={LINES}{of_step}", path.0);
-    page::html(&LogsPage {
+    layout::html(&LogsPage {
         frame: Frame::new(format!("{} · log", params.name), Place::Jobs, caller.name()),
         tabs: Tabs { id: path.0.to_string(), here: "logs" },
         steps: steps.collect(),
@@ -154,7 +154,7 @@ pub async fn yaml(
     });
     let yaml = serde_yaml_ng::to_string(&manifest)
         .map_err(|error| Problem::internal("the job cannot be written as YAML", &error))?;
-    page::html(&YamlPage {
+    layout::html(&YamlPage {
         frame: Frame::new(format!("{} · YAML", params.name), Place::Jobs, caller.name()),
         tabs: Tabs { id: path.0.to_string(), here: "yaml" },
         yaml: quote_for_old_readers(&yaml),

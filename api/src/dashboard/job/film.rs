@@ -3,8 +3,8 @@
 use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
 
-use crate::dashboard::command::Call;
-use crate::dashboard::words;
+use crate::dashboard::buttons::Call;
+use crate::dashboard::formatting;
 use crate::path::VIDEO;
 use crate::reads::artifacts::{self, Artifact};
 
@@ -74,7 +74,7 @@ pub(super) fn is_upright(job: &VideoJob) -> bool {
 
 impl FileView {
     fn of(file: &Artifact) -> Self {
-        let size = file.size_bytes.map(words::bytes).unwrap_or_default();
+        let size = file.size_bytes.map(formatting::bytes).unwrap_or_default();
         Self { name: file.name.clone(), url: file.url.clone(), size }
     }
 }

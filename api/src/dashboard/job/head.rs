@@ -7,7 +7,7 @@ use videofactory_client::job_hint::{JobCommands, hint};
 use videofactory_crds::videojob::VideoMode;
 use videofactory_crds::{Phase, VideoJob};
 
-use crate::dashboard::words::{self, Moment, Tone};
+use crate::dashboard::formatting::{self, Moment, Tone};
 use crate::reads::summary::JobSummary;
 
 /// What is said first.
@@ -52,29 +52,29 @@ impl Head {
     /// Of a job. `line`: who is ahead of it.
     pub fn of(job: &VideoJob, line: String, now: Timestamp) -> Self {
         let summary = JobSummary::of(job);
-        let money = |amount: Option<_>| amount.map(words::money).unwrap_or_default();
+        let money = |amount: Option<_>| amount.map(formatting::money).unwrap_or_default();
         let status = job.status.as_ref();
         let cost = status.and_then(|status| status.cost.clone()).unwrap_or_default();
         let (done, all) =
             summary.progress.as_deref().and_then(|text| text.split_once('/')).unwrap_or_default();
-        let took = summary.created_at.zip(summary.ended_at).map(|(from, to)| words::between(from, to));
+        let took = summary.created_at.zip(summary.ended_at).map(|(from, to)| formatting::between(from, to));
         Self {
             is_draft: job.spec.mode == VideoMode::Draft,
             phase: summary.phase.as_str(),
-            tone: words::tone_of(summary.phase),
+            tone: formatting::tone_of(summary.phase),
             message: ready(job).map(|ready| ready.message.clone()).unwrap_or_default(),
             hint: next(job),
             line,
-            resume: summary.resume_at.map(words::moment),
-            resume_in: summary.resume_at.map(|at| words::from_now(at, now)).unwrap_or_default(),
+            resume: summary.resume_at.map(formatting::moment),
+            resume_in: summary.resume_at.map(|at| formatting::from_now(at, now)).unwrap_or_default(),
             done: done.to_owned(),
             all: all.to_owned(),
             cost: money(cost.actual),
             estimate: money(cost.estimated),
             earlier: money(cost.earlier_runs.filter(|paid| *paid != videofactory_crds::Money::ZERO)),
             run: status.and_then(|status| status.run).map(|run| run.to_string()).unwrap_or_default(),
-            created: summary.created_at.map(words::moment),
-            ended: summary.ended_at.map(words::moment),
+            created: summary.created_at.map(formatting::moment),
+            ended: summary.ended_at.map(formatting::moment),
             took: took.unwrap_or_default(),
             publications: publications(job),
             topic: summary.topic.unwrap_or_default(),
@@ -132,7 +132,7 @@ fn publications(job: &VideoJob) -> Vec<Published> {
         target: of.target.clone(),
         state: of.state.unwrap_or_default().to_string(),
         url: of.url.clone().filter(|url| is_web(url)).unwrap_or_default(),
-        at: of.at.as_ref().map(|at| words::moment(at.0)),
+        at: of.at.as_ref().map(|at| formatting::moment(at.0)),
     });
     published.collect()
 }

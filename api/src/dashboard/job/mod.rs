@@ -29,9 +29,9 @@ use self::preview::{PreviewView, rest_words};
 use self::storyboard::StoryboardView;
 pub use self::storyboard::{PartView, SceneCard, stale_words};
 use self::waterfall::Waterfall;
-use super::command::{self, Call};
+use super::buttons::{self, Call};
 use super::jobs::place_in_line;
-use super::page::{self, Frame, Place};
+use super::layout::{self, Frame, Place};
 use super::{address, live};
 use crate::access::{Caller, Permission};
 use crate::path::{JobParams, JobPath, Segments};
@@ -105,12 +105,12 @@ pub async fn get(
     let job = found.get()?;
     let view = Box::pin(view(&state, &caller, job, &path, &query)).await;
     if query.fragment == live::JOB {
-        return page::html(&view);
+        return layout::html(&view);
     }
     let JobParams { namespace, name } = &params;
     let stream = [("of", live::JOB), ("namespace", namespace.as_str()), ("name", name.as_str())];
     let frame = Frame::new(name, Place::Jobs, caller.name()).following(address::with(live::PATH, &stream));
-    page::html(&JobPage { frame, tabs: Tabs { id: path.0.to_string(), here: "overview" }, live: view })
+    layout::html(&JobPage { frame, tabs: Tabs { id: path.0.to_string(), here: "overview" }, live: view })
 }
 
 async fn view(state: &State, caller: &Caller, job: &VideoJob, path: &JobPath, query: &JobQuery) -> JobView {
@@ -140,12 +140,12 @@ async fn view(state: &State, caller: &Caller, job: &VideoJob, path: &JobPath, qu
     let is_of_film = review.as_ref().is_some_and(|(step, _)| *step == StepName::AssembleVideo);
     let (of_film, of_other): (Vec<Call>, Option<Review>) = match review {
         Some((_, calls)) if is_of_film => (calls, None),
-        Some((step, calls)) => (Vec::new(), Some(Review { step: super::words::step(step), calls })),
+        Some((step, calls)) => (Vec::new(), Some(Review { step: super::formatting::step(step), calls })),
         None => (Vec::new(), None),
     };
     JobView {
         head: Head::of(job, place_in_line(state, job), now),
-        calls: command::of_job(job, |action| Request::of_named(action, now)),
+        calls: buttons::of_job(job, |action| Request::of_named(action, now)),
         preview,
         film: FilmView::of(id, job, &board.title, of_film),
         review: of_other,
@@ -175,7 +175,7 @@ async fn rest_of(state: &State, caller: &Caller, job: &VideoJob) -> Option<Estim
 /// The step whose result is under review, and what can be decided.
 fn review(id: &JobRef, result: &str) -> (StepName, Vec<Call>) {
     let step = result.split_once('@').and_then(|(step, _)| step.parse().ok());
-    (step.unwrap_or(StepName::AssembleVideo), command::of_review(id, result).into())
+    (step.unwrap_or(StepName::AssembleVideo), buttons::of_review(id, result).into())
 }
 
 /// Lays what workers said last over the bars.

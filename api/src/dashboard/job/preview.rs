@@ -12,8 +12,8 @@ use videofactory_pipeline::Settings;
 
 use super::film::is_upright;
 use super::storyboard::SceneCard;
-use crate::dashboard::command::{self, Call};
-use crate::dashboard::words;
+use crate::dashboard::buttons::{self, Call};
+use crate::dashboard::formatting;
 use crate::reads::scenes::details;
 use crate::reads::storyboard::Made;
 
@@ -89,7 +89,7 @@ fn card(id: &JobRef, job: &VideoJob, made: &Made) -> Option<SceneCard> {
 }
 
 fn calls(id: &JobRef, result: &str) -> Vec<Call> {
-    let [approve, reject] = command::of_review(id, result);
+    let [approve, reject] = buttons::of_review(id, result);
     vec![Call { label: "Approve and make the other scenes".to_owned(), ..approve }, reject]
 }
 
@@ -98,8 +98,8 @@ pub fn rest_words(rest: &Estimate, now: Timestamp) -> Vec<String> {
     let cost = match (rest.cost == Money::ZERO, rest.unknown.is_empty()) {
         (true, true) => "The rest costs nothing.".to_owned(),
         (true, false) => "What the rest costs is not known:".to_owned(),
-        (false, true) => format!("The rest costs about {}.", words::money(rest.cost)),
-        (false, false) => format!("The rest costs about {}, not counting:", words::money(rest.cost)),
+        (false, true) => format!("The rest costs about {}.", formatting::money(rest.cost)),
+        (false, false) => format!("The rest costs about {}, not counting:", formatting::money(rest.cost)),
     };
     let unknown = rest.unknown.iter().map(|why| format!("{why}."));
     std::iter::once(cost).chain(unknown).chain(rest.needs.iter().map(|need| of_quota(need, now))).collect()
@@ -110,7 +110,8 @@ fn of_quota(need: &QuotaNeed, now: Timestamp) -> String {
         QuotaUnit::Requests => "units",
         QuotaUnit::Seconds => "seconds",
     };
-    let until = need.last_unit_at(now).map(|at| format!("; the last is free {}", words::from_now(at, now)));
+    let until =
+        need.last_unit_at(now).map(|at| format!("; the last is free {}", formatting::from_now(at, now)));
     let (units, left) = (need.units, need.remaining(now));
     let (quota, account) = (&need.quota, &need.account);
     format!(

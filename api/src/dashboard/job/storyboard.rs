@@ -6,7 +6,7 @@ use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
 
 use super::costs::{cost_of_scene, cost_of_scenes};
-use crate::dashboard::words::Tone;
+use crate::dashboard::formatting::Tone;
 use crate::reads::scene_costs::SceneCosts;
 use crate::reads::scenes::{SceneDetail, ScenePart, ScenePartState, details};
 use crate::reads::storyboard::{Made, Part};

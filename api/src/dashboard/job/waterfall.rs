@@ -7,8 +7,8 @@ use videofactory_crds::{StepName, StepState, StepStatus, VideoJob};
 use videofactory_pipeline::{ExitCode, graph};
 
 use crate::dashboard::address;
+use crate::dashboard::formatting::{self, Moment, Tone};
 use crate::dashboard::jobs::StepChip;
-use crate::dashboard::words::{self, Moment, Tone};
 use crate::reads::attempts::{EarlierAttempt, EarlierAttempts};
 
 /// The width of all of it, in units of the drawing.
@@ -110,10 +110,10 @@ impl Waterfall {
         let range = from.zip(to);
         Self {
             bars: spans.iter().map(|of| of.bars(&path, range)).collect(),
-            from: from.map(words::moment),
-            to: to.map(words::moment),
-            took: range.map(|(from, to)| words::between(from, to)).unwrap_or_default(),
-            zoomed: zoom.map(|of| words::step(of.step.name)).unwrap_or_default(),
+            from: from.map(formatting::moment),
+            to: to.map(formatting::moment),
+            took: range.map(|(from, to)| formatting::between(from, to)).unwrap_or_default(),
+            zoomed: zoom.map(|of| formatting::step(of.step.name)).unwrap_or_default(),
             whole: format!("{path}#run"),
         }
     }
@@ -225,12 +225,12 @@ type Range = Option<(Timestamp, Timestamp)>;
 impl StepSpans<'_> {
     fn bars(&self, path: &str, range: Range) -> StepBars {
         let step = self.step;
-        let (state, sign, tone) = words::state(step.state.unwrap_or_default());
+        let (state, sign, tone) = formatting::state(step.state.unwrap_or_default());
         let chip = StepChip::of(step);
         let name = step.name.as_str();
         let has_time = self.all().next().is_some();
         StepBars {
-            name: words::step(step.name),
+            name: formatting::step(step.name),
             step: name,
             sign,
             state,
@@ -253,7 +253,7 @@ impl StepSpans<'_> {
                 .map(|attempt| format!("attempt {attempt}"))
                 .unwrap_or_default(),
             model: step.model.clone().unwrap_or_default(),
-            cost: step.cost.map(words::money).unwrap_or_default(),
+            cost: step.cost.map(formatting::money).unwrap_or_default(),
             message: step.message.clone().unwrap_or_default(),
             scenes: chip.scenes,
             live: String::new(),
@@ -263,7 +263,7 @@ impl StepSpans<'_> {
 }
 
 fn attempt_bars(attempt: &EarlierAttempt, spans: &[Span], range: Range) -> AttemptBars {
-    let ending = if attempt.interrupted { "interrupted" } else { words::ending(attempt.exit) };
+    let ending = if attempt.interrupted { "interrupted" } else { formatting::ending(attempt.exit) };
     // Of one that has done its work there is nothing to explain.
     let message = if attempt.exit == ExitCode::Done { String::new() } else { attempt.message.clone() };
     AttemptBars {
@@ -279,7 +279,7 @@ fn bars(spans: &[Span], range: Range) -> Vec<Bar> {
 }
 
 fn said(spans: &[Span]) -> String {
-    let said = spans.iter().map(|span| format!("{} {}", span.label, words::between(span.from, span.to)));
+    let said = spans.iter().map(|span| format!("{} {}", span.label, formatting::between(span.from, span.to)));
     said.collect::<Vec<_>>().join(", ")
 }
 
@@ -294,7 +294,7 @@ impl Span {
         let all = seconds(from, to).max(1.0);
         let width = (seconds(begin, end) / all * WIDTH).clamp(LEAST, WIDTH);
         let x = (seconds(from, begin) / all * WIDTH).min(WIDTH - width);
-        let label = format!("{} {}", self.label, words::between(self.from, self.to));
+        let label = format!("{} {}", self.label, formatting::between(self.from, self.to));
         Some(Bar { kind: self.kind, x: format!("{x:.1}"), width: format!("{width:.1}"), label })
     }
 }

@@ -21,8 +21,8 @@ use videofactory_pipeline::clock;
 use self::query::{Chip, Sort};
 pub use self::query::{JobsQuery, PATH};
 pub use self::rows::{Row, StepChip};
-use super::command::Call;
-use super::page::{self, Frame, Place};
+use super::buttons::Call;
+use super::layout::{self, Frame, Place};
 use super::{address, live, wait_queue};
 use crate::access::Caller;
 use crate::problem::Problem;
@@ -93,14 +93,14 @@ pub async fn list(
     let (found, total) = wanted.page_of(seen.iter().copied(), JOBS_PER_PAGE);
     let table = table(&state, &query, &seen, &found, (wanted.page, total), clock::now());
     if query.fragment == live::JOBS {
-        return page::html(&table);
+        return layout::html(&table);
     }
     let (many, not_many) = match query.bulk_filter() {
         Ok(filter) => (many(&filter), ""),
         Err(why) => (Vec::new(), why),
     };
     let stream = address::with(live::PATH, &[("of", live::JOBS), ("namespace", named.unwrap_or_default())]);
-    page::html(&JobsPage {
+    layout::html(&JobsPage {
         frame: Frame::new("Jobs", Place::Jobs, caller.name()).following(stream),
         views: views(&query, &seen),
         chips: query.chips(),

@@ -7,7 +7,7 @@ use videofactory_client::job_action::phase;
 use videofactory_crds::{StepName, StepStatus, VideoJob};
 use videofactory_pipeline::SceneSet;
 
-use crate::dashboard::words::{self, Moment, Tone};
+use crate::dashboard::formatting::{self, Moment, Tone};
 use crate::path::of_artifact;
 use crate::reads::summary::{JobSummary, ended_at};
 
@@ -91,7 +91,7 @@ impl Row {
         let summary = JobSummary::of(job);
         let status = job.status.as_ref();
         let (done, all) = summary.progress.as_deref().and_then(read_progress).unwrap_or_default();
-        let money = |amount: Option<_>| amount.map(words::money).unwrap_or_default();
+        let money = |amount: Option<_>| amount.map(formatting::money).unwrap_or_default();
         let cost = summary.cost.as_ref();
         let has_ended = summary.phase.is_terminal();
         let has_picture = status.and_then(|status| status.artifacts.as_ref()?.thumbnail.as_ref()).is_some();
@@ -99,18 +99,18 @@ impl Row {
         Self {
             href: format!("/dashboard/jobs/{}", summary.id),
             phase: summary.phase.as_str(),
-            tone: words::tone_of(summary.phase),
+            tone: formatting::tone_of(summary.phase),
             steps: status.map(|status| status.steps.iter().map(StepChip::of).collect()).unwrap_or_default(),
             done,
             all,
             cost: money(cost.and_then(|cost| cost.actual)),
             estimate: money(cost.and_then(|cost| cost.estimated).filter(|_| !has_ended)),
             message: summary.message.filter(|_| !goes_without_saying).unwrap_or_default(),
-            resume: summary.resume_at.map(words::moment),
+            resume: summary.resume_at.map(formatting::moment),
             line,
-            created: summary.created_at.map(words::moment),
-            ended: summary.ended_at.map(words::moment),
-            took: seconds(job, None).map(words::span).unwrap_or_default(),
+            created: summary.created_at.map(formatting::moment),
+            ended: summary.ended_at.map(formatting::moment),
+            took: seconds(job, None).map(formatting::span).unwrap_or_default(),
             slow: slow(job, usual, now).unwrap_or_default(),
             thumbnail: if has_picture { of_artifact(&summary.id, "thumbnail") } else { String::new() },
             topic: summary.topic.unwrap_or_default(),
@@ -127,8 +127,9 @@ fn slow(job: &VideoJob, usual: &Usual, now: Timestamp) -> Option<String> {
     let taken = seconds(job, Some(now))?;
     let is_slow =
         phase(job) != videofactory_crds::Phase::Suspended && taken > usual.saturating_mul(2).max(60);
-    is_slow
-        .then(|| format!("slower than usual: {} so far, usually {}", words::span(taken), words::span(usual)))
+    is_slow.then(|| {
+        format!("slower than usual: {} so far, usually {}", formatting::span(taken), formatting::span(usual))
+    })
 }
 
 /// Units done and known.
@@ -140,14 +141,14 @@ fn read_progress(text: &str) -> Option<(u32, u32)> {
 impl StepChip {
     /// The sign of a step.
     pub fn of(step: &StepStatus) -> Self {
-        let (state, sign, tone) = words::state(step.state.unwrap_or_default());
+        let (state, sign, tone) = formatting::state(step.state.unwrap_or_default());
         // A script is written as a whole: it says how many scenes there are, and completes none of them alone.
         let by_scenes = step.scenes.as_ref().filter(|_| step.name != StepName::WriteScript);
         let scenes = by_scenes.and_then(|scenes| {
             let done = scenes.completed.as_ref().and_then(|set| set.parse::<SceneSet>().ok());
             Some(format!("{}/{}", done.map_or(0, |set| set.len()), scenes.total?))
         });
-        Self { name: words::step(step.name), sign, state, tone, scenes: scenes.unwrap_or_default() }
+        Self { name: formatting::step(step.name), sign, state, tone, scenes: scenes.unwrap_or_default() }
     }
 }
 

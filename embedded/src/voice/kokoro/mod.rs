@@ -23,11 +23,6 @@ use super::numerals::{Counting, in_characters};
 use super::{kana, normalise, phones};
 use crate::signs::without_pictographs;
 
-/// The pause behind a sentence, in seconds at the natural pace …
-const SENTENCE_PAUSE: f64 = 0.3;
-/// … and behind a part of one that is too long to be spoken at once.
-const PART_PAUSE: f64 = 0.1;
-
 /// Speaks `words` and returns for each the seconds between which it is heard.
 pub(super) async fn speak(
     words: &[Word],
@@ -51,7 +46,7 @@ pub(super) async fn speak(
         let spoken = model::speak(&model, numbers, &styles, speed).await?;
         let start = track.add(&spoken.samples, pause / speed);
         place(&owners, &spoken.durations, start, &mut spans);
-        pause = if phrase.ends_sentence { SENTENCE_PAUSE } else { PART_PAUSE };
+        pause = phrase.pause();
     }
     let sound = Sound { samples: track.finish(), rate: model::RATE };
     let seconds = sound.samples.len() as f64 / f64::from(sound.rate);

@@ -8,6 +8,10 @@ use super::symbols::pause;
 
 /// The most symbols of one run. A run's memory grows with its length, and so does its wait for a turn.
 pub(super) const MAX: usize = 220;
+/// The pause behind a sentence, in seconds at the natural pace …
+const SENTENCE_PAUSE: f64 = 0.3;
+/// … and behind a part of one that is too long to be spoken at once.
+const PART_PAUSE: f64 = 0.1;
 /// How a sentence ends that has no sign at its end.
 const FULL_STOP: char = '.';
 
@@ -31,6 +35,13 @@ pub(super) struct Phrase {
     pub(super) symbols: Vec<Symbol>,
     /// A sentence ends with it, so that a longer pause follows.
     pub(super) ends_sentence: bool,
+}
+
+impl Phrase {
+    /// Seconds of silence behind it, at the natural pace.
+    pub(super) fn pause(&self) -> f64 {
+        if self.ends_sentence { SENTENCE_PAUSE } else { PART_PAUSE }
+    }
 }
 
 /// Cuts words, as they are said, where they make a pause.

@@ -5,8 +5,8 @@ use videofactory_crds::provideraccount::{LastTurn, Waiter};
 
 use super::super::decide::{Decision, decide};
 use super::super::demand::{Claim, ClaimState, Demand, HolderState, Settlement};
-use super::super::ledger::MAX_GRANTS;
 use super::super::model::Observed;
+use super::super::open_grants::MAX_GRANTS;
 use super::super::testing::{at, demand, observed, with};
 use super::*;
 

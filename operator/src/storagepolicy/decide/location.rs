@@ -8,7 +8,7 @@ use videofactory_crds::storagepolicy::PolicyPlace;
 
 use super::super::location::{BucketLocation, arrived, location};
 use super::super::observe::{Finding, can_prune};
-use super::super::{requests, run_history};
+use super::super::{interrupted_run, requests};
 use super::{Draft, refused};
 use crate::events::cut;
 
@@ -61,7 +61,7 @@ impl Draft<'_> {
         if !moved {
             return;
         }
-        self.events.extend(run_history::cancel(&mut self.status));
+        self.events.extend(interrupted_run::cancel(&mut self.status));
         let (pending, _) = requests::pending(&self.observed.policy, self.now);
         if let Some(request) = pending.cleanup {
             requests::handled_cleanup(&mut self.status.handled, &request);

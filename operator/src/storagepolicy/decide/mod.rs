@@ -25,7 +25,7 @@ use super::observe::{Finding, can_prune};
 use super::ownership::OwnedLocation;
 use super::plan::RunRequest;
 use super::schedule::Schedule;
-use super::{requests, run_history};
+use super::{interrupted_run, requests, run_history};
 use crate::config::SideEffects;
 use crate::events::{Event, EventReason};
 use crate::usage_deltas::Changes;
@@ -233,7 +233,7 @@ impl<'a> Draft<'a> {
             None => None,
         };
         if self.observed.snapshot.running.is_none() {
-            run_history::reconcile_runs(&mut self.status);
+            interrupted_run::reconcile_runs(&mut self.status);
         }
         if let Some(measured) = measured.filter(|_| self.status.place.is_some()) {
             self.status.usage = Some(measured);

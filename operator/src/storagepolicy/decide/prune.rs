@@ -7,8 +7,8 @@ use videofactory_crds::storagepolicy::{PruneCause, PruneRun, StorageUsage};
 use super::super::conditions::Barrier;
 use super::super::plan::RunRequest;
 use super::super::requests::{self, Pending};
-use super::super::run_history;
 use super::super::schedule::{Schedule, TOO_LATE};
+use super::super::{interrupted_run, run_history};
 use super::{Action, Draft, refused};
 
 impl Draft<'_> {
@@ -21,7 +21,7 @@ impl Draft<'_> {
     ) {
         let (Some(schedule), None) = (schedule, barrier) else {
             self.status.next_run_at = None;
-            self.events.extend(barrier.and_then(|_| run_history::cancel(&mut self.status)));
+            self.events.extend(barrier.and_then(|_| interrupted_run::cancel(&mut self.status)));
             if let (Some(request), Some(barrier)) = (&pending.cleanup, barrier) {
                 requests::handled_cleanup(&mut self.status.handled, request);
                 self.events.push(refused("Prune", &barrier.words()));
@@ -75,22 +75,22 @@ impl Draft<'_> {
     ) -> Option<RunRequest> {
         let slot = self.own_slot();
         let run_request = |slot, cause| RunRequest { slot, cause, dry_run: false, older_than: None };
-        let mut run_request = if let Some(resumed) = run_history::to_resume(&self.status, schedule, self.now)
-        {
-            resumed
-        } else if let Some(request) = &pending.cleanup {
-            RunRequest {
-                dry_run: request.dry_run,
-                older_than: request.older_than,
-                ..run_request(slot, PruneCause::Request)
-            }
-        } else if let Some(due) = due {
-            run_request(due, PruneCause::Schedule)
-        } else if self.level_asks(current) {
-            run_request(slot, PruneCause::WarnCrossed)
-        } else {
-            return None;
-        };
+        let mut run_request =
+            if let Some(resumed) = interrupted_run::to_resume(&self.status, schedule, self.now) {
+                resumed
+            } else if let Some(request) = &pending.cleanup {
+                RunRequest {
+                    dry_run: request.dry_run,
+                    older_than: request.older_than,
+                    ..run_request(slot, PruneCause::Request)
+                }
+            } else if let Some(due) = due {
+                run_request(due, PruneCause::Schedule)
+            } else if self.level_asks(current) {
+                run_request(slot, PruneCause::WarnCrossed)
+            } else {
+                return None;
+            };
         run_request.dry_run |= self.spec.dry_run;
         Some(run_request)
     }

@@ -15,6 +15,8 @@ use super::RunContext;
 use super::jobs::{JobVersion, Jobs, Marked};
 use videofactory_client::call::CallError;
 
+/// How old what is known of the jobs may be when their files are deleted.
+pub const RECHECK_AFTER: Duration = Duration::from_secs(2);
 /// Marks that are written at a time.
 const MARK_CONCURRENCY: usize = 8;
 /// How often a mark is tried again after somebody else wrote first.

@@ -24,6 +24,7 @@ use videofactory_crds::storagepolicy::PruneOutcome;
 use videofactory_pipeline::keys::KeyParts;
 use videofactory_storage::{Bucket, PutOptions, StorageError};
 
+pub use job_guard::RECHECK_AFTER;
 pub use jobs::{JobVersion, Jobs, Marked};
 pub use kube_jobs::KubeJobs;
 pub use listing_memory::{BYTES_PER_FILE, ListingMemory};
@@ -37,9 +38,6 @@ use deletion::{Deletion, DeletionTotals};
 use inventory::{Inventory, InventoryError};
 use job_guard::JobGuard;
 use listing_memory::ListingPermit;
-
-/// How old what is known of the jobs may be when their files are deleted.
-pub const RECHECK_AFTER: Duration = Duration::from_secs(2);
 
 /// The context of a run.
 #[derive(Clone, Copy)]

@@ -1,23 +1,15 @@
-//! What all pages share: their frame, the headers that they are sent with, and how they show what cannot be read.
+//! What all pages share: their frame, and how they show what cannot be read.
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use kube::{Resource, ResourceExt};
 
 use super::assets;
 use crate::problem::Problem;
+use crate::security_headers;
 use crate::state::Guarded;
-
-/// What pages may load and do: what this address itself serves, and nothing that stands in the page itself. So text that a
-/// person or a service has written could not become a script even if it became mark-up.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; \
-                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
-const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The parts of the dashboard, as the navigation names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,20 +113,5 @@ pub fn unreadable<K: Resource>(listed: &[Arc<Guarded<K>>]) -> Vec<Unreadable> {
 /// The page as an answer.
 pub fn html(page: &impl Template) -> Result<Response, Problem> {
     let text = page.render().map_err(|error| Problem::internal("the page cannot be made", &error))?;
-    Ok(answer(StatusCode::OK, POLICY, text))
-}
-
-/// HTML with the headers that a page is sent with.
-pub fn answer(status: StatusCode, policy: &str, text: String) -> Response {
-    let mut response = (status, text).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
-    }
-    // Where a page leads to others, they are not sent its address: it may hold names and topics.
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
-    response
+    Ok(security_headers::dashboard_page(text))
 }

@@ -6,6 +6,9 @@ use videofactory_pipeline::timeline::SAMPLE_RATE;
 use super::pcm::{CHANNELS, Pcm};
 use crate::error::FilmError;
 
+/// A sound is raised by at most this, in dB: hiss is not raised to music.
+pub const MAX_GAIN: f64 = 40.0;
+
 /// Loudness and peak of a sound.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Loudness {

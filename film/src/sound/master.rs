@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::blocking;
 use super::limiter::Limiter;
-use super::loudness::{Loudness, Meter, factor};
+use super::loudness::{Loudness, MAX_GAIN, Meter, factor};
 use super::mix::Mix;
 use super::pcm::{BLOCK, CHANNELS, Pcm, PcmWriter};
 use crate::error::FilmError;
@@ -64,7 +64,7 @@ impl Master {
         let raw = path.with_extension("raw.f32");
         let measured = write_mix(mix, &raw)?.integrated;
         let natural = (measured >= -70.0).then_some(measured);
-        let gain = natural.map_or(0.0, |natural| (aim.loudness - natural).min(super::MAX_GAIN));
+        let gain = natural.map_or(0.0, |natural| (aim.loudness - natural).min(MAX_GAIN));
         let sound = Pcm::open(&raw)?;
         let mut master = Self {
             raw,
@@ -117,7 +117,7 @@ impl Master {
         let Some(natural) = self.natural else { return Ok(()) };
         let ceiling = factor(self.aim.true_peak - self.room);
         let target = self.aim.loudness + self.lost;
-        let most = (target - natural + MAX_DRIVE).min(super::MAX_GAIN);
+        let most = (target - natural + MAX_DRIVE).min(MAX_GAIN);
         let raw = Pcm::open(&self.raw)?;
         let mut before: Option<(f64, f64)> = None;
         for _ in 0..GAINS {

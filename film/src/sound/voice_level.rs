@@ -3,15 +3,13 @@
 use std::path::Path;
 
 use super::limiter::Limiter;
-use super::loudness::{factor, measure};
+use super::loudness::{MAX_GAIN, factor, measure};
 use super::pcm::{Pcm, PcmWriter};
 use super::speech_segments::level;
 use crate::error::FilmError;
 
 /// Every voice is brought to this loudness before it is mixed, in LUFS.
 pub(super) const VOICE_LEVEL: f64 = -18.0;
-/// Hiss is not raised to music.
-const MAX_GAIN: f64 = 40.0;
 /// Peaks of a voice stand at most this far above its loudness, in dB, before it is mixed: what stands
 /// higher than that would hold the whole film down. Speech as it is recorded lies below.
 const MAX_CREST: f64 = 20.0;

@@ -8,7 +8,7 @@ use crate::error::ProviderError;
 
 /// The category of those who name none: people and blogs.
 const USUAL_CATEGORY: &str = "22";
-/// Longest title that YouTube takes, in characters as JavaScript counts them: an emoji is two.
+/// Longest title of a video, in characters as JavaScript counts them: an emoji is two.
 const MAX_TITLE_UNITS: usize = 100;
 /// Longest description in bytes.
 const MAX_DESCRIPTION_BYTES: usize = 5_000;

@@ -1,7 +1,4 @@
 //! manifests/network: films are made where the pods of steps may reach no more than it allows.
-//!
-//! The policies are followed on kind; the network of cluster/ heeds none, so that what is out of reach is tested on kind
-//! alone.
 
 use anyhow::ensure;
 use k8s_openapi::api::core::v1::Pod;
@@ -82,7 +79,7 @@ async fn networkpolicy_a_steps_pod_reaches_what_its_policy_names_and_nothing_els
 }
 
 #[tokio::test]
-async fn a_film_is_made_under_the_steps_network_policy_which_selects_all_its_pods() {
+async fn networkpolicy_a_film_is_made_under_the_steps_network_policy_which_selects_all_its_pods() {
     in_test_env("under_a_network_policy", async |env: TestEnv| {
         ask(&["-n", &env.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
         allow_the_bucket(&env).await?;

@@ -5,6 +5,7 @@
 package tools
 
 import (
+	_ "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"
 	_ "go.etcd.io/etcd/server/v3"
 	_ "k8s.io/kubernetes/cmd/kube-apiserver"
 	_ "k8s.io/kubernetes/cmd/kube-controller-manager"

@@ -18,6 +18,7 @@ readonly MODULE_PROGRAMS=(
   kube-scheduler=k8s.io/kubernetes/cmd/kube-scheduler
   kubelet=k8s.io/kubernetes/cmd/kubelet
   kube-proxy=k8s.io/kubernetes/cmd/kube-proxy
+  kube-router=github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
 )
 # Programs whose modules install as they are.
 readonly INSTALLED_PROGRAMS=(

@@ -37,6 +37,7 @@ start_node() {
   admin_kubectl apply --filename "$ROOT/cluster/dns.yaml" >/dev/null
   start_daemon coredns node env DNS_ADDRESS="$BRIDGE_ADDRESS" DNS_KUBECONFIG="$STATE/coredns.kubeconfig" \
     "$bin/coredns" -conf "$ROOT/cluster/Corefile" -quiet
+  ! follows_policies || start_kube_router
   await_daemon 90 kubelet node_is_ready "$NAME"
   await_daemon 30 coredns in_network bash -c "exec 3<>/dev/tcp/$BRIDGE_ADDRESS/53"
   await 30 "the default service account" admin_kubectl get serviceaccount default
@@ -69,10 +70,11 @@ remove_second_node() {
 # Ends everything of the node at once, as a loss of power does, and clears what such a loss clears.
 kill_node() {
   local daemon
-  for daemon in kubelet kube-proxy coredns containerd; do
+  for daemon in kube-router kubelet kube-proxy coredns containerd; do
     kill_daemon "$daemon"
   done
   kill_cgroups node kubepods
+  ! follows_policies || clear_firewall
   clear_runtime "$NAME"
 }
 

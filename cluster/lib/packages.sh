@@ -3,7 +3,7 @@
 
 readonly CLUSTER_PACKAGES=(
   buildah busybox-static conntrack containerd containernetworking-plugins curl debian-archive-keyring
-  iproute2 iptables jq kmod mmdebstrap nftables openssl procps runc util-linux
+  iproute2 ipset iptables jq kmod mmdebstrap nftables openssl procps runc util-linux
 )
 
 require_linux_root() {
@@ -49,7 +49,7 @@ require_packages() {
 # Without dpkg, the commands themselves are looked for.
 require_commands() {
   local command missing=()
-  for command in buildah busybox conntrack containerd ctr curl ip iptables jq mmdebstrap nft openssl runc; do
+  for command in buildah busybox conntrack containerd ctr curl ip ipset iptables jq mmdebstrap nft openssl runc; do
     command -v "$command" >/dev/null || missing+=("$command")
   done
   [[ -x /usr/lib/cni/bridge ]] || missing+=("/usr/lib/cni/bridge (containernetworking-plugins)")

@@ -15,9 +15,9 @@
 //! tests that need no cluster. They touch nothing of theirs, but make everything slower: what they wait for may take minutes.
 //!
 //! A second label says what the test needs: `local_` the instance of `cluster/`, as in `serial_local_`; `networkpolicy_` a
-//! network that follows policies, as kind's does. `tests/run` says which of them it leaves out. It runs only when asked to,
-//! and one by one with nothing beside them: `bench_` (measurements, `MEASURE=1`) and `chaos_local_` (minutes of trouble,
-//! `CHAOS=1`).
+//! network that follows NetworkPolicies, as kind's does, and as the instance of `cluster/` does while these tests run, after
+//! those without a label. `tests/run` says which of them it leaves out. It runs only when asked to, and one by one with
+//! nothing beside them: `bench_` (measurements, `MEASURE=1`) and `chaos_local_` (minutes of trouble, `CHAOS=1`).
 
 mod accounts;
 mod admission;

@@ -1,9 +1,7 @@
-//! manifests/network: films are made where the pods of steps may reach no more than it allows.
-//!
-//! The policies are followed on kind; the network of cluster/ heeds none, so that what is out of reach is tested on kind
-//! alone.
+//! The NetworkPolicies of manifests/network and manifests/operator, followed: films are made, and what no policy names is out
+//! of reach.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
@@ -15,7 +13,7 @@ use videofactory_tests::e2e::film::NewFilm;
 use videofactory_tests::e2e::half_drawn::half_drawn;
 use videofactory_tests::e2e::kubectl::{ask, bash_in};
 use videofactory_tests::e2e::test_env::{TestEnv, in_test_env};
-use videofactory_tests::e2e::{pods, site, wait};
+use videofactory_tests::e2e::{operator, pods, site, wait};
 
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/network");
 
@@ -81,8 +79,25 @@ async fn networkpolicy_a_steps_pod_reaches_what_its_policy_names_and_nothing_els
     .await;
 }
 
+/// By the policy that the operator is installed with: the port of its probes is for the node alone.
 #[tokio::test]
-async fn a_film_is_made_under_the_steps_network_policy_which_selects_all_its_pods() {
+async fn networkpolicy_a_steps_pod_reaches_the_operator_at_its_http_port_alone() {
+    in_test_env("reaches_http_alone", async |env: TestEnv| {
+        let (film, _) = half_drawn(&env).await?;
+        let pod = film.running_pod(StepName::GenerateImages).await?.name_any();
+        let replicas = operator::replicas(&env.client, 1).await?;
+        let address = replicas.iter().find_map(|replica| replica.status.as_ref()?.pod_ip.clone());
+        let address = address.context("the operator's pod has no address")?;
+        finds(&env, &pod, (&address, "8000"), "open").await?;
+        finds(&env, &pod, (&address, "8081"), "shut").await?;
+        env.faults(Vec::new()).await?;
+        film.succeeded().await.map(drop)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn networkpolicy_a_film_is_made_under_the_steps_network_policy_which_selects_all_its_pods() {
     in_test_env("under_a_network_policy", async |env: TestEnv| {
         ask(&["-n", &env.namespace, "apply", "--server-side", "-k", MANIFEST]).await?;
         allow_the_bucket(&env).await?;

@@ -128,6 +128,8 @@ class Careless(BaseHTTPRequestHandler):
             "Access-Control-Allow-Credentials": "true",
             "Access-Control-Allow-Headers": "authorization, content-type",
             "Access-Control-Allow-Methods": "POST, DELETE",
+            # Else one answer may serve several of the requests that are made at once, which differ in whom they let read it.
+            "Cache-Control": "no-store",
             "Content-Type": kind,
             "Content-Length": str(len(body)),
         }.items():

@@ -148,7 +148,7 @@ pub fn body(content: Vec<u8>, permit: MemoryPermit, within: Duration) -> Body {
         let _ = timeout(within, ended).await;
         lent.lock().take();
     });
-    Body::from_stream(stream::unfold((kept, read), |(kept, read)| async move {
+    let pieces = stream::unfold((kept, read), |(kept, read)| async move {
         let piece = match &mut *kept.lock() {
             Some((content, _)) if content.is_empty() => return None,
             // A copy: a part of the whole would keep all of it.
@@ -156,7 +156,9 @@ pub fn body(content: Vec<u8>, permit: MemoryPermit, within: Duration) -> Body {
             None => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
         };
         Some((piece, (kept, read)))
-    }))
+    });
+    // Who compresses it asks once more after its end.
+    Body::from_stream(pieces.fuse())
 }
 
 #[cfg(test)]
@@ -222,6 +224,15 @@ mod tests {
         drop(budget.semaphore.acquire_many(4).await.unwrap());
         assert!(before.elapsed() >= MINUTE);
         assert!(slow.collect().await.is_err(), "what is cut short is no whole backup");
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_whole_can_be_asked_for_more_and_has_none() {
+        let mut sent = body(vec![7], budget().try_acquire(1).unwrap(), MINUTE).into_data_stream();
+        assert_eq!(sent.next().await.unwrap().unwrap().len(), 1);
+        for _ in 0..2 {
+            assert!(sent.next().await.is_none());
+        }
     }
 
     #[test]

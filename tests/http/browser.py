@@ -71,30 +71,32 @@ const stream = (name, path) => note(name, () => new Promise((resolve) => {
   source.onerror = () => { source.close(); resolve("error"); };
 }));
 (async () => {
-  await Promise.all([
-    request("post-plain", paths.stop, {method: "POST", mode: "no-cors", headers: plain, body: "{}"}),
-    request("post-empty", paths.suspend, {method: "POST", mode: "no-cors"}),
-    request("post-form", paths.suspend, {method: "POST", body: new URLSearchParams({reason: "x"})}),
-    request("post-multipart", paths.stop, {method: "POST", mode: "no-cors", body: new FormData()}),
-    request("post-json", paths.suspend, {method: "POST", headers: json, body: "{}"}),
-    request("post-with-token", paths.suspend, {method: "POST", headers: {Authorization: "Bearer guess"}}),
-    request("create-plain", paths.create, {method: "POST", mode: "no-cors", headers: plain, body: paths.job}),
-    request("delete", paths.film, {method: "DELETE"}),
-    request("cleanup", paths.cleanup, {method: "POST", mode: "no-cors"}),
-    note("beacon", () => navigator.sendBeacon(url(paths.suspend), "{}")),
-    form("form-plain", paths.create, "text/plain", paths.job.slice(0, -2), '"}'),
-    form("form-urlencoded", paths.stop, "application/x-www-form-urlencoded", "a", "b"),
-    element("image-of-a-write", "img", "src", paths.suspend),
-    element("script-of-a-write", "script", "src", paths.stop),
-    request("get", paths.list, {}),
-    request("get-no-cors", paths.list, {mode: "no-cors"}),
-    request("get-film", paths.film, {}),
-    element("image", "img", "src", paths.list),
-    element("script", "script", "src", paths.list),
-    element("style", "link", "href", paths.list),
-    frame("frame", "/docs"),
-    stream("stream", paths.stream),
-  ]);
+  // One after the other: a write to an address, while a read of it is under way, takes that out of the browser's cache.
+  const attempts = [
+    () => request("post-plain", paths.stop, {method: "POST", mode: "no-cors", headers: plain, body: "{}"}),
+    () => request("post-empty", paths.suspend, {method: "POST", mode: "no-cors"}),
+    () => request("post-form", paths.suspend, {method: "POST", body: new URLSearchParams({reason: "x"})}),
+    () => request("post-multipart", paths.stop, {method: "POST", mode: "no-cors", body: new FormData()}),
+    () => request("post-json", paths.suspend, {method: "POST", headers: json, body: "{}"}),
+    () => request("post-with-token", paths.suspend, {method: "POST", headers: {Authorization: "Bearer guess"}}),
+    () => request("create-plain", paths.create, {method: "POST", mode: "no-cors", headers: plain, body: paths.job}),
+    () => request("delete", paths.film, {method: "DELETE"}),
+    () => request("cleanup", paths.cleanup, {method: "POST", mode: "no-cors"}),
+    () => note("beacon", () => navigator.sendBeacon(url(paths.suspend), "{}")),
+    () => form("form-plain", paths.create, "text/plain", paths.job.slice(0, -2), '"}'),
+    () => form("form-urlencoded", paths.stop, "application/x-www-form-urlencoded", "a", "b"),
+    () => element("image-of-a-write", "img", "src", paths.suspend),
+    () => element("script-of-a-write", "script", "src", paths.stop),
+    () => request("get", paths.list, {}),
+    () => request("get-no-cors", paths.list, {mode: "no-cors"}),
+    () => request("get-film", paths.film, {}),
+    () => element("image", "img", "src", paths.list),
+    () => element("script", "script", "src", paths.list),
+    () => element("style", "link", "href", paths.list),
+    () => frame("frame", "/docs"),
+    () => stream("stream", paths.stream),
+  ];
+  for (const attempt of attempts) await attempt();
   done({outcome, read});
 })().catch((error) => done({error: String(error)}));
 """
@@ -128,7 +130,7 @@ class Careless(BaseHTTPRequestHandler):
             "Access-Control-Allow-Credentials": "true",
             "Access-Control-Allow-Headers": "authorization, content-type",
             "Access-Control-Allow-Methods": "POST, DELETE",
-            # Else one answer may serve several of the requests that are made at once, which differ in whom they let read it.
+            # Else one answer may serve several of the requests, which differ in whom they let read it.
             "Cache-Control": "no-store",
             "Content-Type": kind,
             "Content-Length": str(len(body)),

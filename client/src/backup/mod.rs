@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod item;
 mod kind;
+mod raw_items;
 mod read;
 mod seal;
 mod write;

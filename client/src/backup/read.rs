@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use videofactory_pipeline::Digest;
 
-use super::bounds::{MAX_HEAD_BYTES, RawItems};
+use super::bounds::MAX_HEAD_BYTES;
 use super::item::{Item, read_item};
+use super::raw_items::RawItems;
 use super::seal::Seal;
 use super::{API_VERSION, KIND, ReadBackupError};
 

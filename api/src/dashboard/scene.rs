@@ -101,7 +101,7 @@ pub async fn get(
     let has_clips = all[place].clip.state != ScenePartState::None;
     let reasons = made.stale(job);
     let reasons = reasons.get(params.scene.as_str()).map(Vec::as_slice).unwrap_or_default();
-    let costs = Box::pin(SceneCosts::read(&state, job, &path, &made)).await;
+    let costs = Box::pin(SceneCosts::read(&state, job, &path, &made, &[params.scene.as_str()])).await;
     let scene = SceneCard {
         stale: stale_words(reasons),
         cost: cost_of_scene(&costs, &params.scene),

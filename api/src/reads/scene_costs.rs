@@ -1,6 +1,6 @@
 //! What the picture and the clip of each scene have cost, as their steps have recorded it with each submission. A voice may
 //! be bought with others in one request (`grouping: Film`). What is recorded does not change, so that it is read once for
-//! each result of a step.
+//! each result of a step and each page of its scenes: a film may have two hundred.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,14 +35,27 @@ pub struct SceneCosts {
 }
 
 impl SceneCosts {
-    /// Reads it for the files that are in the film. A part of it is empty where its step has paid nothing or is not done, or
-    /// where the bucket does not answer.
-    pub async fn read(state: &State, job: &VideoJob, path: &JobPath, made: &Made) -> Self {
+    /// Reads it for the files of these scenes that are in the film. A part of it is empty where its step has paid nothing or
+    /// is not done, or where the bucket does not answer.
+    pub async fn read(state: &State, job: &VideoJob, path: &JobPath, made: &Made, scenes: &[&str]) -> Self {
+        let is_wanted = |id: &str| scenes.contains(&id);
         let images = made.images.scenes.iter().map(|scene| (scene.id.as_str(), &scene.digest));
         let clips = made.clips.scenes.iter().map(|scene| (scene.id.as_str(), &scene.digest));
         let (images, clips) = futures::join!(
-            of_step(state, job, path, StepName::GenerateImages, images.collect()),
-            of_step(state, job, path, StepName::AnimateScenes, clips.collect()),
+            of_step(
+                state,
+                job,
+                path,
+                StepName::GenerateImages,
+                images.filter(|(id, _)| is_wanted(id)).collect()
+            ),
+            of_step(
+                state,
+                job,
+                path,
+                StepName::AnimateScenes,
+                clips.filter(|(id, _)| is_wanted(id)).collect()
+            ),
         );
         Self { images: images.unwrap_or_default(), clips: clips.unwrap_or_default() }
     }
@@ -64,7 +77,8 @@ async fn of_step(
     let keys = keys_of(&path.0, job)?;
     let input = Digest::from_hex(recorded.input_digest.as_deref()?)?;
     let bucket = bucket(state, job, path).await.ok()?.with_short_timeouts();
-    let name = format!("{}: costs", cache_key(&bucket, &keys.document(step, &input)));
+    let scenes: Vec<&str> = files.iter().map(|(scene, _)| *scene).collect();
+    let name = format!("{}: costs of {}", cache_key(&bucket, &keys.document(step, &input)), scenes.join(","));
     if let Some(kept) = state.documents.get(&name) {
         return Costs::deserialize(&*kept).ok();
     }

@@ -26,7 +26,7 @@ pub use self::events_logs_manifest::{events, logs, yaml};
 use self::film::FilmView;
 use self::head::Head;
 use self::preview::{PreviewView, rest_words};
-use self::storyboard::StoryboardView;
+use self::storyboard::{StoryboardView, scenes_of};
 pub use self::storyboard::{PartView, SceneCard, stale_words};
 use self::waterfall::Waterfall;
 use super::buttons::{self, Call};
@@ -126,8 +126,9 @@ async fn view(state: &State, caller: &Caller, job: &VideoJob, path: &JobPath, qu
     };
     let board = match read {
         Ok(made) => {
-            let costs = Box::pin(SceneCosts::read(state, job, path, &made)).await;
-            StoryboardView::of(id, job, &made, &costs, query.scenes.unwrap_or(1))
+            let page = query.scenes.unwrap_or(1);
+            let costs = Box::pin(SceneCosts::read(state, job, path, &made, &scenes_of(&made, page))).await;
+            StoryboardView::of(id, job, &made, &costs, page)
         }
         Err(problem) => StoryboardView::trouble(problem.detail),
     };

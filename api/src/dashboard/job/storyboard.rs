@@ -1,6 +1,7 @@
 //! The storyboard as people look at it: each scene with its picture, voice and clip. Pure.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use videofactory_client::JobRef;
 use videofactory_crds::VideoJob;
@@ -62,6 +63,18 @@ pub struct PartView {
     pub take: i32,
 }
 
+/// The places, counted from 0, that a page shows of so many scenes.
+fn places(total: usize, page: usize) -> Range<usize> {
+    let begin = page.saturating_sub(1).saturating_mul(SCENES_PER_PAGE).min(total);
+    begin..begin.saturating_add(SCENES_PER_PAGE).min(total)
+}
+
+/// The ids of the scenes that a page shows.
+pub fn scenes_of(made: &Made, page: usize) -> Vec<&str> {
+    let scenes = &made.storyboard.scenes;
+    scenes[places(scenes.len(), page)].iter().map(|scene| scene.id.as_str()).collect()
+}
+
 impl StoryboardView {
     /// A page of the storyboard, counted from 1.
     pub fn of(id: &JobRef, job: &VideoJob, made: &Made, costs: &SceneCosts, page: usize) -> Self {
@@ -69,8 +82,8 @@ impl StoryboardView {
             job.spec.scene_overrides.iter().flatten().map(|over| over.id.as_str()).collect();
         let all = details(id, job, made);
         let total = all.len();
-        let begin = page.saturating_sub(1).saturating_mul(SCENES_PER_PAGE).min(total);
-        let shown = all.into_iter().enumerate().skip(begin).take(SCENES_PER_PAGE);
+        let Range { start: begin, end } = places(total, page);
+        let shown = all.into_iter().enumerate().take(end).skip(begin);
         let stale = made.stale(job);
         let card = |(place, scene): (usize, SceneDetail)| {
             let parts = stale.get(scene.id.as_str()).map(Vec::as_slice).unwrap_or_default();
@@ -78,7 +91,6 @@ impl StoryboardView {
             SceneCard { stale: stale_words(parts), cost, ..SceneCard::of(id, place, scene, &edited) }
         };
         let scenes: Vec<SceneCard> = shown.map(card).collect();
-        let end = begin + scenes.len();
         let at = |page: usize| format!("/dashboard/jobs/{id}?scenes={page}#storyboard");
         Self {
             title: made.storyboard.title.clone(),

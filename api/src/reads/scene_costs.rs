@@ -38,24 +38,13 @@ impl SceneCosts {
     /// Reads it for the files of these scenes that are in the film. A part of it is empty where its step has paid nothing or
     /// is not done, or where the bucket does not answer.
     pub async fn read(state: &State, job: &VideoJob, path: &JobPath, made: &Made, scenes: &[&str]) -> Self {
-        let is_wanted = |id: &str| scenes.contains(&id);
         let images = made.images.scenes.iter().map(|scene| (scene.id.as_str(), &scene.digest));
         let clips = made.clips.scenes.iter().map(|scene| (scene.id.as_str(), &scene.digest));
+        let images = images.filter(|(id, _)| scenes.contains(id)).collect();
+        let clips = clips.filter(|(id, _)| scenes.contains(id)).collect();
         let (images, clips) = futures::join!(
-            of_step(
-                state,
-                job,
-                path,
-                StepName::GenerateImages,
-                images.filter(|(id, _)| is_wanted(id)).collect()
-            ),
-            of_step(
-                state,
-                job,
-                path,
-                StepName::AnimateScenes,
-                clips.filter(|(id, _)| is_wanted(id)).collect()
-            ),
+            of_step(state, job, path, StepName::GenerateImages, images),
+            of_step(state, job, path, StepName::AnimateScenes, clips),
         );
         Self { images: images.unwrap_or_default(), clips: clips.unwrap_or_default() }
     }

@@ -183,7 +183,10 @@ fn review(id: &JobRef, result: &str) -> (StepName, Vec<Call>) {
 fn add_live(waterfall: &mut Waterfall, steps: &[StepCheckpoint]) {
     for bars in &mut waterfall.bars {
         let Some(step) = steps.iter().find(|step| step.step.as_str() == bars.step) else { continue };
-        if let Some(count) = step.scenes {
+        // A script is written as a whole and completes no scene alone.
+        if step.step != StepName::WriteScript
+            && let Some(count) = step.scenes
+        {
             bars.scenes = format!("{}/{}", count.completed, count.total);
         }
         if let Some(live) = &step.live {

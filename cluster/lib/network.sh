@@ -8,6 +8,9 @@ readonly POD_CIDR=198.18.0.0/20
 readonly FIRST_POD_RANGE='198.18.0.2 198.18.7.255' SECOND_POD_RANGE='198.18.8.0 198.18.15.254'
 readonly BRIDGE_ADDRESS=198.18.0.1
 readonly BRIDGE_PREFIX=20
+# Without a hardware address of its own, a bridge takes the lowest one of its pods, and so another one as pods come and go.
+# Those that have the earlier one on record reach nothing then, until they ask again: up to a minute later.
+readonly BRIDGE_MAC=02:00:c6:12:00:01
 readonly SERVICE_CIDR=198.19.0.0/20
 readonly KUBERNETES_SERVICE_ADDRESS=198.19.0.1
 # The veth pairs share 198.19.128.0/17: 8,192 ranges of four addresses.
@@ -54,25 +57,25 @@ create_network() {
     ip link set "$LINK" up
   fi
   in_network bash -euc "$(declare -f fill_network set_network_options)"'; fill_network "$@"' _ \
-    "$NODE_ADDRESS/30" "$BRIDGE_ADDRESS/$BRIDGE_PREFIX" "$SERVICE_CIDR"
+    "$NODE_ADDRESS/30" "$BRIDGE_ADDRESS/$BRIDGE_PREFIX" "$BRIDGE_MAC" "$SERVICE_CIDR"
   await 5 "the link $LINK" ping_link
 }
 
 ping_link() { [[ $(<"/sys/class/net/$LINK/operstate") == up ]]; }
 
-# Runs inside the namespace: fill_network NODE-ADDRESS BRIDGE-ADDRESS SERVICE-RANGE
+# Runs inside the namespace: fill_network NODE-ADDRESS BRIDGE-ADDRESS BRIDGE-MAC SERVICE-RANGE
 fill_network() {
   ip link set lo up
   ip address replace "$1" dev uplink
   ip link set uplink up
   # The pods' bridge is there before the first pod, because DNS and the API server use its address.
-  ip link show cni0 >/dev/null 2>&1 || ip link add cni0 type bridge
+  ip link show cni0 >/dev/null 2>&1 || ip link add cni0 address "$3" type bridge
   ip address replace "$2" dev cni0
   ip link set cni0 up
   # What is sent to a service without endpoints ends here.
   ip link show idle >/dev/null 2>&1 || ip link add idle type bridge
   ip link set idle up
-  ip route replace "$3" dev idle
+  ip route replace "$4" dev idle
   set_network_options
 }
 

@@ -52,7 +52,8 @@ pub async fn run(context: &Context) -> Result<Made, StepError> {
     if !failed.is_empty() {
         return Err(StepError::PublishTargets { failed, total: targets.len() });
     }
-    let mut message = format!("published to {} targets", publications.len());
+    let names: Vec<&str> = publications.iter().map(|publication| publication.target.as_str()).collect();
+    let mut message = format!("published to {}", names.join(", "));
     for note in &notes {
         message.push_str("; ");
         message.push_str(note);

@@ -63,7 +63,7 @@ async fn a_link_that_leads_into_the_cluster_is_reported() {
     ]}});
     let mut film = ready(&studio, &site, &targets).await;
     film.provider = Provider::Webhook;
-    let reported = "published to 2 targets; social: its link to the film leads to http://127.0.0.1:";
+    let reported = "published to social, home; social: its link to the film leads to http://127.0.0.1:";
     for (public, expected) in [("https://films.test", false), ("", true)] {
         film.adjust = Box::new(|input| input.bucket.public_endpoint = public.to_owned());
         // The second time it is published already, and the link is no better.

@@ -2,7 +2,6 @@
 //! the others have left their outcomes and logs in the bucket.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -70,12 +69,12 @@ async fn kept(
     attempt: i32,
 ) -> Result<Option<EarlierAttempt>, Problem> {
     let name = cache_key(bucket, &keys.outcome(step, attempt));
-    if let Some(kept) = state.documents.get(&name) {
-        return Ok(<Option<EarlierAttempt> as Deserialize>::deserialize(&*kept).unwrap_or_default());
-    }
-    let found = read(bucket, keys, step, attempt).await.map_err(|error| of_bucket(&error))?;
-    state.documents.keep(name, Arc::new(serde_json::to_value(&found).unwrap_or_default()));
-    Ok(found)
+    let reading = async {
+        let found = read(bucket, keys, step, attempt).await.map_err(|error| of_bucket(&error))?;
+        Ok::<_, Problem>(serde_json::to_value(&found).unwrap_or_default())
+    };
+    let kept = state.documents.get_or_read(&name, Box::pin(reading)).await?;
+    Ok(<Option<EarlierAttempt> as Deserialize>::deserialize(&*kept).unwrap_or_default())
 }
 
 async fn read(

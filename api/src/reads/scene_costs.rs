@@ -3,7 +3,6 @@
 //! each result of a step and each page of its scenes: a film may have two hundred.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Deserialize;
@@ -68,16 +67,16 @@ async fn of_step(
     let bucket = bucket(state, job, path).await.ok()?.with_short_timeouts();
     let scenes: Vec<&str> = files.iter().map(|(scene, _)| *scene).collect();
     let name = format!("{}: costs of {}", cache_key(&bucket, &keys.document(step, &input)), scenes.join(","));
-    if let Some(kept) = state.documents.get(&name) {
-        return Costs::deserialize(&*kept).ok();
-    }
-    let looks: Vec<_> =
-        files.into_iter().map(|(scene, digest)| paid(&bucket, &keys, step, scene, digest)).collect();
-    let found: Result<Vec<(String, Money)>, StorageError> =
-        stream::iter(looks).buffer_unordered(CONCURRENCY).try_collect().await;
-    let costs: Costs = found.ok()?.into_iter().filter(|(_, cost)| *cost != Money::ZERO).collect();
-    state.documents.keep(name, Arc::new(serde_json::to_value(&costs).ok()?));
-    Some(costs)
+    let reading = async {
+        let looks = files.into_iter().map(|(scene, digest)| paid(&bucket, &keys, step, scene, digest));
+        let looks: Vec<_> = looks.collect();
+        let found: Vec<(String, Money)> =
+            stream::iter(looks).buffer_unordered(CONCURRENCY).try_collect().await?;
+        let costs: Costs = found.into_iter().filter(|(_, cost)| *cost != Money::ZERO).collect();
+        Ok::<_, StorageError>(serde_json::to_value(&costs).unwrap_or_default())
+    };
+    let kept = state.documents.get_or_read(&name, reading).await.ok()?;
+    Costs::deserialize(&*kept).ok()
 }
 
 /// What the submissions for a scene's file have cost, until it was delivered.

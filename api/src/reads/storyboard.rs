@@ -2,7 +2,6 @@
 //! bucket.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -218,14 +217,15 @@ impl<'a> Reader<'a> {
         let Some(input) = input else { return Ok(T::default()) };
         let key = self.keys.document(step, &input);
         let name = cache_key(&self.bucket, &key);
-        let document = if let Some(document) = self.kept.get(&name) {
-            document
-        } else {
+        // One that is not there yet is no answer to be kept.
+        let read = async {
             let read = Box::pin(self.bucket.get_json::<Value>(&key)).await;
-            let read = read.map_err(|error| of_bucket(&error))?;
-            let Some(read) = read.map(Arc::new) else { return Ok(T::default()) };
-            self.kept.keep(name, Arc::clone(&read));
-            read
+            read.map_err(|error| Some(of_bucket(&error)))?.ok_or(None)
+        };
+        let document = match self.kept.get_or_read(&name, read).await {
+            Ok(document) => document,
+            Err(None) => return Ok(T::default()),
+            Err(Some(problem)) => return Err(problem),
         };
         Ok(<T as serde::Deserialize>::deserialize(&*document).unwrap_or_default())
     }

@@ -116,7 +116,11 @@ pub async fn get(
 async fn view(state: &State, caller: &Caller, job: &VideoJob, path: &JobPath, query: &JobQuery) -> JobView {
     let JobPath(id) = path;
     let now = clock::now();
-    let read = Made::read(state, job, path).await;
+    let (read, earlier, said) = futures::join!(
+        Box::pin(Made::read(state, job, path)),
+        Box::pin(attempts::earlier(state, job, path)),
+        state.process.progress(job),
+    );
     let preview = if let Some(result) = preview_result(job) {
         let rest = Box::pin(rest_of(state, caller, job)).await;
         let rest = rest.map(|rest| rest_words(&rest, now)).unwrap_or_default();
@@ -133,9 +137,7 @@ async fn view(state: &State, caller: &Caller, job: &VideoJob, path: &JobPath, qu
         Err(problem) => StoryboardView::trouble(problem.detail),
     };
     // Without the bucket, which is complained of above, the last attempts are shown all the same.
-    let earlier = attempts::earlier(state, job, path).await.unwrap_or_default();
-    let said = state.process.progress(job).await;
-    let mut waterfall = Waterfall::of(job, &earlier, query.zoom, now);
+    let mut waterfall = Waterfall::of(job, &earlier.unwrap_or_default(), query.zoom, now);
     add_live(&mut waterfall, &Checkpoint::of(job.status.as_ref(), &said).steps);
     let review = under_review(job).filter(|_| preview.is_none()).map(|result| review(id, &result));
     let is_of_film = review.as_ref().is_some_and(|(step, _)| *step == StepName::AssembleVideo);

@@ -18,6 +18,9 @@ readonly MODULE_PROGRAMS=(
   kube-scheduler=k8s.io/kubernetes/cmd/kube-scheduler
   kubelet=k8s.io/kubernetes/cmd/kubelet
   kube-proxy=k8s.io/kubernetes/cmd/kube-proxy
+)
+# What an instance runs only where it is asked to follow NetworkPolicies.
+readonly POLICY_PROGRAMS=(
   kube-router=github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
 )
 # Programs whose modules install as they are.
@@ -38,13 +41,15 @@ binaries() {
   echo "$BINARIES"
 }
 
-# build_binaries [NAME…]: compiles what the cache does not have, of NAME or of all.
+# build_binaries [NAME…]: compiles what the cache does not have, of NAME or of what every instance runs.
 build_binaries() {
   local dir entry name wanted=" $* "
+  local programs=("${MODULE_PROGRAMS[@]}" "${INSTALLED_PROGRAMS[@]}")
+  (($# == 0)) || programs+=("${POLICY_PROGRAMS[@]}")
   require_go
   dir=$(binaries)
   mkdir -p "$dir"
-  for entry in "${MODULE_PROGRAMS[@]}" "${INSTALLED_PROGRAMS[@]}"; do
+  for entry in "${programs[@]}"; do
     name=${entry%%=*}
     [[ $# == 0 || $wanted == *" $name "* ]] || continue
     [[ -x $dir/$name ]] || build_program "$name" "${entry#*=}" "$dir" "$ROOT/cluster/go" "$(version_flags)"

@@ -3,16 +3,21 @@
 //! to look at the same time share one reading.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use serde_json::Value;
+use tokio::time::timeout;
 use videofactory_storage::Bucket;
 
 /// Most bytes of JSON that are kept; in memory they are some times as large.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// How many documents that is, about.
 const ITEMS: usize = 1_000;
+/// Longest time that somebody waits for the reading of another. One that takes longer is of a bucket that is away: those who
+/// wait for it would fail one after the other, each after the bucket's own limit.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// What the file of a bucket is kept under: other buckets may have a file with the same key.
 #[must_use]
@@ -51,18 +56,23 @@ impl Default for Documents {
 
 impl Documents {
     /// The document with this key: as it is kept, or as it is read now. Whoever asks for the same one meanwhile waits for
-    /// that reading; if it fails, the next one reads.
+    /// that reading, but for [`MAX_WAIT`] at most; if it fails, the next one reads.
     pub async fn get_or_read<E>(
         &self,
         key: &str,
         read: impl Future<Output = Result<Value, E>>,
     ) -> Result<Arc<Value>, E> {
-        let reading = async {
-            let document = read.await?;
-            let bytes = u64::try_from(document.to_string().len()).unwrap_or(u64::MAX);
-            Ok(Kept { document: Arc::new(document), bytes })
+        let guard = match timeout(MAX_WAIT, self.0.get_value_or_guard_async(key)).await {
+            Ok(Ok(kept)) => return Ok(kept.document),
+            Ok(Err(guard)) => Some(guard),
+            Err(_) => None,
         };
-        self.0.get_or_insert_async(key, reading).await.map(|kept| kept.document)
+        let document = Arc::new(read.await?);
+        if let Some(guard) = guard {
+            let bytes = u64::try_from(document.to_string().len()).unwrap_or(u64::MAX);
+            drop(guard.insert(Kept { document: Arc::clone(&document), bytes }));
+        }
+        Ok(document)
     }
 }
 
@@ -73,6 +83,7 @@ mod tests {
     use futures::future::join_all;
     use serde_json::json;
     use tokio::sync::Notify;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -126,5 +137,19 @@ mod tests {
         });
         assert!(found.iter().all(|found| found.as_deref() == Ok(&json!(1))));
         assert_eq!(reads.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_long_for_a_reading_of_another_that_does_not_end() {
+        let documents = Documents::default();
+        let stuck = documents.get_or_read("a", std::future::pending::<Result<Value, ()>>());
+        let others = join_all((0..40).map(|_| documents.get_or_read("a", async { Err::<Value, _>("away") })));
+        let begun = Instant::now();
+        tokio::select! {
+            biased;
+            _ = stuck => unreachable!("it never ends"),
+            failed = others => assert!(failed.iter().all(|failed| *failed == Err("away"))),
+        }
+        assert!(begun.elapsed() < MAX_WAIT * 2, "they waited for each other");
     }
 }
